@@ -1,0 +1,99 @@
+//! Everything that monoligne can do to the world, and everything the world can tell it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use acd::{AgentId, AgentState, PracticeId};
+use sip::{Flow, Malformed, Message, Transmit};
+
+use crate::config::{Config, TrunkId};
+use crate::media::{MediaEvent, MediaOrder, Pool};
+use crate::record::{CallRecord, CallRef, CallerNumber, Disposition, OfferOutcome};
+
+/// One input of the engine. `now` comes beside it.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A message that the edge has read.
+    Message { flow: Flow, message: Message },
+    /// A message that could not be read: counted, and answered where the sender is known.
+    Malformed { flow: Flow, malformed: Malformed },
+    /// What was sent on this flow could not be delivered, or the connection broke.
+    FlowFailed { flow: Flow },
+    /// The relay has bound its ports. Until then calls are refused as full.
+    Ports(Pool),
+    Media(MediaEvent),
+    Agent { agent: AgentId, command: AgentCommand },
+    /// A new configuration, already checked. Live calls and states are not touched.
+    Configure(Arc<Config>),
+    /// Take no new calls; those that are up go on. See [`crate::Engine::is_drained`].
+    Drain,
+    /// End every call that is left, politely.
+    HangUpAll,
+}
+
+/// What an operator may tell a secretary's state.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum AgentCommand {
+    LogIn,
+    LogOut,
+    Pause { reason: u16 },
+    Resume,
+    EndWrapUp,
+}
+
+/// One thing for the server to do, in the order given.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Send these bytes on this flow. A failure comes back as [`Input::FlowFailed`].
+    Transmit(Transmit),
+    /// Hand this to the relay.
+    Media(MediaOrder),
+    /// Keep this for ever: a call has ended. Exactly one a call.
+    Record(Box<CallRecord>),
+    /// Show or log this; nothing depends on it.
+    Notice(Notice),
+}
+
+/// Milestones, for logs and live displays.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Notice {
+    /// An INVITE of a trunk came.
+    Arrived {
+        call: CallRef,
+        trunk: TrunkId,
+        practice: Option<PracticeId>,
+        caller: CallerNumber,
+    },
+    /// A secretary's phone is being rung for this caller.
+    Offered { call: CallRef, agent: AgentId },
+    /// Her phone rings (18x).
+    Ringing { call: CallRef, agent: AgentId },
+    /// The offer ended otherwise than by a conversation.
+    OfferEnded { call: CallRef, agent: AgentId, outcome: OfferOutcome },
+    /// The caller got his 200 and hears her.
+    Answered { call: CallRef, agent: AgentId },
+    /// His secretary vanished: he waits again, at the head.
+    Returned { call: CallRef },
+    /// A step of his plan ended without an answer: this one begins.
+    Overflowed { call: CallRef, step: usize },
+    Ended { call: CallRef, disposition: Disposition },
+    Agent { agent: AgentId, state: AgentState },
+    /// A phone registered (from this flow) or is gone.
+    Registered { agent: AgentId, flow: Flow },
+    Unregistered { agent: AgentId },
+    /// A REGISTER was refused; the name is not told on purpose.
+    RegisterRefused { flow: Flow, status: u16 },
+}
+
+/// Counters since the start, and what is live now. `offered = Σ dispositions + live` always.
+#[derive(Clone, Debug, Default, Eq, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Ledger {
+    /// INVITEs of trunks that opened a call.
+    pub offered: u64,
+    pub dispositions: BTreeMap<Disposition, u64>,
+    /// A secretary found in two calls: stays 0.
+    pub single_line_violations: u64,
+    /// Requests of strangers, dropped in silence.
+    pub strangers: u64,
+    pub malformed: u64,
+}

@@ -1,0 +1,147 @@
+//! What the engine is told about its world: trunks, practices, agents, limits.
+//!
+//! Made by the server out of TOML; values here cannot be wrong in themselves, and the ids of
+//! [`acd::Setup`] refer to each other. A reload hands over a new value; ids of what stays are kept.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use acd::{AgentId, PracticeId};
+use serde::{Deserialize, Serialize};
+use sip::{Account, Codec, Flow, Transport};
+
+use crate::number::E164;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The digest realm, and the host of our own URIs.
+    pub realm: String,
+    pub trunks: BTreeMap<TrunkId, Trunk>,
+    pub practices: BTreeMap<PracticeId, Practice>,
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// Each dialled number and whose it is.
+    pub numbers: BTreeMap<E164, PracticeId>,
+    /// The scheduler's part: plans, teams, rules.
+    pub floor: Arc<acd::Setup>,
+    /// The codecs that may be passed through, for late offers in this order.
+    pub codecs: Vec<Codec>,
+    /// A waiting caller's 180 is repeated after this (RFC 3261 §13.3.1.1 wants one a minute).
+    pub ring_refresh: Duration,
+    /// A phone that sent no 1xx by then is unreachable.
+    pub unreachable_after: Duration,
+    /// A silent leg that has not answered our OPTIONS by then is lost.
+    pub inquiry_timeout: Duration,
+    pub registrar: RegistrarLimits,
+    pub limits: Limits,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+pub struct TrunkId(pub u32);
+
+/// An operator's link, known by where its packets come from.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    pub name: String,
+    pub sources: Vec<Network>,
+    pub transport: Transport,
+    /// How long a call of this trunk may stay unanswered before its network gives up.
+    pub max_unanswered: Duration,
+}
+
+/// An IP network: an address and the number of its leading bits that count.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Network {
+    pub address: IpAddr,
+    pub prefix: u8,
+}
+
+impl Network {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        fn same(a: u128, b: u128, width: u8, prefix: u8) -> bool {
+            let host_bits = u32::from(width.saturating_sub(prefix));
+            (a ^ b).checked_shr(host_bits).unwrap_or(0) == 0
+        }
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => {
+                same(u128::from(a.to_bits()), u128::from(b.to_bits()), 32, self.prefix)
+            }
+            (IpAddr::V6(a), IpAddr::V6(b)) => same(a.to_bits(), b.to_bits(), 128, self.prefix),
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+impl Trunk {
+    /// Whether a packet on this flow is the operator's.
+    pub fn is_source_of(&self, flow: &Flow) -> bool {
+        self.transport == flow.transport
+            && self.sources.iter().any(|network| network.contains(flow.remote.ip()))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Practice {
+    pub name: String,
+    /// What the secretary's phone shows first, and how she answers: `Dr Martin`.
+    pub label: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// The user part of her address-of-record, and her digest user name.
+    pub user: String,
+    pub name: String,
+    pub account: Account,
+}
+
+/// What a phone may ask of the registrar (RFC 3261 §10.3).
+#[derive(Copy, Clone, Debug)]
+pub struct RegistrarLimits {
+    pub expires_default: Duration,
+    pub expires_min: Duration,
+    pub expires_max: Duration,
+    pub bindings_max: usize,
+}
+
+impl Default for RegistrarLimits {
+    fn default() -> Self {
+        Self {
+            expires_default: Duration::from_secs(300),
+            expires_min: Duration::from_secs(60),
+            expires_max: Duration::from_secs(3600),
+            bindings_max: 8,
+        }
+    }
+}
+
+/// How much the engine holds at most; beyond, a new call is answered 486 with Q.850 cause 17.
+#[derive(Copy, Clone, Debug)]
+pub struct Limits {
+    pub calls_max: usize,
+    pub transactions_max: usize,
+    pub dialogs_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { calls_max: 10_000, transactions_max: 100_000, dialogs_max: 40_000 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_contains_what_shares_its_leading_bits() {
+        let network = Network { address: "192.0.2.0".parse().unwrap(), prefix: 24 };
+        assert!(network.contains("192.0.2.200".parse().unwrap()));
+        assert!(network.contains("::ffff:192.0.2.7".parse().unwrap()));
+        assert!(!network.contains("192.0.3.1".parse().unwrap()));
+        let all = Network { address: "0.0.0.0".parse().unwrap(), prefix: 0 };
+        assert!(all.contains("203.0.113.9".parse().unwrap()));
+        assert!(!all.contains("2001:db8::1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,26 @@
+//! Where SIP meets the queue: the engine of monoligne.
+//!
+//! [`Engine`] is a pure function of (input, now): it owns transactions, dialogs, bindings, calls, the
+//! queue and the secretaries, and gives [`Action`]s. It knows no socket, file, clock or TOML.
+
+mod action;
+mod config;
+mod engine;
+mod media;
+mod number;
+mod record;
+
+pub use acd::{AgentId, AgentState, PracticeId, TeamId, Urgency};
+pub use action::{Action, AgentCommand, Input, Ledger, Notice};
+pub use config::{
+    Agent, Config, Limits, Network, Practice, RegistrarLimits, Trunk, TrunkId,
+};
+pub use engine::{Engine, EngineTimeout, RestoreError, Setup};
+pub use media::{
+    MediaEvent, MediaLeg, MediaOrder, MediaRemote, MediaSource, MediaStats, Owner, Pool, Port, Tone,
+    ToneCodec,
+};
+pub use number::{E164, NumberError};
+pub use record::{
+    CallRecord, CallRef, CallerNumber, Disposition, OfferOutcome, OfferRecord, Party,
+};

@@ -1,0 +1,100 @@
+//! The vocabulary of media orders: what the engine wants of a relay, and what a relay tells it.
+//!
+//! The engine allocates ports (it writes them into SDP) out of the pool that the relay announced. An
+//! order states the *whole* wish for one port pair, so it is idempotent and a later one replaces an
+//! earlier one; nothing is awaited, a failure comes back as a [`MediaEvent`].
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// The even port of an RTP/RTCP pair (RFC 3550 §11), out of the announced pool.
+pub type Port = u16;
+
+/// Who holds a port pair: a new number for each use, so that a stale order or event is recognised.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+pub struct Owner(pub u64);
+
+/// The ports that a relay has bound, by the thread that serves them. Both legs of a call must be of
+/// one shard.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// The address that goes into `c=` lines.
+    pub address: IpAddr,
+    pub shards: Vec<Vec<Port>>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum MediaOrder {
+    /// Make the pair look like this from now on.
+    Set { port: Port, owner: Owner, leg: MediaLeg },
+    /// The pair is free again; answered by [`MediaEvent::Released`].
+    Release { port: Port, owner: Owner },
+}
+
+/// One leg's side of the media.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct MediaLeg {
+    /// Where the leg's SDP asks packets to go; `None` until an SDP came.
+    pub remote: Option<MediaRemote>,
+    pub source: MediaSource,
+    /// Where the leg's signalling comes from: a plausible source before the first packet is learnt.
+    pub signalling: IpAddr,
+    /// Packets that arrive here leave from this pair of the other leg.
+    pub peer: Option<Port>,
+    /// Payload types to rewrite on what arrives here (from, to), where the legs number differently.
+    pub payload_map: Vec<(u8, u8)>,
+    /// Played to this leg while it has no peer.
+    pub tone: Option<Tone>,
+    /// Tell when neither RTP nor RTCP came for 5 s.
+    pub watch: bool,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct MediaRemote {
+    pub rtp: SocketAddr,
+    pub rtcp: SocketAddr,
+}
+
+/// Whose packets count as the leg's.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum MediaSource {
+    /// A trunk: the SDP's address only.
+    Fixed,
+    /// A phone, perhaps behind NAT: learn until the first valid packet, then lock.
+    Latch,
+}
+
+/// Ring tone for a caller who is answered and waits again.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Tone {
+    pub payload_type: u8,
+    pub codec: ToneCodec,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum ToneCodec {
+    Pcma,
+    Pcmu,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum MediaEvent {
+    /// The first valid packet of this leg came.
+    Heard { port: Port, owner: Owner },
+    /// Neither RTP nor RTCP for 5 s on a watched leg: not death yet, a reason to ask.
+    Silent { port: Port, owner: Owner },
+    Released { port: Port, owner: Owner, stats: MediaStats },
+    Failed { port: Port, owner: Owner, error: String },
+}
+
+/// What went through one leg's pair.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct MediaStats {
+    pub packets_in: u64,
+    pub packets_out: u64,
+    /// From sources that are not the leg's.
+    pub packets_rejected: u64,
+    /// Gaps in the sequence numbers (RFC 3550 §A.3).
+    pub packets_lost: u64,
+}

@@ -1,0 +1,193 @@
+//! What is written down of a call: one record a call, in it one a leg.
+//!
+//! Instants are since the node's origin; the server turns them into civil time when it writes them.
+
+use std::fmt;
+
+use acd::{AgentId, PracticeId};
+use serde::{Deserialize, Serialize};
+use sip::Instant;
+
+use crate::config::TrunkId;
+use crate::number::E164;
+
+/// Our identity of a call: node, epoch (one a start of the engine's life), sequence.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+pub struct CallRef {
+    pub node: u16,
+    pub epoch: u32,
+    pub sequence: u64,
+}
+
+impl fmt::Display for CallRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:x}-{}", self.node, self.epoch, self.sequence)
+    }
+}
+
+/// Who calls, as far as the network says and the caller allows.
+#[derive(Clone, Eq, PartialEq, Serialize, Deserialize)]
+pub enum CallerNumber {
+    Known(E164),
+    /// `Privacy: id` or an anonymous URI: never treated worse.
+    Withheld,
+    /// Something that is no telephone number (a SIP user, an extension).
+    Other(String),
+}
+
+impl CallerNumber {
+    /// As a secretary's phone shows it.
+    pub fn spoken(&self) -> String {
+        match self {
+            Self::Known(number) => number.spoken(),
+            Self::Withheld => "numéro masqué".to_owned(),
+            Self::Other(text) => text.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for CallerNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(number) => write!(f, "{number:?}"),
+            Self::Withheld => f.write_str("Withheld"),
+            Self::Other(_) => f.write_str("Other(…)"),
+        }
+    }
+}
+
+/// How a call ended. Every INVITE of a trunk ends in exactly one.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+pub enum Disposition {
+    /// A secretary spoke with the caller.
+    Answered,
+    /// The caller hung up before anybody answered.
+    Abandoned,
+    /// His practice's plan ended in busy, or `max_unanswered` was spent.
+    Busy,
+    /// The dialled number is not ours: 404.
+    UnknownNumber,
+    /// No codec that we carry, or a session description that cannot be used: 488.
+    NoCodec,
+    /// A table, the queue or the ports were full: 486 with Q.850 cause 17.
+    Full,
+    /// Refused because the engine is stopping: 503.
+    Draining,
+    /// The caller's side failed: no ACK to our 200, transport broken.
+    CallerFailed,
+    /// Our own failing: a call lost.
+    Lost,
+}
+
+impl Disposition {
+    pub const ALL: [Self; 9] = [
+        Self::Answered,
+        Self::Abandoned,
+        Self::Busy,
+        Self::UnknownNumber,
+        Self::NoCodec,
+        Self::Full,
+        Self::Draining,
+        Self::CallerFailed,
+        Self::Lost,
+    ];
+
+    /// The word in records and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Abandoned => "abandoned",
+            Self::Busy => "busy",
+            Self::UnknownNumber => "unknown_number",
+            Self::NoCodec => "no_codec",
+            Self::Full => "full",
+            Self::Draining => "draining",
+            Self::CallerFailed => "caller_failed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// Who ended a conversation.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum Party {
+    Caller,
+    Agent,
+    Us,
+}
+
+impl Party {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Agent => "agent",
+            Self::Us => "us",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    pub call: CallRef,
+    pub trunk: TrunkId,
+    /// The number that led to the practice, or the one that nobody has.
+    pub dialled: Option<E164>,
+    pub practice: Option<PracticeId>,
+    pub caller: CallerNumber,
+    pub arrived_at: Instant,
+    /// When the caller got his 200.
+    pub answered_at: Option<Instant>,
+    pub ended_at: Instant,
+    pub disposition: Disposition,
+    /// The final status that the caller got: 200, 404, 486, 487 …
+    pub status: u16,
+    pub released_by: Party,
+    /// Who spoke with him (last).
+    pub agent: Option<AgentId>,
+    /// Each offer of him to a secretary, in order.
+    pub offers: Vec<OfferRecord>,
+}
+
+/// One offer: the agent leg of a call.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct OfferRecord {
+    pub agent: AgentId,
+    pub offered_at: Instant,
+    pub ringing_at: Option<Instant>,
+    pub answered_at: Option<Instant>,
+    pub ended_at: Instant,
+    pub outcome: OfferOutcome,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+pub enum OfferOutcome {
+    /// She spoke with the caller.
+    Served,
+    Declined,
+    Busy,
+    /// She let it ring.
+    NoAnswer,
+    /// No 1xx, or the transport failed.
+    Unreachable,
+    /// She answered and broke off before the caller was answered.
+    Dropped,
+    /// Taken back: the caller left, she logged out, or the plan went on.
+    Withdrawn,
+    /// She was talking and her phone vanished, or she hung up before any media: the caller went back to the head.
+    Vanished,
+}
+
+impl OfferOutcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::Declined => "declined",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::Unreachable => "unreachable",
+            Self::Dropped => "dropped",
+            Self::Withdrawn => "withdrawn",
+            Self::Vanished => "vanished",
+        }
+    }
+}
