@@ -1,0 +1,14 @@
+//! The RTP relay: threads that move packets between the legs of calls.
+//!
+//! [`start`] binds the whole pool of port pairs and spawns the threads; [`Relay`] is their only
+//! owner. [`Order`]s go to the thread of their port over a bounded ring, [`Event`]s come back the
+//! same way. What happens to a packet is decided in `session.rs`, without sockets or clocks; the
+//! threads own their sockets and sessions, and take no lock on the packet path. It knows nothing
+//! of calls or SIP.
+
+mod limits;
+mod order;
+mod relay;
+
+pub use order::{Event, Leg, Order, Remote, Source, Stats, Tone, ToneCodec};
+pub use relay::{Config, Counters, Full, Relay, StartError, start};

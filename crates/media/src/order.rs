@@ -1,0 +1,141 @@
+//! What the relay is told and what it tells: orders in, events out.
+//!
+//! An order is the *whole* desired state of one port pair, so it is idempotent: sending it again
+//! changes nothing, a later one replaces it. The owner makes orders and events of an earlier call
+//! on the same port recognisable: only its owner releases a leg.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What the owner of the relay wants.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// The leg on this RTP port shall be exactly this. Another owner than the present one takes
+    /// the port over; the earlier one's [`Event::Released`] follows.
+    Set { port: u16, owner: u64, leg: Leg },
+    /// The leg is over: [`Event::Released`] follows. Ignored from anybody but its owner.
+    Release { port: u16, owner: u64 },
+}
+
+impl Order {
+    /// The RTP port it is about.
+    pub fn port(&self) -> u16 {
+        match self {
+            Order::Set { port, .. } | Order::Release { port, .. } => *port,
+        }
+    }
+
+    pub fn owner(&self) -> u64 {
+        match self {
+            Order::Set { owner, .. } | Order::Release { owner, .. } => *owner,
+        }
+    }
+}
+
+/// One dialog's side of a call, as the relay sees it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Leg {
+    /// Where the SDP says that it listens. `None` until an SDP is known: nothing is sent then,
+    /// unless it was learnt from `signalling`.
+    pub remote: Option<Remote>,
+    /// Whose packets are accepted.
+    pub source: Source,
+    /// Where its signalling comes from: a NAT shows the same address on media.
+    pub signalling: Option<IpAddr>,
+    /// What arrives here is forwarded to the leg of this RTP port, which must be of the same
+    /// shard. It means the leg that is there when the order arrives, or else the next one: never
+    /// a later call on the same port. `None`: packets are counted and consumed.
+    pub peer: Option<u16>,
+    /// (payload type as it arrives here, payload type as the peer knows it). Others pass as they
+    /// are.
+    pub payload_map: Vec<(u8, u8)>,
+    /// Sent to this leg while no other leg forwards to it.
+    pub tone: Option<Tone>,
+    /// The payload type and the codec that the leg has negotiated for the tone. Without it there
+    /// is no tone.
+    pub tone_payload: Option<(u8, ToneCodec)>,
+    /// Whether silence is told.
+    pub watch: bool,
+}
+
+impl Default for Leg {
+    /// A leg that accepts and sends nothing.
+    fn default() -> Leg {
+        Leg {
+            remote: None,
+            source: Source::Fixed,
+            signalling: None,
+            peer: None,
+            payload_map: Vec::new(),
+            tone: None,
+            tone_payload: None,
+            watch: false,
+        }
+    }
+}
+
+/// The addresses of an SDP. Equal ones mean rtcp-mux (RFC 5761).
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Remote {
+    pub rtp: SocketAddr,
+    pub rtcp: SocketAddr,
+}
+
+/// Whose packets are accepted on a leg.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Source {
+    /// Only from the SDP's IP address; the port is that of the first valid packet (trunks).
+    Fixed,
+    /// From the SDP's IP address or the signalling one; the first valid packet's address and port
+    /// are kept (phones behind a NAT).
+    Latch,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Tone {
+    /// The French ringing tone: 440 Hz, 1.5 s on, 3.5 s off (ITU-T E.180 supplement 2).
+    Ringback,
+}
+
+/// A codec in which tones can be made.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ToneCodec {
+    Pcma,
+    Pcmu,
+}
+
+/// What the relay has to say.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Event {
+    /// The first valid packet of this owner's leg arrived, or the first after a silence.
+    Heard { port: u16, owner: u64 },
+    /// Neither RTP nor RTCP for [`crate::Config::silence`] while the leg is watched. Once a silence.
+    Silent { port: u16, owner: u64 },
+    /// The leg is gone. Later packets on its port reach nobody.
+    Released { port: u16, owner: u64, stats: Stats },
+    /// The order could not be done; the state before it holds.
+    Failed { port: u16, owner: u64, error: String },
+}
+
+/// What a leg has lived through.
+#[derive(Copy, Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Stats {
+    /// RTP packets accepted from the leg.
+    pub rtp_in: u64,
+    /// RTP packets sent to the leg, tones included.
+    pub rtp_out: u64,
+    /// Bytes of the RTP packets accepted from the leg, headers included.
+    pub bytes: u64,
+    /// Bytes of the RTP packets sent to the leg, headers included.
+    pub bytes_out: u64,
+    /// By gaps in the sequence numbers of what was accepted (RFC 3550 §A.3).
+    pub lost: u64,
+    pub rtcp_in: u64,
+    pub rtcp_out: u64,
+    /// Packets from strangers and packets that are neither RTP nor RTCP.
+    pub rejected: u64,
+    /// The highest value of the interarrival jitter estimate (RFC 3550 §A.8).
+    pub jitter_max: Duration,
+}
