@@ -1,0 +1,48 @@
+//! Identities. The owner of the scheduler hands them out; here they are only compared.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(
+            Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize,
+        )]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id!(
+    /// A customer: numbers, plan, target.
+    PracticeId(u32)
+);
+id!(
+    /// Secretaries who share callers.
+    TeamId(u32)
+);
+id!(
+    /// A secretary as the scheduler sees her.
+    AgentId(u32)
+);
+id!(
+    /// One caller, from entering to leaving. Never used twice: a second life would make the
+    /// offers of the first one current again.
+    CallerId(u64)
+);
+
+/// The owner of a reservation: nothing but this offer can release it, so that a late answer, miss
+/// or timer of an earlier offer never touches a later one.
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
+pub struct OfferId {
+    pub caller: CallerId,
+    /// Counts this caller's offers, from 1.
+    pub generation: u32,
+}

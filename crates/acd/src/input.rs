@@ -1,0 +1,78 @@
+//! What the scheduler is told.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::caller::Urgency;
+use crate::id::{AgentId, CallerId, OfferId, PracticeId};
+use crate::setup::Setup;
+use crate::time::Instant;
+
+#[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Input {
+    /// A caller begins the practice's plan. `urgency` overrides the practice's; at `leave_by` he
+    /// must not wait unanswered any more and goes on to the first step that is not a queue.
+    Enter {
+        caller: CallerId,
+        practice: PracticeId,
+        urgency: Option<Urgency>,
+        leave_by: Option<Instant>,
+    },
+    /// He is gone, or was ended by us, at any stage. While served, the same as `Ended`.
+    Leave { caller: CallerId },
+    /// Her phone answered: a request, that `Serve` or `Refuse` replies to.
+    Answered { offer: OfferId },
+    /// The offer came to nothing. (No answer is the scheduler's own deadline.)
+    Missed { offer: OfferId, miss: Miss },
+    /// The conversation is over: her wrap-up starts.
+    Ended { caller: CallerId },
+    /// A served caller whose secretary vanished: he waits again at the head of his class.
+    Returned { caller: CallerId },
+    /// Her leg of that offer is gone from her phone: her line is clear. Stale ids are ignored.
+    Cleared { agent: AgentId, offer: OfferId },
+    Agent { agent: AgentId, event: AgentEvent },
+    /// Replaces the setup; what lives goes on.
+    Configure(Arc<Setup>),
+}
+
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Miss {
+    Declined,
+    Busy,
+    Unreachable,
+    /// She answered, but her leg broke before the caller was answered.
+    Dropped,
+}
+
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub enum AgentEvent {
+    /// Her phone is there (registered).
+    Reachable,
+    Unreachable,
+    LogIn,
+    LogOut,
+    Pause {
+        reason: u16,
+    },
+    /// Ends a pause, or *not responding*.
+    Resume,
+    EndWrapUp,
+}
+
+/// Why an input changed nothing (timers that were due have run all the same).
+#[derive(Copy, Clone, Eq, PartialEq, Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("as many callers wait as may wait")]
+    Full,
+    #[error("no such practice")]
+    UnknownPractice,
+    #[error("no such agent")]
+    UnknownAgent,
+    #[error("no such caller")]
+    UnknownCaller,
+    #[error("this caller has entered already")]
+    AlreadyHere,
+    #[error("this caller is not being served")]
+    NotServed,
+}

@@ -1,0 +1,31 @@
+//! The single-line scheduler: which waiting caller is offered to which secretary, and when.
+//!
+//! It owns the callers that wait, are offered or are served, the secretaries' states, the offers
+//! and their deadlines, wrap-up and overflow. It knows nothing of SIP, sockets or clocks: inputs
+//! carry `now`, and what must happen in the world comes out as [`Decision`]s.
+//!
+//! [`Scheduler`]'s methods come in three families: `handle*` takes something in, `poll_*` gives
+//! something out, the rest are getters. After each `handle*`, drain [`Scheduler::poll_decision`],
+//! then sleep until [`Scheduler::poll_timeout`].
+
+mod agent;
+mod caller;
+mod decision;
+mod id;
+mod input;
+mod limits;
+mod scheduler;
+mod setup;
+mod time;
+mod timer;
+
+pub use agent::{AgentState, AgentView, Pending};
+pub use caller::{CallerStage, CallerView, Urgency, Waiting};
+pub use decision::{Decision, Withdrawal};
+pub use id::{AgentId, CallerId, OfferId, PracticeId, TeamId};
+pub use input::{AgentEvent, Input, Miss, Refusal};
+pub use limits::Limits;
+pub use scheduler::{Counts, Scheduler};
+pub use setup::{Agent, Plan, Practice, RetryAfter, Setup, Step, Team};
+pub use time::Instant;
+pub use timer::{Bound, Reason};
