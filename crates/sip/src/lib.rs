@@ -1,0 +1,33 @@
+//! SIP for monoligne: the wire format, transactions, dialogs, the registrar, digest and SDP.
+//!
+//! Pure: no sockets, no clock, no randomness of its own. Bytes and `now` come in, bytes and
+//! events go out. Practices, secretaries and queues are unknown here.
+//!
+//! Reading is zero-copy: a [`Message`] is one [`bytes::Bytes`] and offsets into it; headers are
+//! read as typed views ([`Via`], [`NameAddr`], [`Uri`], …) on demand.
+
+mod endpoint;
+mod digest;
+mod flow;
+mod header;
+pub mod limits;
+mod message;
+mod registrar;
+mod time;
+mod timer;
+mod uri;
+mod write;
+
+pub use endpoint::{
+    ClientKey, Counts, DialogKey, EndedBy, Endpoint, Event, Full, Identity, Invite, Limits, Misuse,
+    Request, RequestKey, ResolveId, Setup, Timeout,
+};
+pub use digest::{Account, Credentials};
+pub use flow::{Flow, Target, Transmit, Transport};
+pub use header::{CSeq, HeaderError, HeaderName, NameAddr, Params, RAck, Via, split_list};
+pub use message::{Malformed, MalformedReason, Message, Method};
+pub use registrar::{Binding, RegisterReply, Registrar, RegistrarEvent, RegistrarSetup};
+pub use time::Instant;
+pub use timer::{T1, T1_64, T2, T4, TimerReason};
+pub use uri::Uri;
+pub use write::{RequestWriter, ResponseWriter, Splice, reason_phrase, response_to};

@@ -1,0 +1,335 @@
+//! Finding the lines of a message, and what every request and response must have.
+//!
+//! Reading goes on after a fault where it can, so that a faulty request is still answered with
+//! its own Via, From, To, Call-ID and CSeq. The first fault decides the status.
+
+use bytes::Bytes;
+use memchr::memchr;
+
+use super::{Field, Malformed, MalformedReason as Reason, Message, Method, Start};
+use crate::header::{HeaderName, NameAddr, Via, trim};
+use crate::limits::{
+    HEADER_BYTES_MAX, HEADERS_INLINE, HEADERS_MAX, MESSAGE_BYTES_MAX, REQUEST_URI_BYTES_MAX,
+    VIAS_MAX,
+};
+use crate::uri::Uri;
+
+/// Offsets of the header fields: inline as long as they fit.
+#[derive(Clone)]
+pub(crate) struct Fields {
+    inline: [Field; HEADERS_INLINE],
+    len: u16,
+    /// All of them, once there are more than fit inline.
+    spilled: Option<Box<Vec<Field>>>,
+}
+
+const NO_FIELD: Field =
+    Field { name: HeaderName::Other, start: 0, name_end: 0, value: 0, value_end: 0 };
+
+impl Fields {
+    const fn new() -> Self {
+        Self { inline: [NO_FIELD; HEADERS_INLINE], len: 0, spilled: None }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Field] {
+        match &self.spilled {
+            Some(fields) => fields,
+            None => &self.inline[..usize::from(self.len)],
+        }
+    }
+
+    fn push(&mut self, field: Field) {
+        let len = usize::from(self.len);
+        match &mut self.spilled {
+            Some(fields) => fields.push(field),
+            None if len < HEADERS_INLINE => self.inline[len] = field,
+            None => {
+                let mut fields = Vec::with_capacity(2 * HEADERS_INLINE);
+                fields.extend_from_slice(&self.inline);
+                fields.push(field);
+                self.spilled = Some(Box::new(fields));
+            }
+        }
+        self.len += 1;
+    }
+}
+
+pub(super) fn read(bytes: Bytes) -> Result<Message, Malformed> {
+    let mut fault = None;
+    let Some(begin) = bytes.iter().position(|&byte| !matches!(byte, b'\r' | b'\n' | 0)) else {
+        return Err(silent(Reason::KeepAlive));
+    };
+    let mut bytes = bytes.slice(begin..);
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        note(&mut fault, Reason::TooLarge);
+        bytes.truncate(MESSAGE_BYTES_MAX);
+    }
+
+    let (line_end, mut at) = line(&bytes, 0);
+    let Some(start) = read_start(&bytes[..line_end], &mut fault) else {
+        return Err(silent(fault.unwrap_or(Reason::NotSip)));
+    };
+    let mut fields = Fields::new();
+    read_fields(&bytes, &mut at, &mut fields, &mut fault);
+
+    let mut message = Message { bytes, start, fields, body: offset(at) };
+    message.check(&mut fault);
+    message.cut_body(&mut fault);
+    match fault {
+        None => Ok(message),
+        Some(reason) => Err(refuse(&message, reason)),
+    }
+}
+
+fn silent(reason: Reason) -> Malformed {
+    Malformed { status: reason.status(), reason, answer: None }
+}
+
+fn refuse(message: &Message, reason: Reason) -> Malformed {
+    let answer = crate::write::refusal(message, reason);
+    Malformed { status: reason.status(), reason, answer }
+}
+
+fn note(fault: &mut Option<Reason>, reason: Reason) {
+    fault.get_or_insert(reason);
+}
+
+/// Offsets are below [`MESSAGE_BYTES_MAX`] once the bytes are cut.
+fn offset(at: usize) -> u16 {
+    u16::try_from(at).expect("a message is no longer than 16 bits can count")
+}
+
+/// The end of the line that starts at `from`, and where the next one starts. A bare LF ends a
+/// line too.
+fn line(bytes: &[u8], from: usize) -> (usize, usize) {
+    match memchr(b'\n', &bytes[from..]) {
+        None => (bytes.len(), bytes.len()),
+        Some(feed) => {
+            let end = from + feed;
+            let cut = usize::from(feed > 0 && bytes[end - 1] == b'\r');
+            (end - cut, end + 1)
+        }
+    }
+}
+
+/// `None`: not a SIP start line at all, or a response that cannot be used.
+fn read_start(line: &[u8], fault: &mut Option<Reason>) -> Option<Start> {
+    if line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
+        return read_status_line(line, fault);
+    }
+    let first = memchr(b' ', line)?;
+    let method = Method::read(&line[..first])?;
+    // Only a last word that names the protocol tells SIP from other text.
+    let trimmed = line.trim_ascii_end();
+    let last = trimmed.iter().rposition(|&byte| byte == b' ')?;
+    let version = &trimmed[last + 1..];
+    if version.len() < 4 || !version[..4].eq_ignore_ascii_case(b"SIP/") {
+        return None;
+    }
+    if !version.eq_ignore_ascii_case(b"SIP/2.0") {
+        note(fault, Reason::Version);
+    }
+    if trimmed.len() != line.len() {
+        note(fault, Reason::StartLine);
+    }
+    let uri = &line[(first + 1).min(last)..last];
+    read_request_uri(uri, fault);
+    Some(Start::Request { method, uri: (offset((first + 1).min(last)), offset(last)) })
+}
+
+fn read_request_uri(uri: &[u8], fault: &mut Option<Reason>) {
+    if uri.is_empty() || uri.iter().any(|byte| byte.is_ascii_whitespace()) {
+        return note(fault, Reason::StartLine);
+    }
+    if uri.len() > REQUEST_URI_BYTES_MAX {
+        return note(fault, Reason::RequestUriTooLong);
+    }
+    match Uri::read(uri) {
+        // RFC 3261 §19.1.1: header parameters are not allowed in a Request-URI.
+        Ok(uri) if uri.headers.is_some() => note(fault, Reason::RequestUri),
+        Ok(uri) if uri.is_known_scheme() => {}
+        Ok(_) => note(fault, Reason::Scheme),
+        Err(_) => note(fault, Reason::RequestUri),
+    }
+}
+
+fn read_status_line(line: &[u8], fault: &mut Option<Reason>) -> Option<Start> {
+    if line.len() < 8 || !line[..8].eq_ignore_ascii_case(b"SIP/2.0 ") {
+        note(fault, Reason::Version);
+        return None;
+    }
+    let code_end = memchr(b' ', &line[8..]).map_or(line.len(), |at| 8 + at);
+    let status = match crate::header::number(&line[8..code_end]) {
+        Ok(status @ 100..=699) if code_end == 11 => status,
+        _ => {
+            note(fault, Reason::Status);
+            return None;
+        }
+    };
+    let reason = (offset((code_end + 1).min(line.len())), offset(line.len()));
+    let status = u16::try_from(status).expect("three digits");
+    // The method comes from CSeq once it is read.
+    Some(Start::Response { status, reason, method: Method::Options })
+}
+
+fn read_fields(bytes: &[u8], at: &mut usize, fields: &mut Fields, fault: &mut Option<Reason>) {
+    loop {
+        let start = *at;
+        if start >= bytes.len() {
+            return note(fault, Reason::NoEndOfHeaders);
+        }
+        let (mut end, mut next) = line(bytes, start);
+        if end == start {
+            *at = next;
+            return;
+        }
+        while matches!(bytes.get(next), Some(b' ' | b'\t')) {
+            (end, next) = line(bytes, next);
+        }
+        *at = next;
+        if next == end {
+            // The datagram stops inside this field.
+            note(fault, Reason::NoEndOfHeaders);
+        }
+        if fields.as_slice().len() == HEADERS_MAX {
+            note(fault, Reason::TooManyHeaders);
+            continue;
+        }
+        if end - start > HEADER_BYTES_MAX {
+            note(fault, Reason::HeaderTooLong);
+            continue;
+        }
+        match read_field(bytes, start, end) {
+            Some(field) => fields.push(field),
+            None => note(fault, Reason::HeaderLine),
+        }
+    }
+}
+
+fn read_field(bytes: &[u8], start: usize, end: usize) -> Option<Field> {
+    let text = &bytes[start..end];
+    let colon = memchr(b':', text)?;
+    // White space may stand before the colon (§7.3.1).
+    let name = text[..colon].trim_ascii_end();
+    if name.is_empty() || !name.iter().all(|&byte| super::is_token(byte)) {
+        return None;
+    }
+    let value = &text[colon + 1..];
+    let lead = value.len() - value.trim_ascii_start().len();
+    let value_start = start + colon + 1 + lead;
+    let value_end = value_start + value.trim_ascii().len();
+    Some(Field {
+        name: HeaderName::read(name),
+        start: offset(start),
+        name_end: offset(start + name.len()),
+        value: offset(value_start),
+        value_end: offset(value_end),
+    })
+}
+
+impl Message {
+    /// What every message must have (§8.1.1), each once where §7.3.1 gives no list.
+    fn check(&mut self, fault: &mut Option<Reason>) {
+        self.check_single(fault);
+        self.check_vias(fault);
+        for (name, address) in [(HeaderName::From, self.from()), (HeaderName::To, self.to())] {
+            self.check_address(name, address, fault);
+        }
+        if let Err(error) = self.max_forwards() {
+            note(fault, Reason::Header(HeaderName::MaxForwards, error));
+        }
+        let cseq = match self.cseq() {
+            Ok(cseq) => cseq,
+            Err(error) => return note(fault, Reason::Header(HeaderName::CSeq, error)),
+        };
+        match &mut self.start {
+            Start::Request { method, .. } if *method != cseq.method => {
+                note(fault, Reason::MethodMismatch);
+            }
+            Start::Request { .. } => {}
+            Start::Response { method, .. } => *method = cseq.method,
+        }
+    }
+
+    fn check_single(&self, fault: &mut Option<Reason>) {
+        const REQUIRED: [HeaderName; 5] = [
+            HeaderName::Via,
+            HeaderName::From,
+            HeaderName::To,
+            HeaderName::CallId,
+            HeaderName::CSeq,
+        ];
+        let mut seen = 0_u128;
+        for field in self.fields() {
+            let bit = 1_u128 << (field.name as u8);
+            if seen & bit != 0 && is_single(field.name) {
+                note(fault, Reason::Repeated(field.name));
+            }
+            seen |= bit;
+        }
+        for name in REQUIRED {
+            if seen & (1_u128 << (name as u8)) == 0 {
+                note(fault, Reason::Missing(name));
+            }
+        }
+        if self.header(HeaderName::CallId).is_some_and(<[u8]>::is_empty) {
+            note(fault, Reason::Missing(HeaderName::CallId));
+        }
+    }
+
+    fn check_vias(&self, fault: &mut Option<Reason>) {
+        for (index, value) in self.values(HeaderName::Via).enumerate() {
+            if index == VIAS_MAX {
+                return note(fault, Reason::TooManyVias);
+            }
+            if let Err(error) = Via::read(value) {
+                note(fault, Reason::Header(HeaderName::Via, error));
+            }
+        }
+    }
+
+    fn check_address(
+        &self,
+        name: HeaderName,
+        address: Result<NameAddr<'_>, crate::header::HeaderError>,
+        fault: &mut Option<Reason>,
+    ) {
+        if let Err(error) = address {
+            note(fault, Reason::Header(name, error));
+        }
+    }
+
+    /// Content-Length against what came: longer is an error, shorter cuts (§18.3).
+    fn cut_body(&mut self, fault: &mut Option<Reason>) {
+        let mut length = None;
+        for value in self.headers(HeaderName::ContentLength) {
+            match crate::header::number(trim(value)) {
+                Ok(value) if length.is_none_or(|length| length == value) => length = Some(value),
+                Ok(_) | Err(_) => return note(fault, Reason::ContentLength),
+            }
+        }
+        let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else { return };
+        let there = self.body().len();
+        if length > MESSAGE_BYTES_MAX {
+            note(fault, Reason::BodyTooLarge);
+        } else if length > there {
+            note(fault, Reason::Truncated);
+        } else {
+            self.bytes.truncate(self.body_start() + length);
+        }
+    }
+}
+
+/// Headers that may be there once only and whose second value would be a trap.
+const fn is_single(name: HeaderName) -> bool {
+    matches!(
+        name,
+        HeaderName::From
+            | HeaderName::To
+            | HeaderName::CallId
+            | HeaderName::CSeq
+            | HeaderName::MaxForwards
+            | HeaderName::Expires
+            | HeaderName::ContentType
+    )
+}

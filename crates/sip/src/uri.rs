@@ -1,0 +1,155 @@
+//! URIs: `sip:`, `sips:` (RFC 3261 §19.1), `tel:` (RFC 3966), and others kept whole.
+
+use std::borrow::Cow;
+
+use crate::header::{HeaderError, Params};
+
+/// A URI, read in place.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub struct Uri<'a> {
+    /// As on the wire.
+    pub text: &'a str,
+    /// As on the wire; compare without case.
+    pub scheme: &'a str,
+    /// The user part before `@` as on the wire (with its own `;` parameters, escapes kept). For
+    /// `tel:` the number.
+    pub user: Option<&'a str>,
+    pub password: Option<&'a str>,
+    /// A name, an IPv4 address, or an IPv6 reference in brackets. Empty for `tel:` and unknown
+    /// schemes.
+    pub host: &'a str,
+    pub port: Option<u16>,
+    pub params: Params<'a>,
+    /// What follows `?`.
+    pub headers: Option<&'a str>,
+}
+
+impl<'a> Uri<'a> {
+    pub fn read(bytes: &'a [u8]) -> Result<Self, HeaderError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| HeaderError::NotText)?;
+        Self::read_str(text)
+    }
+
+    pub fn read_str(text: &'a str) -> Result<Self, HeaderError> {
+        let (scheme, rest) = text.split_once(':').ok_or(HeaderError::Uri)?;
+        let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        if !is_scheme || rest.is_empty() || text.bytes().any(is_never_in_uri) {
+            return Err(HeaderError::Uri);
+        }
+        let whole = Self {
+            text,
+            scheme,
+            user: None,
+            password: None,
+            host: "",
+            port: None,
+            params: Params::new(""),
+            headers: None,
+        };
+        if scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips") {
+            whole.read_sip(rest)
+        } else if scheme.eq_ignore_ascii_case("tel") {
+            let end = rest.find(';').unwrap_or(rest.len());
+            Ok(Self { user: Some(&rest[..end]), params: Params::new(&rest[end..]), ..whole })
+        } else {
+            Ok(whole)
+        }
+    }
+
+    /// One we can route to: `sip`, `sips`, `tel`, `urn`.
+    pub fn is_known_scheme(&self) -> bool {
+        ["sip", "sips", "tel", "urn"].iter().any(|known| self.scheme.eq_ignore_ascii_case(known))
+    }
+
+    pub fn is_tel(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("tel")
+    }
+
+    /// The user part with its escapes resolved (§19.1.2).
+    pub fn user_decoded(&self) -> Option<Cow<'a, str>> {
+        self.user.map(decode)
+    }
+
+    fn read_sip(self, rest: &'a str) -> Result<Self, HeaderError> {
+        // `;` and `?` may stand in a user part, so the last `@` before the host decides.
+        let (user_info, rest) = match rest.rfind('@') {
+            Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
+            None => (None, rest),
+        };
+        let (user, password) = match user_info {
+            None => (None, None),
+            Some(info) => match info.split_once(':') {
+                Some((user, password)) => (Some(user), Some(password)),
+                None => (Some(info), None),
+            },
+        };
+        if user.is_some_and(str::is_empty) {
+            return Err(HeaderError::Uri);
+        }
+        let host_end = rest.find([';', '?']).unwrap_or(rest.len());
+        let (host, port) = host_port(&rest[..host_end])?;
+        let (params, headers) = match rest[host_end..].split_once('?') {
+            Some((params, headers)) => (params, Some(headers)),
+            None => (&rest[host_end..], None),
+        };
+        Ok(Self { user, password, host, port, params: Params::new(params), headers, ..self })
+    }
+}
+
+/// Bytes that no URI has, escaped or not.
+fn is_never_in_uri(byte: u8) -> bool {
+    byte <= b' ' || byte == 0x7f || matches!(byte, b'<' | b'>' | b'"')
+}
+
+/// `host[:port]`, IPv6 in brackets (RFC 5118 §4.1).
+pub(crate) fn host_port(text: &str) -> Result<(&str, Option<u16>), HeaderError> {
+    let (host, port) = if text.starts_with('[') {
+        let end = text.find(']').ok_or(HeaderError::Host)? + 1;
+        let address = &text[1..end - 1];
+        address.parse::<std::net::Ipv6Addr>().map_err(|_| HeaderError::Host)?;
+        (&text[..end], &text[end..])
+    } else {
+        let end = text.find(':').unwrap_or(text.len());
+        (text[..end].trim_end(), &text[end..])
+    };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte) || byte >= 0x80;
+    if host.is_empty() || (!host.starts_with('[') && !host.bytes().all(is_name)) {
+        return Err(HeaderError::Host);
+    }
+    let port = port.trim();
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => None,
+        None => return Err(HeaderError::Host),
+        Some(digits) => Some(digits.trim().parse().map_err(|_| HeaderError::Host)?),
+    };
+    Ok((host, port))
+}
+
+/// Resolves `%HH`. What is no escape stays.
+pub(crate) fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escaped = (bytes[at] == b'%')
+            .then(|| bytes.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match escaped {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}

@@ -1,0 +1,244 @@
+//! Writing: messages that we originate, and edits on received bytes.
+//!
+//! Whatever a caller passes, a value cannot end its line: CR, LF and NUL become spaces, a name
+//! that is no token is left out. So nobody's display name can add a header to our messages.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::flow::Flow;
+use crate::header::{HeaderName, split_list};
+use crate::message::{MalformedReason, Message, Method};
+
+mod splice;
+
+pub use splice::Splice;
+
+/// The phrase for a status code (RFC 3261 §21).
+pub fn reason_phrase(status: u16) -> String {
+    let text = rsip::StatusCode::from(status).to_string();
+    text.split_once(' ').map_or(String::new(), |(_, phrase)| phrase.to_string())
+}
+
+/// Writes a request line by line. Content-Length and the body come with `finish`.
+pub struct RequestWriter {
+    out: Vec<u8>,
+}
+
+impl RequestWriter {
+    pub fn new(method: &Method, request_uri: &str) -> Self {
+        let mut out = Vec::with_capacity(1_024);
+        out.extend_from_slice(method.as_str().as_bytes());
+        out.push(b' ');
+        // A space would split the line.
+        out.extend(request_uri.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != 0));
+        out.extend_from_slice(b" SIP/2.0\r\n");
+        Self { out }
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        put_header(&mut self.out, name.as_bytes(), value.as_bytes());
+        self
+    }
+
+    pub fn headers(mut self, headers: &[(&str, &str)]) -> Self {
+        for (name, value) in headers {
+            put_header(&mut self.out, name.as_bytes(), value.as_bytes());
+        }
+        self
+    }
+
+    /// `body` is (media type, bytes).
+    pub fn finish(mut self, body: Option<(&str, &[u8])>) -> Bytes {
+        put_body(&mut self.out, body);
+        Bytes::from(self.out)
+    }
+}
+
+/// Writes a response to a request, its Via, From, To, Call-ID, CSeq and Timestamp copied (§8.2.6).
+pub struct ResponseWriter {
+    out: Vec<u8>,
+}
+
+impl ResponseWriter {
+    /// `to_tag` is added if the request's To has none. The top Via gets `received` and `rport` of
+    /// the flow (RFC 3261 §18.2.1, RFC 3581 §4). Record-Route is copied into answers that can make
+    /// a dialog (§12.1.1).
+    pub fn new(request: &Message, status: u16, to_tag: Option<&str>, flow: &Flow) -> Self {
+        Self { out: response_head(request, status, to_tag, Some(flow.remote)) }
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        put_header(&mut self.out, name.as_bytes(), value.as_bytes());
+        self
+    }
+
+    pub fn headers(mut self, headers: &[(&str, &str)]) -> Self {
+        for (name, value) in headers {
+            put_header(&mut self.out, name.as_bytes(), value.as_bytes());
+        }
+        self
+    }
+
+    pub fn finish(mut self, body: Option<(&str, &[u8])>) -> Bytes {
+        put_body(&mut self.out, body);
+        Bytes::from(self.out)
+    }
+}
+
+/// A whole response: see [`ResponseWriter`].
+pub fn response_to(
+    request: &Message,
+    status: u16,
+    to_tag: Option<&str>,
+    flow: &Flow,
+    headers: &[(&str, &str)],
+    body: Option<(&str, &[u8])>,
+) -> Bytes {
+    ResponseWriter::new(request, status, to_tag, flow).headers(headers).finish(body)
+}
+
+/// The stateless answer to a request with a fault: `None` for what must not be answered.
+pub(crate) fn refusal(request: &Message, reason: MalformedReason) -> Option<Bytes> {
+    let unanswerable = !request.is_request()
+        || *request.method_ref() == Method::Ack
+        || reason.status() == 0
+        || request.header(HeaderName::Via).is_none();
+    if unanswerable {
+        return None;
+    }
+    let mut out = response_head(request, reason.status(), Some(&stateless_tag(request)), None);
+    put_header(&mut out, b"Warning", format!("399 monoligne \"{reason}\"").as_bytes());
+    put_body(&mut out, None);
+    Some(Bytes::from(out))
+}
+
+/// The same for each retransmission, as §8.2.7 asks of a stateless server.
+pub(crate) fn stateless_tag(request: &Message) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for name in [HeaderName::Via, HeaderName::From, HeaderName::CallId, HeaderName::CSeq] {
+        for &byte in request.header(name).unwrap_or_default() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    format!("{hash:016x}")
+}
+
+fn response_head(
+    request: &Message,
+    status: u16,
+    to_tag: Option<&str>,
+    remote: Option<SocketAddr>,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1_024);
+    out.extend_from_slice(format!("SIP/2.0 {status} {}\r\n", reason_phrase(status)).as_bytes());
+    let mut first = true;
+    for value in request.headers(HeaderName::Via) {
+        if std::mem::take(&mut first) {
+            put_top_via(&mut out, value, remote);
+        } else {
+            put_header(&mut out, b"Via", value);
+        }
+    }
+    if (101..300).contains(&status) && *request.method_ref() != Method::Register {
+        for value in request.headers(HeaderName::RecordRoute) {
+            put_header(&mut out, b"Record-Route", value);
+        }
+    }
+    copy_first(&mut out, request, HeaderName::From);
+    put_to(&mut out, request, to_tag.filter(|_| status > 100));
+    copy_first(&mut out, request, HeaderName::CallId);
+    copy_first(&mut out, request, HeaderName::CSeq);
+    copy_first(&mut out, request, HeaderName::Timestamp);
+    out
+}
+
+fn copy_first(out: &mut Vec<u8>, request: &Message, name: HeaderName) {
+    if let Some(value) = request.header(name) {
+        put_header(out, name.as_str().as_bytes(), value);
+    }
+}
+
+fn put_to(out: &mut Vec<u8>, request: &Message, tag: Option<&str>) {
+    let Some(value) = request.header(HeaderName::To) else { return };
+    let has_tag = request.to().is_ok_and(|to| to.tag().is_some());
+    match tag {
+        Some(tag) if !has_tag => {
+            put_header(out, b"To", &[value, b";tag=", tag.as_bytes()].concat());
+        }
+        Some(_) | None => put_header(out, b"To", value),
+    }
+}
+
+/// Adds `received` and fills `rport` on the first value of this field.
+fn put_top_via(out: &mut Vec<u8>, field: &[u8], remote: Option<SocketAddr>) {
+    let Some(remote) = remote else { return put_header(out, b"Via", field) };
+    let top = split_list(field).next().unwrap_or_default();
+    let rest = &field[offset_of(field, top) + top.len()..];
+    let Ok(via) = crate::header::Via::read(top) else { return put_header(out, b"Via", field) };
+    let mut value = format!("SIP/2.0/{} {}", via.transport, via.host);
+    if let Some(port) = via.port {
+        value.push_str(&format!(":{port}"));
+    }
+    for param in via.params.raw() {
+        let name = param.split('=').next().unwrap_or_default().trim_end();
+        let is_ours = ["received", "rport"].iter().any(|ours| name.eq_ignore_ascii_case(ours));
+        if !is_ours {
+            value.push(';');
+            value.push_str(param);
+        }
+    }
+    let ip = remote.ip();
+    let sent_by = via.host.trim_start_matches('[').trim_end_matches(']').parse();
+    if via.has_rport() || sent_by != Ok(ip) {
+        value.push_str(&format!(";received={ip}"));
+    }
+    if via.has_rport() {
+        value.push_str(&format!(";rport={}", remote.port()));
+    }
+    let mut value = value.into_bytes();
+    value.extend_from_slice(rest);
+    put_header(out, b"Via", &value);
+}
+
+/// Where `inner`, a part of `outer`, begins.
+fn offset_of(outer: &[u8], inner: &[u8]) -> usize {
+    (inner.as_ptr() as usize).saturating_sub(outer.as_ptr() as usize).min(outer.len())
+}
+
+pub(crate) fn put_header(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    if name.is_empty() || !name.iter().all(|&byte| crate::message::is_token(byte)) {
+        return;
+    }
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    put_value(out, value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A fold becomes one space; so does a lone CR, LF or NUL.
+fn put_value(out: &mut Vec<u8>, value: &[u8]) {
+    let value = value.trim_ascii();
+    if memchr::memchr3(b'\r', b'\n', 0, value).is_none() {
+        return out.extend_from_slice(value);
+    }
+    for part in value.split(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        let part = part.trim_ascii();
+        if !part.is_empty() {
+            if out.last() != Some(&b' ') {
+                out.push(b' ');
+            }
+            out.extend_from_slice(part);
+        }
+    }
+}
+
+fn put_body(out: &mut Vec<u8>, body: Option<(&str, &[u8])>) {
+    let (media_type, body) = body.unwrap_or_default();
+    if !body.is_empty() {
+        put_header(out, b"Content-Type", media_type.as_bytes());
+    }
+    out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+    out.extend_from_slice(body);
+}
