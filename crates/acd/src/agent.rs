@@ -1,9 +1,16 @@
-//! A secretary's state.
+//! A secretary's state, and what she and her phone may do to it.
+//!
+//! Whether her phone is reachable, and whether an old leg still occupies her line, stand beside
+//! the state: an agent may be `Available` and yet not free.
 
 use serde::{Deserialize, Serialize};
 
+use crate::decision::{Decision, Withdrawal};
 use crate::id::{AgentId, CallerId, OfferId};
+use crate::input::{AgentEvent, Refusal};
+use crate::scheduler::Scheduler;
 use crate::time::Instant;
+use crate::timer::Reason;
 
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub enum AgentState {
@@ -48,4 +55,272 @@ pub struct AgentView {
     pub pending: Option<Pending>,
     /// An offer may be made to her.
     pub free: bool,
+}
+
+/// What lives of an agent; what she may do is in the setup.
+#[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Desk {
+    pub(crate) state: AgentState,
+    pub(crate) reachable: bool,
+    pub(crate) line: Option<OfferId>,
+    pub(crate) idle_since: Instant,
+    pub(crate) misses: u32,
+    pub(crate) pending: Option<Pending>,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: AgentState::LoggedOut,
+            reachable: false,
+            line: None,
+            idle_since: Instant::ZERO,
+            misses: 0,
+            pending: None,
+        }
+    }
+
+    /// The one question of eligibility; which callers it is for is the matter of her teams.
+    pub(crate) fn is_free(&self) -> bool {
+        self.state == AgentState::Available && self.reachable && self.line.is_none()
+    }
+
+    /// She becomes available anew: last in the row of the free, her misses forgiven.
+    pub(crate) fn start_idle(&mut self, since: Instant) {
+        self.idle_since = since;
+        self.misses = 0;
+    }
+
+    /// The state after an offer that did not become a call.
+    pub(crate) fn settle(&mut self, otherwise: AgentState) -> AgentState {
+        match self.pending.take() {
+            None => otherwise,
+            Some(pending) => pending.state(),
+        }
+    }
+
+    pub(crate) fn view(&self, agent: AgentId) -> AgentView {
+        AgentView {
+            agent,
+            state: self.state,
+            reachable: self.reachable,
+            line_busy: self.line,
+            idle_since: self.idle_since,
+            misses: self.misses,
+            pending: self.pending,
+            free: self.is_free(),
+        }
+    }
+}
+
+impl Pending {
+    fn state(self) -> AgentState {
+        match self {
+            Self::LogOut => AgentState::LoggedOut,
+            Self::Pause { reason } => AgentState::Paused { reason },
+        }
+    }
+}
+
+impl AgentState {
+    /// The timer that ends this state.
+    pub(crate) fn timer(self, agent: AgentId) -> Option<(Instant, Reason)> {
+        match self {
+            Self::WrapUp { until } => Some((until, Reason::WrapUpEnd { agent })),
+            Self::Resting { until } => Some((until, Reason::RestEnd { agent })),
+            Self::LoggedOut
+            | Self::Available
+            | Self::Offered(_)
+            | Self::Talking(_)
+            | Self::Paused { .. }
+            | Self::NotResponding => None,
+        }
+    }
+}
+
+impl Scheduler {
+    pub(crate) fn handle_agent(
+        &mut self,
+        agent: AgentId,
+        event: AgentEvent,
+    ) -> Result<(), Refusal> {
+        if !self.setup.agents.contains_key(&agent) {
+            return Err(Refusal::UnknownAgent);
+        }
+        match event {
+            AgentEvent::Reachable => self.reachable(agent),
+            AgentEvent::Unreachable => self.unreachable(agent),
+            AgentEvent::LogIn => self.log_in(agent),
+            AgentEvent::LogOut => self.log_out(agent),
+            AgentEvent::Pause { reason } => self.pause(agent, reason),
+            AgentEvent::Resume => self.resume(agent),
+            AgentEvent::EndWrapUp => {
+                if let AgentState::WrapUp { .. } = self.desk(agent).state {
+                    self.end_wrap_up(agent, self.now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reachable(&mut self, agent: AgentId) {
+        let now = self.now;
+        let desk = self.desk_mut(agent);
+        if desk.reachable {
+            return;
+        }
+        desk.reachable = true;
+        desk.start_idle(now);
+        let state = match desk.state {
+            AgentState::NotResponding => AgentState::Available,
+            state @ (AgentState::LoggedOut
+            | AgentState::Available
+            | AgentState::Offered(_)
+            | AgentState::Talking(_)
+            | AgentState::WrapUp { .. }
+            | AgentState::Resting { .. }
+            | AgentState::Paused { .. }) => state,
+        };
+        self.set_state(agent, state);
+    }
+
+    fn unreachable(&mut self, agent: AgentId) {
+        let desk = self.desk_mut(agent);
+        desk.reachable = false;
+        if let AgentState::Offered(offer) = desk.state {
+            self.withdraw(offer, agent, Withdrawal::LoggedOut);
+            self.settle(agent, AgentState::Available);
+            self.wait_again(offer.caller);
+        } else {
+            self.index(agent);
+        }
+    }
+
+    fn log_in(&mut self, agent: AgentId) {
+        let now = self.now;
+        let desk = self.desk_mut(agent);
+        if desk.pending == Some(Pending::LogOut) {
+            desk.pending = None;
+        }
+        if desk.state == AgentState::LoggedOut {
+            desk.start_idle(now);
+            self.set_state(agent, AgentState::Available);
+        }
+    }
+
+    /// Also what a removal from the setup does to her.
+    pub(crate) fn log_out(&mut self, agent: AgentId) {
+        let desk = self.desk_mut(agent);
+        match desk.state {
+            AgentState::Talking(_) => desk.pending = Some(Pending::LogOut),
+            AgentState::Offered(offer) => {
+                desk.pending = None;
+                self.withdraw(offer, agent, Withdrawal::LoggedOut);
+                self.set_state(agent, AgentState::LoggedOut);
+                self.wait_again(offer.caller);
+            }
+            AgentState::LoggedOut
+            | AgentState::Available
+            | AgentState::WrapUp { .. }
+            | AgentState::Resting { .. }
+            | AgentState::Paused { .. }
+            | AgentState::NotResponding => {
+                desk.pending = None;
+                self.set_state(agent, AgentState::LoggedOut);
+            }
+        }
+    }
+
+    fn pause(&mut self, agent: AgentId, reason: u16) {
+        let desk = self.desk_mut(agent);
+        match desk.state {
+            AgentState::LoggedOut => {}
+            AgentState::Offered(_) | AgentState::Talking(_) | AgentState::WrapUp { .. } => {
+                desk.pending = Some(Pending::Pause { reason });
+            }
+            AgentState::Available
+            | AgentState::Resting { .. }
+            | AgentState::Paused { .. }
+            | AgentState::NotResponding => self.set_state(agent, AgentState::Paused { reason }),
+        }
+    }
+
+    fn resume(&mut self, agent: AgentId) {
+        let now = self.now;
+        let desk = self.desk_mut(agent);
+        if let Some(Pending::Pause { .. }) = desk.pending {
+            desk.pending = None;
+        }
+        match desk.state {
+            AgentState::Paused { .. } | AgentState::NotResponding => {
+                desk.start_idle(now);
+                self.set_state(agent, AgentState::Available);
+            }
+            // Nothing to resume from; a rest is not hers to cut short.
+            AgentState::LoggedOut
+            | AgentState::Available
+            | AgentState::Offered(_)
+            | AgentState::Talking(_)
+            | AgentState::WrapUp { .. }
+            | AgentState::Resting { .. } => {}
+        }
+    }
+
+    /// `since` is when it ended by right: a timer that runs late must not reorder the idle.
+    pub(crate) fn end_wrap_up(&mut self, agent: AgentId, since: Instant) {
+        self.desk_mut(agent).start_idle(since);
+        self.settle(agent, AgentState::Available);
+    }
+
+    pub(crate) fn settle(&mut self, agent: AgentId, otherwise: AgentState) {
+        let state = self.desk_mut(agent).settle(otherwise);
+        self.set_state(agent, state);
+    }
+
+    /// The only place where a state changes: its timer, the display and the free agents follow.
+    pub(crate) fn set_state(&mut self, agent: AgentId, state: AgentState) {
+        let desk = self.desk_mut(agent);
+        let before = std::mem::replace(&mut desk.state, state);
+        if before != state {
+            if let Some((_, reason)) = before.timer(agent) {
+                self.timers.disarm(reason);
+            }
+            if let Some((at, reason)) = state.timer(agent) {
+                self.timers.arm(at, reason);
+            }
+            self.decide(Decision::State { agent, state });
+        }
+        self.index(agent);
+    }
+
+    /// Puts her among the free or takes her out; forgets her once the setup has and nothing of
+    /// her lives.
+    pub(crate) fn index(&mut self, agent: AgentId) {
+        let desk = &self.desks[&agent];
+        match self.setup.agents.get(&agent) {
+            Some(known) if desk.is_free() => {
+                if self.free.insert(agent, desk.idle_since, &known.teams) {
+                    self.hot.extend(&known.teams);
+                }
+            }
+            Some(known) => self.free.remove(agent, &known.teams),
+            None => {
+                if desk.state == AgentState::LoggedOut && desk.line.is_none() {
+                    self.desks.remove(&agent);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn desk(&self, agent: AgentId) -> &Desk {
+        self.desks
+            .get(&agent)
+            .expect("each agent of the setup, or in a call, has a desk")
+    }
+
+    pub(crate) fn desk_mut(&mut self, agent: AgentId) -> &mut Desk {
+        self.desks
+            .get_mut(&agent)
+            .expect("each agent of the setup, or in a call, has a desk")
+    }
 }

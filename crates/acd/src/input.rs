@@ -20,18 +20,35 @@ pub enum Input {
         leave_by: Option<Instant>,
     },
     /// He is gone, or was ended by us, at any stage. While served, the same as `Ended`.
-    Leave { caller: CallerId },
+    Leave {
+        caller: CallerId,
+    },
     /// Her phone answered: a request, that `Serve` or `Refuse` replies to.
-    Answered { offer: OfferId },
+    Answered {
+        offer: OfferId,
+    },
     /// The offer came to nothing. (No answer is the scheduler's own deadline.)
-    Missed { offer: OfferId, miss: Miss },
+    Missed {
+        offer: OfferId,
+        miss: Miss,
+    },
     /// The conversation is over: her wrap-up starts.
-    Ended { caller: CallerId },
+    Ended {
+        caller: CallerId,
+    },
     /// A served caller whose secretary vanished: he waits again at the head of his class.
-    Returned { caller: CallerId },
+    Returned {
+        caller: CallerId,
+    },
     /// Her leg of that offer is gone from her phone: her line is clear. Stale ids are ignored.
-    Cleared { agent: AgentId, offer: OfferId },
-    Agent { agent: AgentId, event: AgentEvent },
+    Cleared {
+        agent: AgentId,
+        offer: OfferId,
+    },
+    Agent {
+        agent: AgentId,
+        event: AgentEvent,
+    },
     /// Replaces the setup; what lives goes on.
     Configure(Arc<Setup>),
 }

@@ -13,11 +13,15 @@ mod caller;
 mod decision;
 mod id;
 mod input;
+mod invariants;
 mod limits;
+mod matching;
+mod offer;
 mod scheduler;
 mod setup;
 mod time;
 mod timer;
+mod waiting;
 
 pub use agent::{AgentState, AgentView, Pending};
 pub use caller::{CallerStage, CallerView, Urgency, Waiting};

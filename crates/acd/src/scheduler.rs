@@ -1,28 +1,49 @@
-//! The scheduler.
+//! The scheduler: takes inputs and time, keeps the indexes right, gives decisions.
+//!
+//! Each step is: the timers that are due, in the order of [`Reason`] within an instant, each
+//! followed by the matching; then the input; then the matching. What a timer does is counted from
+//! the step's `now`, however late it runs; only a wrap-up that ends by itself leaves her idle
+//! since its own end. The rules one by one, with the choices made: the crate's README.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::AgentView;
-use crate::caller::{CallerView, Waiting};
+use crate::agent::{AgentState, AgentView, Desk};
+use crate::caller::{Caller, CallerView, Waiting};
 use crate::decision::Decision;
-use crate::id::{AgentId, CallerId};
+use crate::id::{AgentId, CallerId, TeamId};
 use crate::input::{Input, Refusal};
 use crate::setup::Setup;
 use crate::time::Instant;
 use crate::timer::{Reason, Timers};
+use crate::waiting::{Free, Queues};
 
 /// Serialisable but for the setup: after deserialising, [`attach`](Self::attach) it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Scheduler {
-    now: Instant,
-    decisions: VecDeque<Decision>,
+    pub(crate) now: Instant,
+    /// Of the next caller to enter.
+    pub(crate) sequence: u64,
+    pub(crate) callers: BTreeMap<CallerId, Caller>,
+    pub(crate) desks: BTreeMap<AgentId, Desk>,
+    pub(crate) decisions: VecDeque<Decision>,
     #[serde(skip)]
-    setup: Arc<Setup>,
+    pub(crate) setup: Arc<Setup>,
+
+    // Indexes over the above.
     #[serde(skip)]
-    timers: Timers,
+    pub(crate) timers: Timers,
+    #[serde(skip)]
+    pub(crate) waiting: Queues,
+    #[serde(skip)]
+    pub(crate) free: Free,
+    #[serde(skip)]
+    pub(crate) served: usize,
+    /// Teams where somebody began to wait or became free since the last matching.
+    #[serde(skip)]
+    pub(crate) hot: BTreeSet<TeamId>,
 }
 
 /// How many there are of what.
@@ -31,6 +52,7 @@ pub struct Counts {
     pub waiting: usize,
     pub offered: usize,
     pub served: usize,
+    /// Agents that an offer may be made to.
     pub free: usize,
     pub timers: usize,
 }
@@ -38,7 +60,21 @@ pub struct Counts {
 impl Scheduler {
     /// All agents are logged out and unreachable.
     pub fn new(setup: Arc<Setup>) -> Self {
-        Self { now: Instant::ZERO, decisions: VecDeque::new(), setup, timers: Timers::default() }
+        let mut scheduler = Self {
+            now: Instant::ZERO,
+            sequence: 0,
+            callers: BTreeMap::new(),
+            desks: BTreeMap::new(),
+            decisions: VecDeque::new(),
+            setup: Arc::default(),
+            timers: Timers::default(),
+            waiting: Queues::default(),
+            free: Free::default(),
+            served: 0,
+            hot: BTreeSet::new(),
+        };
+        scheduler.attach(setup);
+        scheduler
     }
 
     /// A deserialised state with the setup that it was saved under. For another one,
@@ -51,46 +87,69 @@ impl Scheduler {
 
     /// The same in place. Until then a deserialised scheduler must not be used.
     pub fn attach(&mut self, setup: Arc<Setup>) {
+        for &agent in setup.agents.keys() {
+            self.desks.entry(agent).or_insert_with(Desk::new);
+        }
         self.setup = setup;
+        self.rebuild();
+        self.hot.clear();
     }
 
-    /// Runs what is due by `now`, then the input, then the matching.
+    /// Runs what is due by `now`, then the input, then the matching. A `now` earlier than the
+    /// last one counts as the last one.
     pub fn handle(&mut self, now: Instant, input: Input) -> Result<(), Refusal> {
         self.handle_timeout(now);
-        let _ = input;
-        Ok(())
+        let result = self.apply(input);
+        self.match_all();
+        result
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        while self.timers.pop_due(self.now).is_some() {}
+        while let Some((at, reason)) = self.timers.pop_due(self.now) {
+            match reason {
+                Reason::OfferDeadline { offer } => self.offer_deadline(offer),
+                Reason::WaitEnd { caller, bound } => self.wait_ended(caller, bound),
+                Reason::RestEnd { agent } => self.set_state(agent, AgentState::Available),
+                Reason::WrapUpEnd { agent } => self.end_wrap_up(agent, at),
+            }
+            self.match_all();
+        }
     }
 
+    /// To be drained after each `handle*`, in order.
     pub fn poll_decision(&mut self) -> Option<Decision> {
         self.decisions.pop_front()
     }
 
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, and why.
     pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
         self.timers.first()
     }
 
     /// Who waits without an offer, first to be offered first.
     pub fn waiting(&self) -> impl Iterator<Item = Waiting> {
-        std::iter::empty()
+        self.waiting
+            .iter()
+            .map(|place| self.callers[&place.caller].waiting())
     }
 
     pub fn caller(&self, caller: CallerId) -> Option<CallerView> {
-        let _ = caller;
-        None
+        self.callers.get(&caller).map(Caller::view)
+    }
+
+    /// All of them: waiting, offered, served.
+    pub fn callers(&self) -> impl Iterator<Item = CallerView> {
+        self.callers.values().map(Caller::view)
     }
 
     pub fn agent(&self, agent: AgentId) -> Option<AgentView> {
-        let _ = agent;
-        None
+        self.desks.get(&agent).map(|desk| desk.view(agent))
     }
 
+    /// Those of the setup, and those removed from it who are still in a call.
     pub fn agents(&self) -> impl Iterator<Item = AgentView> {
-        std::iter::empty()
+        self.desks.iter().map(|(&agent, desk)| desk.view(agent))
     }
 
     pub fn setup(&self) -> &Arc<Setup> {
@@ -98,9 +157,75 @@ impl Scheduler {
     }
 
     pub fn counts(&self) -> Counts {
-        Counts { timers: self.timers.len(), ..Counts::default() }
+        Counts {
+            waiting: self.waiting.len(),
+            offered: self.callers.len() - self.waiting.len() - self.served,
+            served: self.served,
+            free: self.free.len(),
+            timers: self.timers.len(),
+        }
     }
 
-    /// Panics when the state contradicts itself: a bug of ours. For tests and simulations.
-    pub fn check_invariants(&self) {}
+    fn apply(&mut self, input: Input) -> Result<(), Refusal> {
+        match input {
+            Input::Enter {
+                caller,
+                practice,
+                urgency,
+                leave_by,
+            } => {
+                return self.enter(caller, practice, urgency, leave_by);
+            }
+            Input::Leave { caller } => return self.leave(caller),
+            Input::Answered { offer } => self.answered(offer),
+            Input::Missed { offer, miss } => self.missed(offer, miss),
+            Input::Ended { caller } => return self.ended(caller),
+            Input::Returned { caller } => return self.returned(caller),
+            Input::Cleared { agent, offer } => return self.cleared(agent, offer),
+            Input::Agent { agent, event } => return self.handle_agent(agent, event),
+            Input::Configure(setup) => self.configure(setup),
+        }
+        Ok(())
+    }
+
+    /// Whom the new setup does not know logs out; all others, and every caller, stay as they are.
+    fn configure(&mut self, setup: Arc<Setup>) {
+        self.setup = setup;
+        for &agent in self.setup.agents.keys() {
+            self.desks.entry(agent).or_insert_with(Desk::new);
+        }
+        let known = Arc::clone(&self.setup);
+        self.rebuild();
+        let removed: Vec<_> = self
+            .desks
+            .keys()
+            .copied()
+            .filter(|id| !known.agents.contains_key(id))
+            .collect();
+        for agent in removed {
+            self.log_out(agent);
+        }
+    }
+
+    /// Makes the indexes anew; the agents' teams may have changed.
+    fn rebuild(&mut self) {
+        self.timers = Timers::default();
+        self.waiting = Queues::default();
+        self.free = Free::default();
+        self.served = 0;
+        for id in self.callers.keys().copied().collect::<Vec<_>>() {
+            self.index_caller(id);
+        }
+        for agent in self.desks.keys().copied().collect::<Vec<_>>() {
+            if let Some((at, reason)) = self.desk(agent).state.timer(agent) {
+                self.timers.arm(at, reason);
+            }
+            self.index(agent);
+        }
+    }
+
+    pub(crate) fn decide(&mut self, decision: Decision) {
+        tracing::debug!(now = self.now.as_micros(), ?decision, "decided");
+        self.decisions.push_back(decision);
+    }
 }

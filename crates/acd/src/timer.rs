@@ -12,12 +12,21 @@ use crate::time::Instant;
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
 pub enum Reason {
     /// Nobody took this offer.
-    OfferDeadline { offer: OfferId },
+    OfferDeadline {
+        offer: OfferId,
+    },
     /// This caller must move on in his plan.
-    WaitEnd { caller: CallerId, bound: Bound },
+    WaitEnd {
+        caller: CallerId,
+        bound: Bound,
+    },
     /// The delay after a missed offer is over.
-    RestEnd { agent: AgentId },
-    WrapUpEnd { agent: AgentId },
+    RestEnd {
+        agent: AgentId,
+    },
+    WrapUpEnd {
+        agent: AgentId,
+    },
 }
 
 /// What ends a caller's wait in a step. Of two at the same instant the first counts.
@@ -51,13 +60,13 @@ impl Timers {
     }
 
     /// Takes out the first entry that is due by `now`.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Reason> {
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Reason)> {
         let (at, reason) = self.first()?;
         if at > now {
             return None;
         }
         self.disarm(reason);
-        Some(reason)
+        Some((at, reason))
     }
 
     pub(crate) fn len(&self) -> usize {
