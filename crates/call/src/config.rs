@@ -4,13 +4,14 @@
 //! [`acd::Setup`] refer to each other. A reload hands over a new value; ids of what stays are kept.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{AgentId, PracticeId};
 use serde::{Deserialize, Serialize};
-use sip::{Account, Codec, Flow, Transport};
+use sip::sdp::Codec;
+use sip::{Account, Flow, Transport};
 
 use crate::number::E164;
 
@@ -44,10 +45,24 @@ pub struct TrunkId(pub u32);
 #[derive(Clone, Debug)]
 pub struct Trunk {
     pub name: String,
-    pub sources: Vec<Network>,
+    pub sources: Vec<Source>,
     pub transport: Transport,
     /// How long a call of this trunk may stay unanswered before its network gives up.
     pub max_unanswered: Duration,
+}
+
+/// Where an operator's packets come from.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Source {
+    pub network: Network,
+    /// `None`: any port. One where phones share the operator's address (a trunk on this host).
+    pub port: Option<u16>,
+}
+
+impl Source {
+    pub fn contains(&self, remote: SocketAddr) -> bool {
+        self.network.contains(remote.ip()) && self.port.is_none_or(|port| port == remote.port())
+    }
 }
 
 /// An IP network: an address and the number of its leading bits that count.
@@ -77,7 +92,7 @@ impl Trunk {
     /// Whether a packet on this flow is the operator's.
     pub fn is_source_of(&self, flow: &Flow) -> bool {
         self.transport == flow.transport
-            && self.sources.iter().any(|network| network.contains(flow.remote.ip()))
+            && self.sources.iter().any(|source| source.contains(flow.remote))
     }
 }
 

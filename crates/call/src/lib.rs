@@ -13,7 +13,7 @@ mod record;
 pub use acd::{AgentId, AgentState, PracticeId, TeamId, Urgency};
 pub use action::{Action, AgentCommand, Input, Ledger, Notice};
 pub use config::{
-    Agent, Config, Limits, Network, Practice, RegistrarLimits, Trunk, TrunkId,
+    Agent, Config, Limits, Network, Practice, RegistrarLimits, Source, Trunk, TrunkId,
 };
 pub use engine::{Engine, EngineTimeout, RestoreError, Setup};
 pub use media::{
