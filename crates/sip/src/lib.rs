@@ -13,6 +13,7 @@ mod header;
 pub mod limits;
 mod message;
 mod registrar;
+pub mod sdp;
 mod time;
 mod timer;
 mod uri;
@@ -22,7 +23,9 @@ pub use endpoint::{
     ClientKey, Counts, DialogKey, EndedBy, Endpoint, Event, Full, Identity, Invite, Limits, Misuse,
     Request, RequestKey, ResolveId, Setup, Timeout,
 };
-pub use digest::{Account, Credentials};
+pub use digest::{
+    Account, Algorithm, Challenge, Credentials, Denied, Verifier, VerifierSetup, ha1_md5, ha1_sha256,
+};
 pub use flow::{Flow, Target, Transmit, Transport};
 pub use header::{CSeq, HeaderError, HeaderName, NameAddr, Params, RAck, Via, split_list};
 pub use message::{Malformed, MalformedReason, Message, Method};
