@@ -6,9 +6,19 @@
 //! threads own their sockets and sessions, and take no lock on the packet path. It knows nothing
 //! of calls or SIP.
 
-mod limits;
+mod counters;
+pub mod limits;
 mod order;
+mod packet;
+mod pool;
 mod relay;
+mod session;
+mod stream;
+mod sys;
+mod thread;
+mod time;
+mod tone;
 
+pub use counters::Counters;
 pub use order::{Event, Leg, Order, Remote, Source, Stats, Tone, ToneCodec};
-pub use relay::{Config, Counters, Full, Relay, StartError, start};
+pub use relay::{Config, Full, Relay, StartError, start};

@@ -7,7 +7,7 @@ pub const ORDERS_MAX: usize = 8192;
 /// Events under way from one thread; beyond it the thread takes no order until there is room.
 pub const EVENTS_MAX: usize = 8192;
 /// Packets of one system call.
-pub const BATCH_MAX: usize = 32;
+pub const BATCH_MAX: usize = 16;
 /// Longer packets are rejected: an Ethernet frame's worth.
 pub const PACKET_BYTES_MAX: usize = 1536;
 /// Sockets reported by one `epoll_wait`.

@@ -51,7 +51,7 @@ pub struct Leg {
     /// (payload type as it arrives here, payload type as the peer knows it). Others pass as they
     /// are.
     pub payload_map: Vec<(u8, u8)>,
-    /// Sent to this leg while no other leg forwards to it.
+    /// Sent to this leg while it has no peer.
     pub tone: Option<Tone>,
     /// The payload type and the codec that the leg has negotiated for the tone. Without it there
     /// is no tone.
@@ -116,7 +116,11 @@ pub enum Event {
     /// The leg is gone. Later packets on its port reach nobody.
     Released { port: u16, owner: u64, stats: Stats },
     /// The order could not be done; the state before it holds.
-    Failed { port: u16, owner: u64, error: String },
+    Failed {
+        port: u16,
+        owner: u64,
+        error: String,
+    },
 }
 
 /// What a leg has lived through.

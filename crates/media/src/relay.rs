@@ -1,14 +1,23 @@
 //! The owner's side of the relay: start, orders, events, end.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
-use crate::{Event, Order};
+use crate::counters::{Counters, Figures};
+use crate::limits::{EVENTS_MAX, ORDERS_MAX};
+use crate::order::{Event, Order};
+use crate::pool::{self, Pair};
+use crate::sys::{self, Bell};
+use crate::thread::{Thread, Wires};
 
 /// What the relay is started with.
 #[derive(Clone, Debug)]
@@ -41,15 +50,47 @@ impl Config {
 
 /// Binds the pool and spawns the threads. Ports that others hold are skipped with a warning.
 pub fn start(config: Config) -> Result<Relay, StartError> {
-    let _ = config;
-    Err(StartError::TooFewPorts { ports: 0..=0, bound: 0 })
+    let pairs = pool::bind(&config)?;
+    let told = Arc::new(Bell::new().map_err(system("make an eventfd"))?);
+    let mut relay = Relay {
+        shards: Vec::new(),
+        shard_by_port: BTreeMap::new(),
+        threads: Vec::new(),
+        told,
+        stop: Arc::new(AtomicBool::new(false)),
+        refused: VecDeque::new(),
+        next_polled: 0,
+    };
+    for pairs in pool::shards(pairs, config.threads) {
+        relay.spawn(&config, pairs)?;
+    }
+    let (pairs, threads) = (relay.shard_by_port.len(), relay.threads.len());
+    tracing::info!(address = %config.address, pairs, threads, "the media relay runs");
+    Ok(relay)
 }
 
 /// The running relay. Dropping it ends its threads.
 #[derive(Debug)]
 pub struct Relay {
     shards: Vec<Vec<u16>>,
-    event_fd: OwnedFd,
+    shard_by_port: BTreeMap<u16, usize>,
+    threads: Vec<Worker>,
+    told: Arc<Bell>,
+    stop: Arc<AtomicBool>,
+    /// Orders for ports that no thread has.
+    refused: VecDeque<Event>,
+    /// The thread whose events are looked at first.
+    next_polled: usize,
+}
+
+/// The owner's ends of what is shared with one thread.
+#[derive(Debug)]
+struct Worker {
+    orders: Producer<Order>,
+    events: Consumer<Event>,
+    bell: Arc<Bell>,
+    figures: Arc<Figures>,
+    handle: Option<JoinHandle<()>>,
 }
 
 impl Relay {
@@ -61,69 +102,160 @@ impl Relay {
     /// Sends an order to the thread of its port. An order for a port that is not of the pool comes
     /// back as [`Event::Failed`].
     pub fn order(&mut self, order: Order) -> Result<(), Full> {
-        Err(Full(order))
+        let port = order.port();
+        let Some(&shard) = self.shard_by_port.get(&port) else {
+            if self.refused.len() >= EVENTS_MAX {
+                return Err(Full(Box::new(order)));
+            }
+            let error = "the port is not of the pool".to_owned();
+            self.refused.push_back(Event::Failed {
+                port,
+                owner: order.owner(),
+                error,
+            });
+            self.told.ring();
+            return Ok(());
+        };
+        let worker = &mut self.threads[shard];
+        match worker.orders.push(order) {
+            Ok(()) => {
+                worker.bell.ring();
+                Ok(())
+            }
+            Err(PushError::Full(order)) => Err(Full(Box::new(order))),
+        }
     }
 
-    /// The next event, in the order of its thread. Poll until `None`, then wait for
+    /// The next event; those of one port keep their order. Poll until `None`, then wait for
     /// [`Relay::event_fd`].
     pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.pop_event() {
+            return Some(event);
+        }
+        // Cleared before the last look: what comes after it rings again.
+        self.told.clear();
+        self.pop_event()
+    }
+
+    fn pop_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.refused.pop_front() {
+            return Some(event);
+        }
+        for _ in 0..self.threads.len() {
+            let polled = self.next_polled;
+            self.next_polled = (polled + 1) % self.threads.len();
+            if let Ok(event) = self.threads[polled].events.pop() {
+                return Some(event);
+            }
+        }
         None
     }
 
-    /// Readable when events wait; [`Relay::poll_event`] clears it.
+    /// Readable when events wait; [`Relay::poll_event`] clears it when it has none left.
     pub fn event_fd(&self) -> BorrowedFd<'_> {
-        use std::os::fd::AsFd as _;
-        self.event_fd.as_fd()
+        self.told.as_fd()
     }
 
     /// The sums over all threads since the start, as of each thread's last batch.
     pub fn counters(&self) -> Counters {
-        Counters::default()
+        let mut sum = Counters::default();
+        for worker in &self.threads {
+            sum.add(&worker.figures.load());
+        }
+        sum
+    }
+
+    /// Whether every thread runs. A relay that is not whole should be replaced.
+    pub fn is_whole(&self) -> bool {
+        let is_running = |handle: &JoinHandle<()>| !handle.is_finished();
+        self.threads
+            .iter()
+            .all(|worker| worker.handle.as_ref().is_some_and(is_running))
     }
 
     /// Ends the threads and waits for them. Legs that are still set get no [`Event::Released`].
     pub fn shutdown(self) {}
+
+    fn spawn(&mut self, config: &Config, pairs: Vec<Pair>) -> Result<(), StartError> {
+        let shard = self.shards.len();
+        let ports: Vec<u16> = pairs.iter().map(|pair| pair.port).collect();
+        let (orders, orders_end) = RingBuffer::new(ORDERS_MAX);
+        let (events_end, events) = RingBuffer::new(EVENTS_MAX);
+        let bell = Arc::new(Bell::new().map_err(system("make an eventfd"))?);
+        let figures = Arc::new(Figures::default());
+        let wires = Wires {
+            orders: orders_end,
+            events: events_end,
+            bell: Arc::clone(&bell),
+            told: Arc::clone(&self.told),
+            stop: Arc::clone(&self.stop),
+            figures: Arc::clone(&figures),
+        };
+        let random = sys::random().map_err(system("read random bytes"))?;
+        let thread = Thread::new(pairs, wires, config.silence, config.gather, random)
+            .map_err(system("make an epoll set"))?;
+        let handle = std::thread::Builder::new()
+            .name(format!("media-{shard}"))
+            .spawn(move || thread.run())
+            .map_err(system("spawn a thread"))?;
+        self.shard_by_port
+            .extend(ports.iter().map(|port| (*port, shard)));
+        self.shards.push(ports);
+        self.threads.push(Worker {
+            orders,
+            events,
+            bell,
+            figures,
+            handle: Some(handle),
+        });
+        Ok(())
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        for worker in &self.threads {
+            worker.bell.ring();
+        }
+        for handle in self
+            .threads
+            .iter_mut()
+            .filter_map(|worker| worker.handle.take())
+        {
+            if handle.join().is_err() {
+                tracing::error!("a relay thread has panicked");
+            }
+        }
+    }
+}
+
+fn system(what: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |source| StartError::System { what, source }
 }
 
 /// The ring to the port's thread is full: the order was not taken and may be given again.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the ring of orders to the relay's thread is full")]
-pub struct Full(pub Order);
+pub struct Full(pub Box<Order>);
 
 /// Why the relay did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("only {bound} port pairs of {}-{} could be bound, and a call needs 2", ports.start(), ports.end())]
-    TooFewPorts { ports: RangeInclusive<u16>, bound: usize },
-    #[error("the ports need {needed} open files, and the limit is {limit}: raise LimitNOFILE (systemd) or `ulimit -n`, or take fewer ports")]
+    TooFewPorts {
+        ports: RangeInclusive<u16>,
+        bound: usize,
+    },
+    #[error(
+        "the ports need {needed} open files, and the limit is {limit}: raise LimitNOFILE (systemd) or `ulimit -n`, or take fewer ports"
+    )]
     OpenFiles { needed: u64, limit: u64 },
     #[error("the address {address} cannot be bound")]
     Address { address: IpAddr, source: io::Error },
     #[error("cannot {what}")]
-    System { what: &'static str, source: io::Error },
-}
-
-/// Figures of the whole relay.
-#[derive(Copy, Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
-pub struct Counters {
-    /// Threads that run.
-    pub threads: u64,
-    /// Legs that are set.
-    pub legs: u64,
-    pub packets_in: u64,
-    pub packets_out: u64,
-    pub bytes_in: u64,
-    pub bytes_out: u64,
-    /// From strangers, or neither RTP nor RTCP.
-    pub rejected: u64,
-    /// Arrived on a port that nobody owns.
-    pub stray: u64,
-    /// Accepted from legs that forward to nobody.
-    pub consumed: u64,
-    /// Sends that the system refused.
-    pub send_failed: u64,
-    /// Orders of somebody who does not own the port.
-    pub stale_orders: u64,
-    /// Times that a thread woke up.
-    pub wakeups: u64,
+    System {
+        what: &'static str,
+        source: io::Error,
+    },
 }
