@@ -1,11 +1,40 @@
 //! The engine: one owner of all live state, one input at a time.
+//!
+//! Down: an input reaches the SIP endpoint, the registrar or the scheduler. Up: what these have to
+//! say is settled in a loop until nobody has anything left: their events and decisions become
+//! commands and [`Action`]s. No call-back, no await.
+//!
+//! - `admission`: who may speak, and the way of an INVITE into the queue
+//! - `offer`: the scheduler's decisions, and the secretary's leg
+//! - `conversation`: the caller's leg, the bridge, both hang-ups
+//! - `media`: orders to the relay, and silence
+//! - `registration`: REGISTER and the secretaries' phones
 
+mod admission;
+mod conversation;
+mod media;
+mod offer;
+mod registration;
+mod view;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use sip::Instant;
+use acd::{AgentId, CallerId, Decision, OfferId, Scheduler};
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
+use sip::{ClientKey, DialogKey, Endpoint, Event, Flow, Instant, Registrar};
 
-use crate::action::{Action, Input, Ledger};
-use crate::config::Config;
+pub use view::{AgentLegView, CallView, SchedulerEntry, SchedulerKind};
+
+use crate::action::{Action, AgentCommand, Input, Ledger, Notice};
+use crate::calls::{AgentLeg, Call};
+use crate::config::{Config, TrunkId};
+use crate::media::Owner;
+use crate::ports::Ports;
+use crate::record::CallRef;
+use crate::timers::{Role, Timer, Timers};
 
 /// What an engine is born with.
 #[derive(Clone, Debug)]
@@ -18,18 +47,57 @@ pub struct Setup {
     pub user_agent: String,
 }
 
-/// See the crate's doc. Feed `handle`, and `handle_timeout` once `poll_timeout` is due; after each, drain
-/// `poll_action`.
-pub struct Engine {}
+/// The engine of monoligne.
+///
+/// Feed [`handle`](Self::handle), and [`handle_timeout`](Self::handle_timeout) once
+/// [`poll_timeout`](Self::poll_timeout) is due; after each, drain [`poll_action`](Self::poll_action).
+/// `now` must not go back.
+pub struct Engine {
+    config: Arc<Config>,
+    state: State,
+    /// Decisions of the scheduler that wait for their turn; empty between inputs.
+    decisions: VecDeque<Decision>,
+    actions: VecDeque<Action>,
+    /// What the scheduler was told and said, where somebody wants to check it.
+    scheduler_log: Option<Vec<SchedulerEntry>>,
+}
+
+/// All that a snapshot holds.
+#[derive(Serialize, Deserialize)]
+struct State {
+    node: u16,
+    epoch: u32,
+    endpoint: Endpoint,
+    registrar: Registrar,
+    scheduler: Scheduler,
+    ports: Ports,
+    random: ChaCha12Rng,
+    calls: BTreeMap<CallerId, Call>,
+    agent_legs: BTreeMap<OfferId, AgentLeg>,
+    /// The offer that holds each secretary's line.
+    lines: BTreeMap<AgentId, OfferId>,
+    dialogs: BTreeMap<DialogKey, Role>,
+    owners: BTreeMap<Owner, Role>,
+    inquiries: BTreeMap<ClientKey, Role>,
+    timers: Timers,
+    ledger: Ledger,
+    calls_made: u64,
+    owners_made: u64,
+    draining: bool,
+}
 
 /// Why the engine wants to be woken.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub enum EngineTimeout {
     Sip(sip::TimerReason),
+    /// A binding expires.
     Registrar,
     Scheduler(acd::Reason),
+    /// A waiting caller's 180 is due again.
     RingRefresh,
+    /// A phone that was invited has sent no 1xx.
     Unreachable,
+    /// A silent leg was asked and has not answered, or is to be asked again.
     Inquiry,
 }
 
@@ -39,46 +107,298 @@ pub enum RestoreError {
     Unreadable(#[from] postcard::Error),
 }
 
+/// Whose a packet is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Origin {
+    Trunk(TrunkId),
+    Phone,
+    Stranger,
+}
+
 impl Engine {
     pub fn new(config: Arc<Config>, setup: Setup) -> Self {
-        todo!()
+        let mut random = ChaCha12Rng::from_seed(setup.seed);
+        let mut draw = || {
+            let mut bytes = [0; 32];
+            random.fill_bytes(&mut bytes);
+            bytes
+        };
+        let endpoint = Endpoint::new(sip::Setup {
+            seed: draw(),
+            user_agent: setup.user_agent,
+            limits: sip::Limits {
+                dialogs_max: config.limits.dialogs_max,
+                client_transactions_max: config.limits.transactions_max,
+                server_transactions_max: config.limits.transactions_max,
+                ..sip::Limits::default()
+            },
+        });
+        let registrar = Registrar::new(sip::RegistrarSetup {
+            realm: config.realm.clone(),
+            expires_default: config.registrar.expires_default,
+            expires_min: config.registrar.expires_min,
+            expires_max: config.registrar.expires_max,
+            bindings_max: config.registrar.bindings_max,
+            aors_max: config.agents.len().max(1),
+            nonce_key: draw(),
+        });
+        let scheduler = Scheduler::new(Arc::clone(&config.floor));
+        let state = State {
+            node: setup.node,
+            epoch: setup.epoch,
+            endpoint,
+            registrar,
+            scheduler,
+            ports: Ports::default(),
+            random,
+            calls: BTreeMap::new(),
+            agent_legs: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            inquiries: BTreeMap::new(),
+            timers: Timers::default(),
+            ledger: Ledger::default(),
+            calls_made: 0,
+            owners_made: 0,
+            draining: false,
+        };
+        Self::with_state(config, state)
+    }
+
+    fn with_state(config: Arc<Config>, state: State) -> Self {
+        Self {
+            config,
+            state,
+            decisions: VecDeque::new(),
+            actions: VecDeque::new(),
+            scheduler_log: None,
+        }
     }
 
     /// Takes one input. Timers due by `now` run first.
     pub fn handle(&mut self, now: Instant, input: Input) {
-        todo!()
+        self.run_timers(now);
+        match input {
+            Input::Message { flow, message } => self.handle_message(now, flow, message),
+            Input::Malformed { flow, malformed } => self.handle_malformed(flow, malformed),
+            Input::FlowFailed { flow } => self.state.endpoint.handle_transport_error(now, &flow),
+            Input::Ports(pool) => {
+                let random = self.state.random.next_u64();
+                self.state.ports.announce(pool, random);
+            }
+            Input::Media(event) => self.handle_media(now, event),
+            Input::Agent { agent, command } => self.handle_agent_command(now, agent, command),
+            Input::Configure(config) => self.configure(now, config),
+            Input::Drain => self.state.draining = true,
+            Input::HangUpAll => self.hang_up_all(now),
+        }
+        self.settle(now);
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
-        todo!()
+        self.run_timers(now);
     }
 
     /// What to do next; drain it after each `handle*`.
     pub fn poll_action(&mut self) -> Option<Action> {
-        todo!()
+        self.actions.pop_front()
     }
 
     /// When to call `handle_timeout`, and for what.
     pub fn poll_timeout(&self) -> Option<(Instant, EngineTimeout)> {
-        todo!()
+        let state = &self.state;
+        let sip = state.endpoint.poll_timeout().map(|(at, why)| (at, EngineTimeout::Sip(why)));
+        let registrar = state.registrar.poll_timeout().map(|at| (at, EngineTimeout::Registrar));
+        let scheduler = state
+            .scheduler
+            .poll_timeout()
+            .map(|(at, why)| (sip_time(at), EngineTimeout::Scheduler(why)));
+        let own = state.timers.next().map(|(at, timer)| {
+            let why = match timer {
+                Timer::RingRefresh(_) => EngineTimeout::RingRefresh,
+                Timer::Unreachable(_) => EngineTimeout::Unreachable,
+                Timer::Inquiry(_) | Timer::AskAgain(_) => EngineTimeout::Inquiry,
+            };
+            (at, why)
+        });
+        [sip, registrar, own, scheduler].into_iter().flatten().min_by_key(|&(at, _)| at)
     }
 
-    /// All live state. The action queue must have been drained.
+    /// All live state, to the byte. The action queue must have been drained.
     pub fn snapshot(&self) -> Vec<u8> {
-        todo!()
+        debug_assert!(self.actions.is_empty(), "actions are told before state is kept");
+        postcard::to_stdvec(&self.state).expect("the state has nothing that cannot be written")
     }
 
     /// An engine that goes on exactly where the snapshot was taken.
     pub fn restore(config: Arc<Config>, snapshot: &[u8]) -> Result<Self, RestoreError> {
-        todo!()
+        let mut state: State = postcard::from_bytes(snapshot)?;
+        state.scheduler.attach(Arc::clone(&config.floor));
+        Ok(Self::with_state(config, state))
     }
 
-    pub fn ledger(&self) -> &Ledger {
-        todo!()
-    }
-
-    /// No call is up (after [`Input::Drain`]: the process may end).
+    /// No call is up and no dialog is open: after [`Input::Drain`] the process may end.
     pub fn is_drained(&self) -> bool {
-        todo!()
+        self.state.calls.is_empty() && self.state.endpoint.counts().dialogs == 0
     }
+
+    /// Runs what is due, each source in turn: what one timer brings about is settled before the next.
+    fn run_timers(&mut self, now: Instant) {
+        if self.state.endpoint.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.state.endpoint.handle_timeout(now);
+            self.settle(now);
+        }
+        if self.state.registrar.poll_timeout().is_some_and(|at| at <= now) {
+            self.state.registrar.handle_timeout(now);
+            self.settle(now);
+        }
+        while let Some(timer) = self.state.timers.pop_due(now) {
+            self.handle_timer(now, timer);
+            self.settle(now);
+        }
+        if self.state.scheduler.poll_timeout().is_some_and(|(at, _)| sip_time(at) <= now) {
+            self.schedule_timeout(now);
+            self.settle(now);
+        }
+    }
+
+    fn handle_timer(&mut self, now: Instant, timer: Timer) {
+        match timer {
+            Timer::RingRefresh(caller) => self.ring_again(now, caller),
+            Timer::Unreachable(offer) => self.phone_is_unreachable(now, offer),
+            Timer::Inquiry(role) => self.leg_is_lost(now, role),
+            Timer::AskAgain(role) => self.inquire(now, role),
+        }
+    }
+
+    /// Lets everybody speak until all are silent; then what they want to send goes out, after the
+    /// media orders that its SDP speaks of.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            if let Some(decision) = self.decisions.pop_front() {
+                self.carry_out(now, decision);
+            } else if let Some(event) = self.state.endpoint.poll_event() {
+                self.handle_sip_event(now, event);
+            } else if let Some(event) = self.state.registrar.poll_event() {
+                self.handle_registrar_event(now, event);
+            } else {
+                break;
+            }
+        }
+        while let Some(transmit) = self.state.endpoint.poll_transmit() {
+            self.actions.push_back(Action::Transmit(transmit));
+        }
+    }
+
+    fn handle_sip_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Invited { dialog, flow, invite } => self.admit(now, dialog, flow, &invite),
+            Event::Request { request, flow, message } => {
+                self.handle_request(now, request, flow, &message);
+            }
+            Event::Trying { dialog } => self.phone_is_trying(dialog),
+            Event::Progress { dialog, status: _, message: _ } => self.phone_rings(now, dialog),
+            Event::Answered { dialog, message } => self.phone_answered(now, dialog, &message),
+            Event::Crossed { dialog } => self.answer_crossed(now, dialog),
+            Event::Rejected { dialog, status, message: _ } => {
+                self.phone_rejected(now, dialog, status);
+            }
+            Event::Cancelled { dialog, reason: _ } => self.caller_cancelled(now, dialog),
+            Event::Acked { dialog, body } => self.caller_acked(now, dialog, body),
+            Event::AckMissing { dialog } => self.caller_ack_is_missing(now, dialog),
+            Event::Reinvited { dialog, request, message } => {
+                self.reinvited(now, dialog, request, &message);
+            }
+            Event::InDialog { dialog: _, request, message } => {
+                self.answer_in_dialog(now, request, &message);
+            }
+            Event::Ended { dialog, by, reason: _ } => self.dialog_ended(now, dialog, by),
+            Event::Response { client, dialog: _, result } => {
+                self.inquiry_answered(now, client, result);
+            }
+            // We send no re-INVITE, and every target of ours is an address.
+            Event::Reanswered { .. } | Event::Resolve { .. } => {}
+        }
+    }
+
+    /// Tells the scheduler; its decisions queue up behind those that are being carried out.
+    fn schedule(&mut self, now: Instant, input: acd::Input) -> Result<(), acd::Refusal> {
+        let told = self.scheduler_log.is_some().then(|| input.clone());
+        let result = self.state.scheduler.handle(acd_time(now), input);
+        self.take_decisions(now, told.map(SchedulerKind::Input), result.is_err());
+        result
+    }
+
+    fn schedule_timeout(&mut self, now: Instant) {
+        self.state.scheduler.handle_timeout(acd_time(now));
+        self.take_decisions(now, Some(SchedulerKind::Timeout), false);
+    }
+
+    fn take_decisions(&mut self, now: Instant, kind: Option<SchedulerKind>, refused: bool) {
+        let first = self.decisions.len();
+        while let Some(decision) = self.state.scheduler.poll_decision() {
+            self.decisions.push_back(decision);
+        }
+        if let (Some(log), Some(kind)) = (&mut self.scheduler_log, kind) {
+            let decisions = self.decisions.iter().skip(first).cloned().collect();
+            log.push(SchedulerEntry { now: acd_time(now), kind, decisions, refused });
+        }
+    }
+
+    /// Tells the scheduler something that it may find out of date; that is its right.
+    fn inform(&mut self, now: Instant, input: acd::Input) {
+        if let Err(refusal) = self.schedule(now, input) {
+            tracing::debug!(%refusal, "the scheduler ignored an input");
+        }
+    }
+
+    fn configure(&mut self, now: Instant, config: Arc<Config>) {
+        self.inform(now, acd::Input::Configure(Arc::clone(&config.floor)));
+        self.config = config;
+    }
+
+    fn handle_agent_command(&mut self, now: Instant, agent: AgentId, command: AgentCommand) {
+        let event = match command {
+            AgentCommand::LogIn => acd::AgentEvent::LogIn,
+            AgentCommand::LogOut => acd::AgentEvent::LogOut,
+            AgentCommand::Pause { reason } => acd::AgentEvent::Pause { reason },
+            AgentCommand::Resume => acd::AgentEvent::Resume,
+            AgentCommand::EndWrapUp => acd::AgentEvent::EndWrapUp,
+        };
+        self.inform(now, acd::Input::Agent { agent, event });
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.actions.push_back(Action::Notice(notice));
+    }
+
+    fn next_reference(&mut self) -> CallRef {
+        self.state.calls_made += 1;
+        CallRef {
+            node: self.state.node,
+            epoch: self.state.epoch,
+            sequence: self.state.calls_made,
+        }
+    }
+
+    fn origin(&self, flow: &Flow) -> Origin {
+        // A registered phone first: a trunk's network may be wide.
+        if self.state.registrar.is_registered_flow(flow).is_some() {
+            return Origin::Phone;
+        }
+        self.config
+            .trunks
+            .iter()
+            .find(|(_, trunk)| trunk.is_source_of(flow))
+            .map_or(Origin::Stranger, |(&trunk, _)| Origin::Trunk(trunk))
+    }
+}
+
+pub(crate) fn acd_time(now: Instant) -> acd::Instant {
+    acd::Instant::from_micros(now.as_micros())
+}
+
+pub(crate) fn sip_time(at: acd::Instant) -> Instant {
+    Instant::from_micros(at.as_micros())
 }

@@ -4,18 +4,25 @@
 //! queue and the secretaries, and gives [`Action`]s. It knows no socket, file, clock or TOML.
 
 mod action;
+mod calls;
 mod config;
 mod engine;
 mod media;
 mod number;
+mod ports;
 mod record;
+mod routing;
+mod timers;
 
 pub use acd::{AgentId, AgentState, PracticeId, TeamId, Urgency};
 pub use action::{Action, AgentCommand, Input, Ledger, Notice};
 pub use config::{
     Agent, Config, Limits, Network, Practice, RegistrarLimits, Source, Trunk, TrunkId,
 };
-pub use engine::{Engine, EngineTimeout, RestoreError, Setup};
+pub use calls::Stage;
+pub use engine::{
+    AgentLegView, CallView, Engine, EngineTimeout, RestoreError, SchedulerEntry, SchedulerKind, Setup,
+};
 pub use media::{
     MediaEvent, MediaLeg, MediaOrder, MediaRemote, MediaSource, MediaStats, Owner, Pool, Port, Tone,
     ToneCodec,

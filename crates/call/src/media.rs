@@ -56,6 +56,13 @@ pub struct MediaRemote {
     pub rtcp: SocketAddr,
 }
 
+impl MediaRemote {
+    /// Where a description wants packets; `None` on hold by `0.0.0.0` (RFC 2543 §B.5).
+    pub(crate) fn of(audio: &sip::sdp::Audio) -> Option<Self> {
+        (!audio.rtp.ip().is_unspecified()).then_some(Self { rtp: audio.rtp, rtcp: audio.rtcp })
+    }
+}
+
 /// Whose packets count as the leg's.
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum MediaSource {

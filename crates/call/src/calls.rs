@@ -1,0 +1,147 @@
+//! The live calls and their legs.
+//!
+//! A [`Call`] is all that a caller lives through. Its caller leg is one dialog with one To-tag and one
+//! session description; its [`AgentLeg`]s come one after the other, and one may outlive the call until
+//! her phone has let go of it.
+
+use acd::{AgentId, CallerId, OfferId, PracticeId};
+use serde::{Deserialize, Serialize};
+use sip::sdp::{Format, LocalSession, Offer};
+use sip::{DialogKey, Flow, Instant};
+
+use crate::config::TrunkId;
+use crate::media::{MediaRemote, Owner, Port};
+use crate::number::E164;
+use crate::record::{CallRef, CallerNumber, OfferRecord};
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Call {
+    pub(crate) reference: CallRef,
+    pub(crate) trunk: TrunkId,
+    pub(crate) dialled: E164,
+    pub(crate) practice: PracticeId,
+    pub(crate) caller: CallerNumber,
+    pub(crate) arrived_at: Instant,
+    pub(crate) leg: CallerLeg,
+    pub(crate) stage: Stage,
+    /// Offers that are over.
+    pub(crate) offers: Vec<OfferRecord>,
+}
+
+/// Where a call is. A call that has ended is not kept.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Unanswered; his phone rings. Offered or not is the scheduler's business.
+    Waiting,
+    /// A secretary has him.
+    Bridged { offer: OfferId, agent: AgentId, answered_at: Instant },
+    /// Answered once, his secretary is gone: he waits again and hears ring tone from us.
+    Returned { agent: AgentId, answered_at: Instant },
+}
+
+impl Stage {
+    pub(crate) fn answered_at(self) -> Option<Instant> {
+        match self {
+            Self::Waiting => None,
+            Self::Bridged { answered_at, .. } | Self::Returned { answered_at, .. } => {
+                Some(answered_at)
+            }
+        }
+    }
+
+    pub(crate) fn agent(self) -> Option<AgentId> {
+        match self {
+            Self::Waiting => None,
+            Self::Bridged { agent, .. } | Self::Returned { agent, .. } => Some(agent),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CallerLeg {
+    pub(crate) dialog: DialogKey,
+    pub(crate) flow: Flow,
+    pub(crate) media: LegPort,
+    /// Our side of the session description with him.
+    pub(crate) session: LocalSession,
+    /// His INVITE's offer; `None`: he wants ours (a late offer, RFC 3261 §13.2.1).
+    pub(crate) offer: Option<Offer>,
+    /// What he can, of what we carry; his order, his payload types.
+    pub(crate) formats: Vec<Format>,
+    pub(crate) telephone_event: Option<u8>,
+    /// The one format that an SDP of ours has promised him.
+    pub(crate) frozen: Option<Format>,
+    pub(crate) remote: Option<MediaRemote>,
+}
+
+/// A leg's port pair and this use of it.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LegPort {
+    pub(crate) port: Port,
+    pub(crate) owner: Owner,
+}
+
+/// A secretary's leg: one offer, from the INVITE until her phone has let go.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AgentLeg {
+    pub(crate) agent: AgentId,
+    pub(crate) dialog: DialogKey,
+    pub(crate) flow: Flow,
+    pub(crate) offered_at: Instant,
+    pub(crate) ringing_at: Option<Instant>,
+    pub(crate) state: AgentLegState,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum AgentLegState {
+    /// Her phone is asked, and perhaps rings.
+    Offered { media: LegPort, session: LocalSession },
+    /// She picked up; the scheduler is asked whether the caller is hers.
+    Answered(Speech),
+    /// She has the caller.
+    Talking {
+        speech: Speech,
+        answered_at: Instant,
+        /// A packet of hers came: they have talked.
+        heard: bool,
+    },
+    /// Taken back or hung up: only her phone's last word is awaited.
+    Closing,
+}
+
+/// A secretary's side once her phone has answered our offer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Speech {
+    pub(crate) media: LegPort,
+    pub(crate) session: LocalSession,
+    /// The format she chose, with her payload type.
+    pub(crate) format: Format,
+    pub(crate) telephone_event: Option<u8>,
+    pub(crate) remote: Option<MediaRemote>,
+}
+
+impl AgentLeg {
+    pub(crate) fn media(&self) -> Option<LegPort> {
+        match &self.state {
+            AgentLegState::Offered { media, .. } => Some(*media),
+            AgentLegState::Answered(speech) | AgentLegState::Talking { speech, .. } => {
+                Some(speech.media)
+            }
+            AgentLegState::Closing => None,
+        }
+    }
+
+    pub(crate) fn answered_at(&self) -> Option<Instant> {
+        match &self.state {
+            AgentLegState::Talking { answered_at, .. } => Some(*answered_at),
+            AgentLegState::Offered { .. }
+            | AgentLegState::Answered(_)
+            | AgentLegState::Closing => None,
+        }
+    }
+}
+
+/// The scheduler knows a caller by his call's sequence number.
+pub(crate) fn caller_id(reference: CallRef) -> CallerId {
+    CallerId(reference.sequence)
+}

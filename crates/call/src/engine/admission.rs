@@ -1,0 +1,316 @@
+//! Who may speak, and the way of an INVITE into the queue.
+
+use acd::PracticeId;
+use sip::sdp::{LocalSession, Offer};
+use sip::{DialogKey, Flow, HeaderName, Instant, Malformed, Message, Method, RequestKey, Transmit};
+
+use super::{Engine, Origin, acd_time};
+use crate::action::{Action, Notice};
+use crate::calls::{Call, CallerLeg, Stage, caller_id};
+use crate::config::TrunkId;
+use crate::media::MediaRemote;
+use crate::number::E164;
+use crate::record::{CallRecord, CallRef, CallerNumber, Disposition, Party};
+use crate::routing;
+use crate::timers::{Role, Timer};
+
+/// Why a call was refused at the door: what the caller's network is told.
+struct Refused {
+    disposition: Disposition,
+    status: u16,
+    /// ITU-T Q.850, for the networks behind the trunk (RFC 3326).
+    reason: &'static str,
+}
+
+const UNKNOWN_NUMBER: Refused = Refused {
+    disposition: Disposition::UnknownNumber,
+    status: 404,
+    reason: "Q.850;cause=1;text=\"Unallocated number\"",
+};
+const NO_CODEC: Refused = Refused {
+    disposition: Disposition::NoCodec,
+    status: 488,
+    reason: "Q.850;cause=88;text=\"Incompatible destination\"",
+};
+/// 503 would make the trunk stop its urgent calls as well (RFC 3261 §21.5.4).
+const FULL: Refused = Refused {
+    disposition: Disposition::Full,
+    status: 486,
+    reason: "Q.850;cause=17;text=\"User busy\"",
+};
+const DRAINING: Refused = Refused {
+    disposition: Disposition::Draining,
+    status: 503,
+    reason: "Q.850;cause=41;text=\"Temporary failure\"",
+};
+
+/// A call at the door, before anybody decided.
+struct Arrival {
+    reference: CallRef,
+    trunk: TrunkId,
+    dialog: DialogKey,
+    flow: Flow,
+    caller: CallerNumber,
+    now: Instant,
+}
+
+/// What of the caller's wishes we can meet.
+struct Talk {
+    offer: Option<Offer>,
+    formats: Vec<sip::sdp::Format>,
+    telephone_event: Option<u8>,
+    remote: Option<MediaRemote>,
+}
+
+/// The payload type that most phones use for RFC 4733 events; dynamic, so any would do.
+const TELEPHONE_EVENT: u8 = 101;
+
+impl Engine {
+    /// Responses find their transaction or nothing. Requests are heard from trunks and registered
+    /// phones; REGISTER from everybody; all else from strangers is silence, counted.
+    pub(super) fn handle_message(&mut self, now: Instant, flow: Flow, message: Message) {
+        let heard = !message.is_request()
+            || message.method() == Method::Register
+            || self.origin(&flow) != Origin::Stranger;
+        if heard {
+            self.state.endpoint.handle_message(now, flow, message);
+        } else {
+            self.state.ledger.strangers += 1;
+        }
+    }
+
+    pub(super) fn handle_malformed(&mut self, flow: Flow, malformed: Malformed) {
+        if malformed.reason.is_keep_alive() {
+            return;
+        }
+        self.state.ledger.malformed += 1;
+        tracing::debug!(remote = %flow.remote, reason = %malformed.reason, "malformed message");
+        if let Some(bytes) = malformed.answer
+            && self.origin(&flow) != Origin::Stranger
+        {
+            self.actions.push_back(Action::Transmit(Transmit { flow, bytes }));
+        }
+    }
+
+    /// A request out of any dialog that is no INVITE.
+    pub(super) fn handle_request(
+        &mut self,
+        now: Instant,
+        request: RequestKey,
+        flow: Flow,
+        message: &Message,
+    ) {
+        if message.method() == Method::Register {
+            self.handle_register(now, request, flow, message);
+        } else {
+            // OPTIONS (RFC 3261 §11): the endpoint lets nothing else through.
+            let headers = [("Accept", "application/sdp")];
+            self.respond(now, request, 200, &headers);
+        }
+    }
+
+    pub(super) fn respond(
+        &mut self,
+        now: Instant,
+        request: RequestKey,
+        status: u16,
+        headers: &[(&str, &str)],
+    ) {
+        if let Err(misuse) = self.state.endpoint.respond(now, request, status, headers, None) {
+            tracing::debug!(%misuse, status, "a response came too late");
+        }
+    }
+
+    /// An INVITE out of any dialog.
+    pub(super) fn admit(&mut self, now: Instant, dialog: DialogKey, flow: Flow, invite: &Message) {
+        let trunk = match self.origin(&flow) {
+            Origin::Trunk(trunk) => trunk,
+            // Calls from secretaries' phones are not carried.
+            Origin::Phone | Origin::Stranger => {
+                self.reject(now, dialog, 403, None);
+                return;
+            }
+        };
+        self.state.ledger.offered += 1;
+        let arrival = Arrival {
+            reference: self.next_reference(),
+            trunk,
+            dialog,
+            flow,
+            caller: routing::caller(invite),
+            now,
+        };
+        let route = routing::practice(invite, &self.config.numbers);
+        self.notice(Notice::Arrived {
+            call: arrival.reference,
+            trunk,
+            practice: route.ok().map(|(_, practice)| practice),
+            caller: arrival.caller.clone(),
+        });
+        let (dialled, practice) = match route {
+            Ok(route) => route,
+            Err(dialled) => return self.refuse(arrival, dialled, None, &UNKNOWN_NUMBER),
+        };
+        match self.let_in(&arrival, dialled, practice, invite) {
+            Ok(()) => {}
+            Err(refused) => self.refuse(arrival, Some(dialled), Some(practice), refused),
+        }
+    }
+
+    fn let_in(
+        &mut self,
+        arrival: &Arrival,
+        dialled: E164,
+        practice: PracticeId,
+        invite: &Message,
+    ) -> Result<(), &'static Refused> {
+        if self.state.draining {
+            return Err(&DRAINING);
+        }
+        if self.state.calls.len() >= self.config.limits.calls_max {
+            return Err(&FULL);
+        }
+        let talk = self.talk(invite).ok_or(&NO_CODEC)?;
+        let Some(address) = self.state.ports.address() else { return Err(&FULL) };
+        let port = self.state.ports.admit().ok_or(&FULL)?;
+        let id = caller_id(arrival.reference);
+        let entered = self.schedule(
+            arrival.now,
+            acd::Input::Enter {
+                caller: id,
+                practice,
+                urgency: None,
+                leave_by: Some(acd_time(self.leave_by(arrival, invite))),
+            },
+        );
+        if let Err(refusal) = entered {
+            tracing::info!(call = %arrival.reference, %refusal, "not taken into the queue");
+            self.state.ports.leave(port);
+            return Err(&FULL);
+        }
+        let media = self.own(port, Role::Caller(id));
+        let session = LocalSession::new(self.random_session_id(), (address, port).into());
+        let leg = CallerLeg {
+            dialog: arrival.dialog,
+            flow: arrival.flow,
+            media,
+            session,
+            offer: talk.offer,
+            formats: talk.formats,
+            telephone_event: talk.telephone_event,
+            frozen: None,
+            remote: talk.remote,
+        };
+        self.state.dialogs.insert(arrival.dialog, Role::Caller(id));
+        self.state.calls.insert(
+            id,
+            Call {
+                reference: arrival.reference,
+                trunk: arrival.trunk,
+                dialled,
+                practice,
+                caller: arrival.caller.clone(),
+                arrived_at: arrival.now,
+                leg,
+                stage: Stage::Waiting,
+                offers: Vec::new(),
+            },
+        );
+        self.order_caller_media(id);
+        self.ring_again(arrival.now, id);
+        Ok(())
+    }
+
+    /// The caller's network gives up by then: the trunk's limit, or his own `Expires` (RFC 3261
+    /// §13.3.1).
+    fn leave_by(&self, arrival: &Arrival, invite: &Message) -> Instant {
+        let limit = self.config.trunks[&arrival.trunk].max_unanswered;
+        let expires = invite.expires().ok().flatten().filter(|&seconds| seconds > 0);
+        let limit = expires.map_or(limit, |seconds| {
+            limit.min(std::time::Duration::from_secs(u64::from(seconds)))
+        });
+        arrival.now + limit
+    }
+
+    /// What he offers that we carry; an INVITE without SDP wants our offer. `None`: nothing in common.
+    fn talk(&self, invite: &Message) -> Option<Talk> {
+        if invite.body().is_empty() {
+            return Some(Talk {
+                offer: None,
+                formats: self.config.codecs.iter().map(|codec| codec.format()).collect(),
+                telephone_event: Some(TELEPHONE_EVENT),
+                remote: None,
+            });
+        }
+        if !invite.has_content_type("application/sdp") {
+            return None;
+        }
+        let offer = Offer::read(invite.body()).ok()?;
+        let audio = offer.audio()?;
+        let formats = sip::sdp::common(audio, &self.config.codecs);
+        if formats.is_empty() {
+            return None;
+        }
+        let telephone_event = audio.telephone_event;
+        let remote = MediaRemote::of(audio);
+        Some(Talk { formats, telephone_event, remote, offer: Some(offer) })
+    }
+
+    fn refuse(
+        &mut self,
+        arrival: Arrival,
+        dialled: Option<E164>,
+        practice: Option<PracticeId>,
+        why: &Refused,
+    ) {
+        self.reject(arrival.now, arrival.dialog, why.status, Some(why.reason));
+        self.record(CallRecord {
+            call: arrival.reference,
+            trunk: arrival.trunk,
+            dialled,
+            practice,
+            caller: arrival.caller,
+            arrived_at: arrival.now,
+            answered_at: None,
+            ended_at: arrival.now,
+            disposition: why.disposition,
+            status: why.status,
+            released_by: Party::Us,
+            agent: None,
+            offers: Vec::new(),
+        });
+    }
+
+    pub(super) fn reject(
+        &mut self,
+        now: Instant,
+        dialog: DialogKey,
+        status: u16,
+        reason: Option<&str>,
+    ) {
+        let name = HeaderName::Reason.as_str();
+        let headers: Vec<(&str, &str)> = reason.map(|reason| (name, reason)).into_iter().collect();
+        if let Err(misuse) = self.state.endpoint.reject(now, dialog, status, &headers) {
+            tracing::debug!(%misuse, status, "a final response came too late");
+        }
+    }
+
+    /// The record of a call that has ended, and its place in the ledger.
+    pub(super) fn record(&mut self, record: CallRecord) {
+        *self.state.ledger.dispositions.entry(record.disposition).or_default() += 1;
+        self.notice(Notice::Ended { call: record.call, disposition: record.disposition });
+        self.actions.push_back(Action::Record(Box::new(record)));
+    }
+
+    /// 180 to a waiting caller, and once more before his network forgets him.
+    pub(super) fn ring_again(&mut self, now: Instant, caller: acd::CallerId) {
+        let Some(call) = self.state.calls.get(&caller) else { return };
+        if call.stage != Stage::Waiting {
+            return;
+        }
+        if let Err(misuse) = self.state.endpoint.progress(now, call.leg.dialog, 180, &[], None) {
+            tracing::debug!(%misuse, "a 180 came too late");
+        }
+        self.state.timers.set(Timer::RingRefresh(caller), now + self.config.ring_refresh);
+    }
+}

@@ -1,0 +1,428 @@
+//! The caller's leg, the bridge, and both hang-ups.
+
+use acd::{AgentId, CallerId, Miss, OfferId};
+use bytes::Bytes;
+use sip::sdp::{Direction, Format, Offer};
+use sip::{DialogKey, EndedBy, Instant, Message, Method, RequestKey};
+
+use super::Engine;
+use crate::action::Notice;
+use crate::calls::{AgentLegState, Call, Stage};
+use crate::media::MediaRemote;
+use crate::record::{CallRecord, Disposition, OfferOutcome, Party};
+use crate::timers::{Role, Timer};
+
+impl Engine {
+    /// The scheduler named the winner: her leg is confirmed, then the caller answered, and the relay
+    /// joins them.
+    pub(super) fn serve(&mut self, now: Instant, offer: OfferId, agent: AgentId) {
+        let Some(leg) = self.state.agent_legs.get_mut(&offer) else { return };
+        let state = std::mem::replace(&mut leg.state, AgentLegState::Closing);
+        let AgentLegState::Answered(speech) = state else {
+            leg.state = state;
+            return;
+        };
+        let (dialog, codec) = (leg.dialog, speech.format.codec);
+        leg.state = AgentLegState::Talking { speech, answered_at: now, heard: false };
+        if let Err(misuse) = self.state.endpoint.ack(now, dialog, None) {
+            tracing::warn!(%misuse, "her answer could not be confirmed");
+        }
+        let call = self.state.calls.get_mut(&offer.caller).expect("a served caller has a call");
+        let reference = call.reference;
+        let answered_at = call.stage.answered_at();
+        if answered_at.is_none() {
+            let format = call.leg.formats.iter().find(|format| format.codec == codec);
+            let format = format.expect("her format was chosen among his").clone();
+            let sdp = answer_to(call, &format);
+            call.leg.frozen = Some(format);
+            let dialog = call.leg.dialog;
+            if let Err(misuse) = self.state.endpoint.answer(now, dialog, &[], sdp) {
+                tracing::warn!(call = %reference, %misuse, "the caller could not be answered");
+            }
+        }
+        let answered_at = answered_at.unwrap_or(now);
+        let call = self.state.calls.get_mut(&offer.caller).expect("a served caller has a call");
+        call.stage = Stage::Bridged { offer, agent, answered_at };
+        self.state.timers.stop(Timer::RingRefresh(offer.caller));
+        self.order_caller_media(offer.caller);
+        self.order_agent_media(offer);
+        self.notice(Notice::Answered { call: reference, agent });
+    }
+
+    /// His CANCEL won: he gave up waiting.
+    pub(super) fn caller_cancelled(&mut self, now: Instant, dialog: DialogKey) {
+        if let Some(caller) = self.caller_of(dialog) {
+            self.caller_left(now, caller, Disposition::Abandoned, 487);
+        }
+    }
+
+    pub(super) fn caller_acked(&mut self, now: Instant, dialog: DialogKey, body: Option<Bytes>) {
+        let Some(caller) = self.caller_of(dialog) else { return };
+        let call = self.state.calls.get_mut(&caller).expect("caller_of found it");
+        if call.leg.offer.is_some() || call.leg.remote.is_some() {
+            return;
+        }
+        // The answer to our late offer (RFC 3261 §13.2.2.4).
+        let answer = body.and_then(|body| Offer::read(&body).ok());
+        let remote = answer.as_ref().and_then(|answer| {
+            let audio = answer.audio()?;
+            let frozen = call.leg.frozen.as_ref()?;
+            audio.formats.iter().find(|format| format.codec == frozen.codec)?;
+            MediaRemote::of(audio)
+        });
+        match remote {
+            Some(remote) => {
+                call.leg.remote = Some(remote);
+                self.order_caller_media(caller);
+            }
+            None => self.caller_failed(now, caller),
+        }
+    }
+
+    /// The endpoint has sent BYE to him.
+    pub(super) fn caller_ack_is_missing(&mut self, now: Instant, dialog: DialogKey) {
+        if let Some(caller) = self.caller_of(dialog) {
+            self.caller_failed(now, caller);
+        }
+    }
+
+    fn caller_failed(&mut self, now: Instant, caller: CallerId) {
+        let Some(call) = self.state.calls.get(&caller) else { return };
+        let dialog = call.leg.dialog;
+        self.hang_up(now, dialog);
+        self.release_agent(now, caller);
+        self.finish(now, caller, Disposition::CallerFailed, 200, Party::Caller);
+    }
+
+    /// A dialog has ended: by the peer's BYE, or what we ended has come to its end.
+    pub(super) fn dialog_ended(&mut self, now: Instant, dialog: DialogKey, by: EndedBy) {
+        if let Some((agent, offer)) = self.agent_leg(dialog) {
+            self.agent_dialog_ended(now, dialog, agent, offer);
+        } else if let Some(caller) = self.caller_of(dialog) {
+            let party = match by {
+                EndedBy::Remote => Party::Caller,
+                EndedBy::Local => Party::Us,
+            };
+            self.caller_hung_up(now, caller, party);
+        }
+        self.state.dialogs.remove(&dialog);
+    }
+
+    fn caller_hung_up(&mut self, now: Instant, caller: CallerId, party: Party) {
+        let stage = self.state.calls[&caller].stage;
+        match stage {
+            // A BYE in an early dialog (RFC 3261 §15): the endpoint has answered the INVITE with 487.
+            Stage::Waiting => self.caller_left(now, caller, Disposition::Abandoned, 487),
+            Stage::Returned { .. } => self.caller_left(now, caller, Disposition::Answered, 200),
+            Stage::Bridged { .. } => {
+                self.release_agent(now, caller);
+                self.finish(now, caller, Disposition::Answered, 200, party);
+            }
+        }
+    }
+
+    fn agent_dialog_ended(
+        &mut self,
+        now: Instant,
+        dialog: DialogKey,
+        agent: AgentId,
+        offer: OfferId,
+    ) {
+        let leg = self.state.agent_legs.get(&offer).expect("agent_leg found it");
+        match leg.state {
+            AgentLegState::Closing => {}
+            AgentLegState::Offered { .. } | AgentLegState::Answered(_) => {
+                self.close_offer(now, offer, OfferOutcome::Dropped);
+                self.inform(now, acd::Input::Missed { offer, miss: Miss::Dropped });
+            }
+            AgentLegState::Talking { heard: true, .. } => self.agent_hung_up(now, offer),
+            // Nobody heard a word of hers: the caller is still to be served.
+            AgentLegState::Talking { heard: false, .. } => self.give_back(now, offer),
+        }
+        self.leg_is_gone(now, dialog, agent, offer);
+    }
+
+    fn agent_hung_up(&mut self, now: Instant, offer: OfferId) {
+        let caller = offer.caller;
+        self.close_offer(now, offer, OfferOutcome::Served);
+        self.inform(now, acd::Input::Ended { caller });
+        let dialog = self.state.calls[&caller].leg.dialog;
+        self.hang_up(now, dialog);
+        self.finish(now, caller, Disposition::Answered, 200, Party::Agent);
+    }
+
+    /// His secretary is gone before they could talk, or vanished: he waits again at the head, with
+    /// ring tone from us.
+    fn give_back(&mut self, now: Instant, offer: OfferId) {
+        let caller = offer.caller;
+        self.close_offer(now, offer, OfferOutcome::Vanished);
+        let call = self.state.calls.get_mut(&caller).expect("a bridged leg has a call");
+        if let Stage::Bridged { agent, answered_at, .. } = call.stage {
+            call.stage = Stage::Returned { agent, answered_at };
+        }
+        let reference = call.reference;
+        self.notice(Notice::Returned { call: reference });
+        self.order_caller_media(caller);
+        self.inform(now, acd::Input::Returned { caller });
+    }
+
+    /// A leg that was silent and did not answer our OPTIONS.
+    pub(super) fn leg_is_lost(&mut self, now: Instant, role: Role) {
+        self.stop_asking(role);
+        match role {
+            Role::Caller(caller) => {
+                if self.state.calls.contains_key(&caller) {
+                    let dialog = self.state.calls[&caller].leg.dialog;
+                    self.hang_up(now, dialog);
+                    self.caller_hung_up(now, caller, Party::Caller);
+                }
+            }
+            Role::Agent(offer) => self.agent_is_lost(now, offer),
+        }
+    }
+
+    fn agent_is_lost(&mut self, now: Instant, offer: OfferId) {
+        let Some(leg) = self.state.agent_legs.get(&offer) else { return };
+        if !matches!(leg.state, AgentLegState::Talking { .. }) {
+            return;
+        }
+        let (dialog, agent) = (leg.dialog, leg.agent);
+        self.hang_up(now, dialog);
+        self.give_back(now, offer);
+        let event = acd::AgentEvent::Unreachable;
+        self.inform(now, acd::Input::Agent { agent, event });
+    }
+
+    /// He is gone before the end of his plan: whoever was being rung is let off.
+    fn caller_left(&mut self, now: Instant, caller: CallerId, how: Disposition, status: u16) {
+        // The withdrawal that follows must find the call, so that its offer is written down.
+        self.inform(now, acd::Input::Leave { caller });
+        self.carry_out_all(now);
+        self.finish(now, caller, how, status, Party::Caller);
+    }
+
+    pub(super) fn end_as_busy(&mut self, now: Instant, caller: CallerId) {
+        let dialog = self.state.calls[&caller].leg.dialog;
+        self.reject(now, dialog, 486, Some("Q.850;cause=17;text=\"User busy\""));
+        self.finish(now, caller, Disposition::Busy, 486, Party::Us);
+    }
+
+    /// Ends an answered call by ourselves.
+    pub(super) fn end_by_us(&mut self, now: Instant, caller: CallerId) {
+        let dialog = self.state.calls[&caller].leg.dialog;
+        self.hang_up(now, dialog);
+        self.release_agent(now, caller);
+        self.finish(now, caller, Disposition::Answered, 200, Party::Us);
+    }
+
+    /// The process ends: nobody is left on a dead line.
+    pub(super) fn hang_up_all(&mut self, now: Instant) {
+        let callers: Vec<CallerId> = self.state.calls.keys().copied().collect();
+        for caller in callers {
+            let Some(call) = self.state.calls.get(&caller) else { continue };
+            if call.stage != Stage::Waiting {
+                self.inform(now, acd::Input::Leave { caller });
+                self.carry_out_all(now);
+                self.end_by_us(now, caller);
+                continue;
+            }
+            let dialog = call.leg.dialog;
+            self.inform(now, acd::Input::Leave { caller });
+            self.carry_out_all(now);
+            self.reject(now, dialog, 503, Some("Q.850;cause=41;text=\"Temporary failure\""));
+            self.finish(now, caller, Disposition::Draining, 503, Party::Us);
+        }
+    }
+
+    fn carry_out_all(&mut self, now: Instant) {
+        while let Some(decision) = self.decisions.pop_front() {
+            self.carry_out(now, decision);
+        }
+    }
+
+    /// Hangs up on the secretary of a call whose caller is gone; her wrap-up begins.
+    fn release_agent(&mut self, now: Instant, caller: CallerId) {
+        let Stage::Bridged { offer, .. } = self.state.calls[&caller].stage else { return };
+        if let Some(leg) = self.state.agent_legs.get(&offer) {
+            let dialog = leg.dialog;
+            self.hang_up(now, dialog);
+            self.close_offer(now, offer, OfferOutcome::Served);
+        }
+        self.inform(now, acd::Input::Ended { caller });
+    }
+
+    pub(super) fn hang_up(&mut self, now: Instant, dialog: DialogKey) {
+        if let Err(misuse) = self.state.endpoint.bye(now, dialog, None) {
+            tracing::debug!(%misuse, "a BYE was not wanted");
+        }
+    }
+
+    /// The call is over: one record, and nothing of it is kept but what her phone still owes.
+    fn finish(
+        &mut self,
+        now: Instant,
+        caller: CallerId,
+        disposition: Disposition,
+        status: u16,
+        released_by: Party,
+    ) {
+        self.state.timers.stop(Timer::RingRefresh(caller));
+        self.stop_asking(Role::Caller(caller));
+        let call = self.state.calls.remove(&caller).expect("only a live call is finished");
+        self.state.dialogs.remove(&call.leg.dialog);
+        self.release_media(call.leg.media);
+        self.state.ports.leave(call.leg.media.port);
+        self.record(CallRecord {
+            call: call.reference,
+            trunk: call.trunk,
+            dialled: Some(call.dialled),
+            practice: Some(call.practice),
+            caller: call.caller,
+            arrived_at: call.arrived_at,
+            answered_at: call.stage.answered_at(),
+            ended_at: now,
+            disposition,
+            status,
+            released_by,
+            agent: call.stage.agent(),
+            offers: call.offers,
+        });
+    }
+
+    /// A re-INVITE or UPDATE of one leg: hold, resume, a new address, a session refresh. It is
+    /// answered for this leg alone; the other leg's description does not change.
+    pub(super) fn reinvited(
+        &mut self,
+        now: Instant,
+        dialog: DialogKey,
+        request: RequestKey,
+        message: &Message,
+    ) {
+        let role = self.state.dialogs.get(&dialog).copied();
+        let offer = match message.body().is_empty() {
+            true => None,
+            false => match Offer::read(message.body()) {
+                Ok(offer) => Some(offer),
+                Err(error) => {
+                    tracing::debug!(%error, "a new offer cannot be read");
+                    return self.respond(now, request, 488, &[]);
+                }
+            },
+        };
+        let answer = match role {
+            Some(Role::Caller(caller)) => self.renegotiate_caller(caller, offer.as_ref(), message),
+            Some(Role::Agent(id)) => self.renegotiate_agent(id, offer.as_ref(), message),
+            None => return self.respond(now, request, 481, &[]),
+        };
+        match answer {
+            Some(Described::Same) => self.respond(now, request, 200, &[]),
+            Some(Described::Sdp(sdp)) => {
+                let body = Some(("application/sdp", &sdp[..]));
+                if let Err(misuse) = self.state.endpoint.respond(now, request, 200, &[], body) {
+                    tracing::debug!(%misuse, "the answer to a re-INVITE came too late");
+                }
+            }
+            None => self.respond(now, request, 488, &[]),
+        }
+    }
+
+    fn renegotiate_caller(
+        &mut self,
+        caller: CallerId,
+        offer: Option<&Offer>,
+        message: &Message,
+    ) -> Option<Described> {
+        let leg = &mut self.state.calls.get_mut(&caller)?.leg;
+        let format = leg.frozen.clone()?;
+        let Some(offer) = offer else {
+            return late_offer(message, || {
+                leg.session.offer(&[format], leg.telephone_event, Direction::SendRecv)
+            });
+        };
+        let audio = offer.audio()?;
+        let chosen = audio.formats.iter().find(|it| it.codec == format.codec)?.clone();
+        let telephone_event = audio.telephone_event;
+        leg.remote = MediaRemote::of(audio);
+        let sdp = leg.session.answer(offer, &chosen, telephone_event, Direction::SendRecv);
+        leg.telephone_event = telephone_event;
+        leg.frozen = Some(chosen);
+        self.order_caller_media(caller);
+        Some(Described::Sdp(sdp))
+    }
+
+    fn renegotiate_agent(
+        &mut self,
+        id: OfferId,
+        offer: Option<&Offer>,
+        message: &Message,
+    ) -> Option<Described> {
+        let AgentLegState::Talking { speech, .. } = &mut self.state.agent_legs.get_mut(&id)?.state
+        else {
+            return None;
+        };
+        let Some(offer) = offer else {
+            let format = speech.format.clone();
+            return late_offer(message, || {
+                speech.session.offer(&[format], speech.telephone_event, Direction::SendRecv)
+            });
+        };
+        let audio = offer.audio()?;
+        let codec = speech.format.codec;
+        let chosen = audio.formats.iter().find(|it| it.codec == codec)?.clone();
+        speech.remote = MediaRemote::of(audio);
+        speech.telephone_event = audio.telephone_event;
+        let telephone_event = audio.telephone_event;
+        let sdp = speech.session.answer(offer, &chosen, telephone_event, Direction::SendRecv);
+        speech.format = chosen;
+        self.order_agent_media(id);
+        self.order_caller_media(id.caller);
+        Some(Described::Sdp(sdp))
+    }
+
+    /// OPTIONS asks whether the dialog is alive; nothing else is carried from leg to leg.
+    pub(super) fn answer_in_dialog(
+        &mut self,
+        now: Instant,
+        request: RequestKey,
+        message: &Message,
+    ) {
+        let status = if message.method() == Method::Options { 200 } else { 405 };
+        self.respond(now, request, status, &[]);
+    }
+
+    fn caller_of(&self, dialog: DialogKey) -> Option<CallerId> {
+        match self.state.dialogs.get(&dialog)? {
+            Role::Caller(caller) => Some(*caller),
+            Role::Agent(_) => None,
+        }
+    }
+}
+
+/// What a re-INVITE is answered with.
+enum Described {
+    /// A session refresh by UPDATE without SDP (RFC 4028 §7.4).
+    Same,
+    Sdp(Bytes),
+}
+
+/// A re-INVITE without SDP wants our offer (RFC 3261 §14.2); an UPDATE without does not.
+fn late_offer(message: &Message, offer: impl FnOnce() -> Bytes) -> Option<Described> {
+    Some(match message.method() {
+        Method::Invite => Described::Sdp(offer()),
+        _ => Described::Same,
+    })
+}
+
+/// The one answer that the caller gets: her codec in his numbering; our offer if he made none.
+fn answer_to(call: &mut Call, format: &Format) -> Bytes {
+    let leg = &mut call.leg;
+    match &leg.offer {
+        Some(offer) => {
+            leg.session.answer(offer, format, leg.telephone_event, Direction::SendRecv)
+        }
+        None => {
+            let formats = std::slice::from_ref(format);
+            leg.session.offer(formats, leg.telephone_event, Direction::SendRecv)
+        }
+    }
+}

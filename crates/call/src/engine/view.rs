@@ -1,0 +1,105 @@
+//! What can be seen of the engine from outside, for displays and for the simulator's invariants.
+
+use acd::{AgentId, CallerId, Decision, OfferId, Scheduler};
+use sip::Counts;
+
+use super::Engine;
+use crate::action::Ledger;
+use crate::calls::{AgentLegState, Stage};
+use crate::media::Port;
+use crate::record::CallRef;
+
+/// One live call.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CallView {
+    pub call: CallRef,
+    pub caller: CallerId,
+    pub stage: Stage,
+    /// The pairs that it holds: the caller's, then the secretary's.
+    pub ports: Vec<Port>,
+}
+
+/// One secretary's leg, until her phone has let go of it.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct AgentLegView {
+    pub agent: AgentId,
+    pub offer: OfferId,
+    pub closing: bool,
+}
+
+/// One exchange with the scheduler.
+#[derive(Clone, Debug)]
+pub struct SchedulerEntry {
+    pub now: acd::Instant,
+    pub kind: SchedulerKind,
+    pub decisions: Vec<Decision>,
+    pub refused: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum SchedulerKind {
+    Input(acd::Input),
+    Timeout,
+}
+
+impl Engine {
+    pub fn ledger(&self) -> &Ledger {
+        &self.state.ledger
+    }
+
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.state.scheduler
+    }
+
+    pub fn endpoint_counts(&self) -> Counts {
+        self.state.endpoint.counts()
+    }
+
+    /// Port pairs that legs hold.
+    pub fn ports_in_use(&self) -> usize {
+        self.state.ports.in_use()
+    }
+
+    /// The phones of a secretary, the one that would ring first.
+    pub fn bindings(&self, agent: AgentId) -> impl Iterator<Item = &sip::Binding> {
+        let user = self.config.agents.get(&agent).map_or("", |agent| agent.user.as_str());
+        self.state.registrar.bindings(user)
+    }
+
+    pub fn live_calls(&self) -> impl Iterator<Item = CallView> {
+        self.state.calls.iter().map(|(&caller, call)| {
+            let second = self
+                .state
+                .agent_legs
+                .range(offers_of(caller))
+                .filter_map(|(_, leg)| leg.media().map(|media| media.port));
+            CallView {
+                call: call.reference,
+                caller,
+                stage: call.stage,
+                ports: std::iter::once(call.leg.media.port).chain(second).collect(),
+            }
+        })
+    }
+
+    pub fn agent_legs(&self) -> impl Iterator<Item = AgentLegView> {
+        self.state.agent_legs.iter().map(|(&offer, leg)| AgentLegView {
+            agent: leg.agent,
+            offer,
+            closing: matches!(leg.state, AgentLegState::Closing),
+        })
+    }
+
+    /// Keeps each exchange with the scheduler until [`Self::take_scheduler_log`].
+    pub fn log_scheduler(&mut self, wanted: bool) {
+        self.scheduler_log = wanted.then(Vec::new);
+    }
+
+    pub fn take_scheduler_log(&mut self) -> Vec<SchedulerEntry> {
+        self.scheduler_log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}
+
+fn offers_of(caller: CallerId) -> std::ops::RangeInclusive<OfferId> {
+    OfferId { caller, generation: 0 }..=OfferId { caller, generation: u32::MAX }
+}

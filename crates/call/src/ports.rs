@@ -1,0 +1,147 @@
+//! The engine's half of the media pool: which port pairs are free, and which leg has which.
+//!
+//! A call takes its caller's pair when it arrives and the right to a second one for the secretary's
+//! leg, in the same shard: an admitted call cannot fail later for want of a port. Freed pairs go to the
+//! end of the line, so that a pair rests as long as the pool allows before its next call.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::media::{Pool, Port};
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Ports {
+    address: Option<IpAddr>,
+    shards: Vec<Shard>,
+    shard_of: BTreeMap<Port, usize>,
+    in_use: usize,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Shard {
+    free: VecDeque<Port>,
+    /// Calls that have their first pair and may ask for a second.
+    reserved: usize,
+}
+
+impl Ports {
+    /// Takes over what the relay has bound, from a random place on: an outsider cannot tell the next
+    /// port. Legs that are up keep theirs.
+    pub(crate) fn announce(&mut self, pool: Pool, random: u64) {
+        if self.address.is_some() {
+            return; // A relay that comes back has the same pairs, and knows who holds them.
+        }
+        self.address = Some(pool.address);
+        for (index, ports) in pool.shards.into_iter().enumerate() {
+            self.shard_of.extend(ports.iter().map(|&port| (port, index)));
+            let mut free = VecDeque::from(ports);
+            if !free.is_empty() {
+                let start = usize::try_from(random % free.len() as u64).unwrap_or(0);
+                free.rotate_left(start);
+            }
+            self.shards.push(Shard { free, reserved: 0 });
+        }
+    }
+
+    /// The address that our SDP names.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    pub(crate) fn in_use(&self) -> usize {
+        self.in_use
+    }
+
+    /// A pair for a caller, with the right to a second one. `None`: the pool is spent.
+    pub(crate) fn admit(&mut self) -> Option<Port> {
+        let shard = self.shards.iter_mut().max_by_key(|shard| shard.spare())?;
+        if shard.spare() < 2 {
+            return None;
+        }
+        shard.reserved += 1;
+        self.in_use += 1;
+        shard.free.pop_front()
+    }
+
+    /// The call that holds `first` takes its second pair.
+    pub(crate) fn take_second(&mut self, first: Port) -> Port {
+        let shard = self.shard_mut(first);
+        shard.reserved -= 1;
+        let port = shard.free.pop_front().expect("a pair is reserved for each admitted call");
+        self.in_use += 1;
+        port
+    }
+
+    /// The call that holds `first` gives its second pair back, and may ask again.
+    pub(crate) fn return_second(&mut self, first: Port, second: Port) {
+        let shard = self.shard_mut(first);
+        shard.free.push_back(second);
+        shard.reserved += 1;
+        self.in_use -= 1;
+    }
+
+    /// The call is over, its second pair returned before.
+    pub(crate) fn leave(&mut self, first: Port) {
+        let shard = self.shard_mut(first);
+        shard.free.push_back(first);
+        shard.reserved -= 1;
+        self.in_use -= 1;
+    }
+
+    fn shard_mut(&mut self, port: Port) -> &mut Shard {
+        let index = self.shard_of[&port];
+        &mut self.shards[index]
+    }
+}
+
+impl Shard {
+    fn spare(&self) -> usize {
+        self.free.len() - self.reserved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ports(shards: Vec<Vec<Port>>) -> Ports {
+        let mut ports = Ports::default();
+        ports.announce(Pool { address: [127, 0, 0, 1].into(), shards }, 7);
+        ports
+    }
+
+    #[test]
+    fn an_admitted_call_always_gets_its_second_pair() {
+        let mut ports = ports(vec![vec![10, 12, 14, 16, 18]]);
+        let first = ports.admit().unwrap();
+        let other = ports.admit().unwrap();
+        assert_eq!(ports.admit(), None, "one pair is left, a call needs two");
+        let second = ports.take_second(first);
+        let third = ports.take_second(other);
+        assert_eq!(ports.in_use(), 4);
+        ports.return_second(first, second);
+        ports.leave(first);
+        ports.return_second(other, third);
+        ports.leave(other);
+        assert_eq!(ports.in_use(), 0);
+    }
+
+    #[test]
+    fn both_pairs_of_a_call_are_of_one_shard() {
+        let mut ports = ports(vec![vec![10, 12, 14], vec![20, 22, 24, 26]]);
+        let first = ports.admit().unwrap();
+        let second = ports.take_second(first);
+        assert_eq!(first / 10, second / 10);
+    }
+
+    #[test]
+    fn the_pair_that_rested_longest_is_next() {
+        let mut ports = ports(vec![vec![10, 12, 14]]);
+        let first = ports.admit().unwrap();
+        ports.leave(first);
+        let next = ports.admit().unwrap();
+        assert_ne!(first, next);
+    }
+}

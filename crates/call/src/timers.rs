@@ -1,0 +1,64 @@
+//! The engine's own deadlines, each with its reason; SIP's and the scheduler's live with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use acd::{CallerId, OfferId};
+use serde::{Deserialize, Serialize};
+use sip::Instant;
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
+pub(crate) enum Timer {
+    /// A waiting caller's 180 is due again: networks forget a call that stays silent.
+    RingRefresh(CallerId),
+    /// A phone that was invited has sent no 1xx.
+    Unreachable(OfferId),
+    /// A silent leg was asked by OPTIONS and has not answered.
+    Inquiry(Role),
+    /// A silent leg answered: it is asked again, should the silence last.
+    AskAgain(Role),
+}
+
+/// Which leg of ours a dialog, an inquiry or a port belongs to.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
+pub(crate) enum Role {
+    Caller(CallerId),
+    Agent(OfferId),
+}
+
+/// The minimum over a table, with reasons.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Timers {
+    by_time: BTreeSet<(Instant, Timer)>,
+    due_at: BTreeMap<Timer, Instant>,
+}
+
+impl Timers {
+    /// Sets or moves it.
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        self.stop(timer);
+        self.by_time.insert((at, timer));
+        self.due_at.insert(timer, at);
+    }
+
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        if let Some(at) = self.due_at.remove(&timer) {
+            self.by_time.remove(&(at, timer));
+        }
+    }
+
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.due_at.contains_key(&timer)
+    }
+
+    pub(crate) fn next(&self) -> Option<(Instant, Timer)> {
+        self.by_time.first().copied()
+    }
+
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
+        let (at, timer) = self.next()?;
+        (at <= now).then(|| {
+            self.stop(timer);
+            timer
+        })
+    }
+}
