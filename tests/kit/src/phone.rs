@@ -1,0 +1,239 @@
+//! Secretaries' phones: one `baresip` process each, told what to do over its control port.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, str};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::process::Process;
+use crate::scratch::Scratch;
+use crate::sound::{Heard, Tone, read_wav, write_wav};
+use crate::wait::wait_until;
+
+/// Longer than any test: the end of the microphone's file would hang up.
+const MICROPHONE: Duration = Duration::from_secs(60);
+/// Until a phone has started, registered or left.
+const CONTROL: Duration = Duration::from_secs(5);
+
+/// What a phone said about itself.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// `REGISTER_OK`, `CALL_INCOMING`, `CALL_ESTABLISHED`, `CALL_CLOSED` …
+    pub kind: String,
+    pub peer: String,
+    /// The display name of an incoming call, the reason of a closed one …
+    pub detail: String,
+}
+
+#[derive(Debug)]
+pub struct Phone {
+    process: Process,
+    control: TcpStream,
+    unread: Vec<u8>,
+    events: Vec<Event>,
+    /// Events before this one have been waited for.
+    seen: usize,
+    recordings: PathBuf,
+    pub user: String,
+    pub tone: Tone,
+}
+
+impl Phone {
+    /// Starts a phone that speaks `tone`; it registers at once. `index` tells a test's phones apart.
+    pub fn start(
+        scratch: &Scratch,
+        address: IpAddr,
+        server: SocketAddr,
+        index: u16,
+        user: &str,
+        password: &str,
+        tone: Tone,
+    ) -> Result<Self> {
+        let folder = scratch.path().join(format!("phone-{user}"));
+        let recordings = folder.join("heard");
+        fs::create_dir_all(&recordings)?;
+        let microphone = folder.join("microphone.wav");
+        write_wav(&microphone, &tone.samples(MICROPHONE))?;
+        let control = SocketAddr::new(address, 4400 + index);
+        let account = format!(
+            "<sip:{user}@{server};transport=udp>;auth_user={user};auth_pass={password};regint=600;answermode=manual;audio_codecs=PCMA/8000/1,PCMU/8000/1\n"
+        );
+        fs::write(folder.join("accounts"), account)?;
+        let rtp = 20_000 + index * 100;
+        let config = format!(
+            "poll_method epoll\n\
+             sip_listen {address}:5060\n\
+             call_local_timeout 120\n\
+             call_max_calls 4\n\
+             audio_source aufile,{microphone}\n\
+             audio_player aubridge,nil\n\
+             audio_alert aubridge,nil\n\
+             ausrc_srate 8000\n\
+             auplay_srate 8000\n\
+             ausrc_channels 1\n\
+             auplay_channels 1\n\
+             audio_txmode poll\n\
+             audio_buffer 20-160\n\
+             rtp_ports {rtp}-{last}\n\
+             net_interface {address}\n\
+             module_path /usr/lib/baresip/modules\n\
+             module g711.so\n\
+             module aufile.so\n\
+             module aubridge.so\n\
+             module sndfile.so\n\
+             module_tmp account.so\n\
+             module_app menu.so\n\
+             module_app ctrl_tcp.so\n\
+             ctrl_tcp_listen {control}\n\
+             snd_path {recordings}\n",
+            microphone = microphone.display(),
+            last = rtp + 99,
+            recordings = recordings.display(),
+        );
+        fs::write(folder.join("config"), config)?;
+        fs::write(folder.join("contacts"), "")?;
+        let arguments = [
+            "-f".to_owned(),
+            folder.display().to_string(),
+            "-s".to_owned(),
+        ];
+        let log = folder.join("log");
+        let process = Process::start("baresip", Path::new("baresip"), &arguments, &folder, &log)?;
+        let control = wait_until("the phone's control port", CONTROL, || {
+            Ok(TcpStream::connect(control).ok())
+        })
+        .with_context(|| process.output().unwrap_or_default())?;
+        control.set_read_timeout(Some(Duration::from_millis(5)))?;
+        let (unread, events) = (Vec::new(), Vec::new());
+        let (user, seen) = (user.to_owned(), 0);
+        Ok(Self {
+            process,
+            control,
+            unread,
+            events,
+            seen,
+            recordings,
+            user,
+            tone,
+        })
+    }
+
+    /// Waits for the next event of this kind; earlier ones of other kinds are passed over.
+    pub fn wait_for(&mut self, kind: &str, limit: Duration) -> Result<Event> {
+        let what = format!("{kind} at {}'s phone", self.user);
+        let found = wait_until(&what, limit, || {
+            self.listen()?;
+            Ok(self.events[self.seen..]
+                .iter()
+                .position(|event| event.kind == kind))
+        });
+        let found = found.with_context(|| format!("its events: {:?}", self.events))?;
+        self.seen += found + 1;
+        Ok(self.events[self.seen - 1].clone())
+    }
+
+    /// How often this happened so far, waited for or not.
+    pub fn count(&mut self, kind: &str) -> Result<usize> {
+        self.listen()?;
+        Ok(self
+            .events
+            .iter()
+            .filter(|event| event.kind == kind)
+            .count())
+    }
+
+    pub fn wait_registered(&mut self) -> Result<()> {
+        // The event may have been told before we were connected: the line of the log stays.
+        wait_until("the registration", CONTROL, || {
+            let log = self.process.output()?;
+            Ok(log.contains("200 OK").then_some(()))
+        })
+        .with_context(|| format!("{} is not registered", self.user))
+    }
+
+    pub fn accept(&mut self) -> Result<()> {
+        self.command("accept", "")
+    }
+
+    /// Ends the call, or declines it while it rings (baresip sends 486).
+    pub fn hang_up(&mut self) -> Result<()> {
+        self.command("hangup", "")
+    }
+
+    /// Calls somebody.
+    pub fn dial(&mut self, uri: &str) -> Result<()> {
+        self.command("dial", uri)
+    }
+
+    /// Leaves as a phone does that is switched off: its registration goes too.
+    pub fn switch_off(mut self) -> Result<()> {
+        let status = self.process.terminate(CONTROL)?;
+        ensure!(status.success(), "baresip ended with {status}");
+        Ok(())
+    }
+
+    /// What was heard, one recording a conversation, the oldest first.
+    pub fn heard(&self) -> Result<Vec<Heard>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.recordings)? {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with("-dec.wav") {
+                files.push((fs::metadata(&path)?.created()?, path));
+            }
+        }
+        files.sort();
+        files.iter().map(|(_, path)| read_wav(path)).collect()
+    }
+
+    pub fn log(&self) -> Result<String> {
+        self.process.output()
+    }
+
+    fn command(&mut self, command: &str, params: &str) -> Result<()> {
+        let text = json!({ "command": command, "params": params, "token": "kit" }).to_string();
+        write!(self.control, "{}:{text},", text.len())?;
+        Ok(())
+    }
+
+    /// Takes in what the phone has said: netstrings of JSON.
+    fn listen(&mut self) -> Result<()> {
+        let mut buffer = [0; 4096];
+        loop {
+            match self.control.read(&mut buffer) {
+                Ok(0) => anyhow::bail!("{}'s phone is gone\n{}", self.user, self.log()?),
+                Ok(length) => self.unread.extend_from_slice(&buffer[..length]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        while let Some((text, rest)) = netstring(&self.unread)? {
+            let value: Value = serde_json::from_slice(text)?;
+            let field = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+            if value["event"] == true {
+                let (kind, peer) = (field("type"), field("peeruri"));
+                let detail = [field("peerdisplayname"), field("param")].join(" ");
+                self.events.push(Event {
+                    kind,
+                    peer,
+                    detail: detail.trim().to_owned(),
+                });
+            }
+            self.unread.drain(..rest);
+        }
+        Ok(())
+    }
+}
+
+/// The first complete netstring `LENGTH:TEXT,` and the length of it all.
+fn netstring(bytes: &[u8]) -> Result<Option<(&[u8], usize)>> {
+    let Some(colon) = bytes.iter().position(|&b| b == b':') else {
+        return Ok(None);
+    };
+    let length: usize = str::from_utf8(&bytes[..colon])?.parse()?;
+    let end = colon + 1 + length;
+    Ok((bytes.len() > end).then(|| (&bytes[colon + 1..end], end + 1)))
+}

@@ -1,0 +1,5 @@
+//! A scene.
+#[derive(Debug)]
+pub struct Scene;
+#[derive(Debug)]
+pub struct Setup;

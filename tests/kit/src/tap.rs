@@ -1,0 +1,178 @@
+//! Every UDP datagram of the namespace, as it was delivered: the ear of the callers, and the
+//! independent witness of the signalling.
+//!
+//! A raw socket sees each datagram once, in the order of delivery, whether or not somebody listens
+//! on its port, and nothing has to be asked of the clients.
+
+use std::io::{ErrorKind, Read as _};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::namespace::Namespace;
+use crate::sound::{Heard, alaw_to_linear};
+use crate::wait::now;
+
+/// Datagrams kept; a test that needs more has run away.
+const DATAGRAMS_MAX: usize = 200_000;
+/// How often the thread looks whether it should end.
+const IDLE: Duration = Duration::from_millis(100);
+
+#[derive(Clone, Debug)]
+pub struct Datagram {
+    /// Since the tap was opened.
+    pub at: Duration,
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub payload: Vec<u8>,
+}
+
+impl Datagram {
+    /// The first line, if it is a SIP message.
+    pub fn start_line(&self) -> Option<&str> {
+        let end = self.payload.windows(2).position(|two| two == b"\r\n")?;
+        let line = std::str::from_utf8(&self.payload[..end]).ok()?;
+        line.contains("SIP/2.0").then_some(line)
+    }
+}
+
+/// Records until it is dropped.
+#[derive(Debug)]
+pub struct Tap {
+    datagrams: Arc<Mutex<Vec<Datagram>>>,
+    ending: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Tap {
+    pub fn open(_network: &Namespace) -> Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP))
+            .context("a raw socket needs root")?;
+        socket.set_read_timeout(Some(IDLE))?;
+        socket.set_recv_buffer_size(8 << 20)?;
+        let datagrams = Arc::new(Mutex::new(Vec::new()));
+        let ending = Arc::new(AtomicBool::new(false));
+        let thread = thread::Builder::new().name("tap".to_owned()).spawn({
+            let (datagrams, ending) = (Arc::clone(&datagrams), Arc::clone(&ending));
+            move || record(socket, &datagrams, &ending)
+        })?;
+        Ok(Self {
+            datagrams,
+            ending,
+            thread: Some(thread),
+        })
+    }
+
+    /// A copy of what fits `wanted`, in order of delivery.
+    pub fn select(&self, wanted: impl Fn(&Datagram) -> bool) -> Vec<Datagram> {
+        let all = self
+            .datagrams
+            .lock()
+            .expect("the recording thread does not panic");
+        all.iter()
+            .filter(|datagram| wanted(datagram))
+            .cloned()
+            .collect()
+    }
+
+    /// The A-law audio that was delivered to this address, packet after packet.
+    pub fn heard_at(&self, address: SocketAddr) -> Heard {
+        const PCMA: u8 = 8;
+        let packets =
+            self.select(|d| d.to == address && rtp_payload_type(&d.payload) == Some(PCMA));
+        Heard(
+            packets
+                .iter()
+                .flat_map(|d| &d.payload[12..])
+                .map(|&c| alaw_to_linear(c))
+                .collect(),
+        )
+    }
+
+    /// All the signalling, one line a message: for the folder of a failed test.
+    pub fn ladder(&self) -> String {
+        let mut text = String::new();
+        for d in self.select(|d| d.start_line().is_some()) {
+            let (at, line) = (d.at.as_secs_f64(), d.start_line().unwrap_or_default());
+            text.push_str(&format!("{at:9.3} {:>21} → {:<21} {line}\n", d.from, d.to));
+        }
+        text
+    }
+
+    /// The same, with the messages whole.
+    pub fn transcript(&self) -> String {
+        let mut text = String::new();
+        for d in self.select(|d| d.start_line().is_some()) {
+            let body = String::from_utf8_lossy(&d.payload);
+            text.push_str(&format!(
+                "=== {:.3} {} → {}\n{body}\n",
+                d.at.as_secs_f64(),
+                d.from,
+                d.to
+            ));
+        }
+        text
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+fn record(mut socket: Socket, datagrams: &Mutex<Vec<Datagram>>, ending: &AtomicBool) {
+    let opened = now();
+    let mut buffer = vec![0; 65_536];
+    while !ending.load(Ordering::Relaxed) {
+        let length = match socket.read(&mut buffer) {
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => panic!("the tap broke: {error}"),
+        };
+        let Some((from, to, payload)) = udp_of(&buffer[..length]) else {
+            continue;
+        };
+        let datagram = Datagram {
+            at: opened.elapsed(),
+            from,
+            to,
+            payload: payload.to_vec(),
+        };
+        let mut all = datagrams
+            .lock()
+            .expect("readers do not panic while they hold the lock");
+        assert!(
+            all.len() < DATAGRAMS_MAX,
+            "the tap is full: something floods the namespace"
+        );
+        all.push(datagram);
+    }
+}
+
+/// Reads an IPv4 header and the UDP header after it.
+fn udp_of(packet: &[u8]) -> Option<(SocketAddr, SocketAddr, &[u8])> {
+    let header = usize::from(packet.first()? & 0x0f) * 4;
+    let address = |at: usize| {
+        let bytes: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
+        Some(Ipv4Addr::from(bytes))
+    };
+    let port = |at: usize| Some(u16::from_be_bytes(packet.get(at..at + 2)?.try_into().ok()?));
+    let from = SocketAddrV4::new(address(12)?, port(header)?);
+    let to = SocketAddrV4::new(address(16)?, port(header + 2)?);
+    Some((from.into(), to.into(), packet.get(header + 8..)?))
+}
+
+/// Of a plain RTP packet: version 2, no extension, no contributing sources.
+fn rtp_payload_type(payload: &[u8]) -> Option<u8> {
+    (payload.len() > 12 && payload[0] == 0x80).then(|| payload[1] & 0x7f)
+}

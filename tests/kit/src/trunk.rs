@@ -1,0 +1,176 @@
+//! Callers: one `sipp` process a call, at the trunk's address, with SIP and RTP of its own.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::process::Process;
+use crate::scratch::Scratch;
+use crate::sound::{Tone, linear_to_alaw};
+
+const INVITE: &str = include_str!("../scenarios/invite.xml");
+const ACKNOWLEDGE: &str = include_str!("../scenarios/acknowledge.xml");
+
+/// What a caller does once he rings.
+#[derive(Copy, Clone, Debug)]
+pub enum Then {
+    /// Talks for so long, then hangs up.
+    HangUpAfter(Duration),
+    /// Talks until the other side hangs up.
+    Stay,
+    /// Gives up so long after the first 180.
+    GiveUpAfter(Duration),
+    /// Is refused with this status.
+    Refused(u16),
+    /// Hears nothing at all for so long; his INVITE is retransmitted meanwhile.
+    Ignored(Duration),
+}
+
+impl Then {
+    fn scenario(self) -> &'static str {
+        match self {
+            Self::HangUpAfter(_) => include_str!("../scenarios/hang_up.xml"),
+            Self::Stay => include_str!("../scenarios/stay.xml"),
+            Self::GiveUpAfter(_) => include_str!("../scenarios/give_up.xml"),
+            Self::Refused(_) => include_str!("../scenarios/refused.xml"),
+            Self::Ignored(_) => include_str!("../scenarios/ignored.xml"),
+        }
+    }
+}
+
+/// One call to place.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The dialled number, and the caller's.
+    pub number: String,
+    pub caller: String,
+    pub tone: Tone,
+    /// The only codec offered: RTP payload type and `rtpmap` name.
+    pub format: (u8, &'static str),
+    pub then: Then,
+}
+
+impl Plan {
+    pub fn new(number: &str, caller: &str, tone: Tone, then: Then) -> Self {
+        let (number, caller) = (number.to_owned(), caller.to_owned());
+        Self {
+            number,
+            caller,
+            tone,
+            format: (8, "PCMA/8000"),
+            then,
+        }
+    }
+
+    pub fn offering(mut self, payload_type: u8, name: &'static str) -> Self {
+        self.format = (payload_type, name);
+        self
+    }
+
+    fn scenario(&self, voice: &Path) -> String {
+        let (after, status) = match self.then {
+            Then::HangUpAfter(wait) | Then::GiveUpAfter(wait) | Then::Ignored(wait) => (wait, 0),
+            Then::Refused(status) => (Duration::ZERO, status),
+            Then::Stay => (Duration::ZERO, 0),
+        };
+        let template = self.then.scenario();
+        template
+            .replace("@INVITE@", INVITE)
+            .replace("@ACKNOWLEDGE@", ACKNOWLEDGE)
+            .replace("@NUMBER@", &self.number)
+            .replace("@CALLER@", &self.caller)
+            .replace("@FORMAT@", &self.format.0.to_string())
+            .replace("@CODEC@", self.format.1)
+            .replace("@VOICE@", &voice.display().to_string())
+            .replace("@AFTER_MS@", &after.as_millis().to_string())
+            .replace("@STATUS@", &status.to_string())
+    }
+}
+
+/// A call on its way.
+#[derive(Debug)]
+pub struct Caller {
+    process: Process,
+    /// Where his phone listens for audio.
+    pub ear: SocketAddr,
+    pub tone: Tone,
+    errors: std::path::PathBuf,
+}
+
+impl Caller {
+    /// Places a call from `source` to `server`. `index` tells the callers of one test apart.
+    pub fn place(
+        scratch: &Scratch,
+        source: IpAddr,
+        server: SocketAddr,
+        index: u16,
+        plan: &Plan,
+    ) -> Result<Self> {
+        let file = |end: &str| scratch.path().join(format!("caller-{index}.{end}"));
+        let voice: Vec<u8> = plan
+            .tone
+            .samples(Duration::from_secs(4))
+            .into_iter()
+            .map(linear_to_alaw)
+            .collect();
+        fs::write(file("al"), voice)?;
+        fs::write(file("xml"), plan.scenario(&file("al")))?;
+        let media_port = 30_000 + index * 10;
+        let text = |path: std::path::PathBuf| path.display().to_string();
+        let arguments = [
+            server.to_string(),
+            "-sf".into(),
+            text(file("xml")),
+            "-i".into(),
+            source.to_string(),
+            "-p".into(),
+            (6000 + index).to_string(),
+            "-mi".into(),
+            source.to_string(),
+            "-mp".into(),
+            media_port.to_string(),
+            "-m".into(),
+            "1".into(),
+            "-nostdin".into(),
+            "-trace_err".into(),
+            "-error_file".into(),
+            text(file("errors")),
+        ];
+        let process = Process::start(
+            "sipp",
+            Path::new("sipp"),
+            &arguments,
+            scratch.path(),
+            &file("log"),
+        )?;
+        Ok(Self {
+            process,
+            ear: SocketAddr::new(source, media_port),
+            tone: plan.tone,
+            errors: file("errors"),
+        })
+    }
+
+    /// Whether his part is still being played.
+    pub fn is_on(&mut self) -> Result<bool> {
+        Ok(self.process.exited()?.is_none())
+    }
+
+    /// Waits until he has done what he planned; anything else that happened to him is an error.
+    pub fn finish(&mut self, limit: Duration) -> Result<()> {
+        let status = self.process.wait(limit).with_context(|| self.trouble())?;
+        ensure!(
+            status.success(),
+            "the caller's plan failed: {status}\n{}",
+            self.trouble()
+        );
+        Ok(())
+    }
+
+    fn trouble(&self) -> String {
+        fs::read_to_string(&self.errors).unwrap_or_default()
+    }
+}
