@@ -12,17 +12,32 @@ use crate::record::{CallRecord, CallRef, CallerNumber, Disposition, OfferOutcome
 
 /// One input of the engine. `now` comes beside it.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every input is a message, and it moves once"
+)]
 pub enum Input {
     /// A message that the edge has read.
-    Message { flow: Flow, message: Message },
+    Message {
+        flow: Flow,
+        message: Message,
+    },
     /// A message that could not be read: counted, and answered where the sender is known.
-    Malformed { flow: Flow, malformed: Malformed },
+    Malformed {
+        flow: Flow,
+        malformed: Malformed,
+    },
     /// What was sent on this flow could not be delivered, or the connection broke.
-    FlowFailed { flow: Flow },
+    FlowFailed {
+        flow: Flow,
+    },
     /// The relay has bound its ports. Until then calls are refused as full.
     Ports(Pool),
     Media(MediaEvent),
-    Agent { agent: AgentId, command: AgentCommand },
+    Agent {
+        agent: AgentId,
+        command: AgentCommand,
+    },
     /// A new configuration, already checked. Live calls and states are not touched.
     Configure(Arc<Config>),
     /// Take no new calls; those that are up go on. See [`crate::Engine::is_drained`].
@@ -65,24 +80,56 @@ pub enum Notice {
         caller: CallerNumber,
     },
     /// A secretary's phone is being rung for this caller.
-    Offered { call: CallRef, agent: AgentId },
+    Offered {
+        call: CallRef,
+        agent: AgentId,
+    },
     /// Her phone rings (18x).
-    Ringing { call: CallRef, agent: AgentId },
+    Ringing {
+        call: CallRef,
+        agent: AgentId,
+    },
     /// The offer ended otherwise than by a conversation.
-    OfferEnded { call: CallRef, agent: AgentId, outcome: OfferOutcome },
+    OfferEnded {
+        call: CallRef,
+        agent: AgentId,
+        outcome: OfferOutcome,
+    },
     /// The caller got his 200 and hears her.
-    Answered { call: CallRef, agent: AgentId },
+    Answered {
+        call: CallRef,
+        agent: AgentId,
+    },
     /// His secretary vanished: he waits again, at the head.
-    Returned { call: CallRef },
+    Returned {
+        call: CallRef,
+    },
     /// A step of his plan ended without an answer: this one begins.
-    Overflowed { call: CallRef, step: usize },
-    Ended { call: CallRef, disposition: Disposition },
-    Agent { agent: AgentId, state: AgentState },
+    Overflowed {
+        call: CallRef,
+        step: usize,
+    },
+    Ended {
+        call: CallRef,
+        disposition: Disposition,
+    },
+    Agent {
+        agent: AgentId,
+        state: AgentState,
+    },
     /// A phone registered (from this flow) or is gone.
-    Registered { agent: AgentId, flow: Flow },
-    Unregistered { agent: AgentId },
+    Registered {
+        agent: AgentId,
+        flow: Flow,
+    },
+    Unregistered {
+        agent: AgentId,
+    },
     /// A REGISTER was refused; the name is not told on purpose.
-    RegisterRefused { flow: Flow, status: u16 },
+    RegisterRefused {
+        flow: Flow,
+        status: u16,
+    },
 }
 
 /// Counters since the start, and what is live now. `offered = Σ dispositions + live` always.

@@ -34,9 +34,16 @@ pub enum Stage {
     /// Unanswered; his phone rings. Offered or not is the scheduler's business.
     Waiting,
     /// A secretary has him.
-    Bridged { offer: OfferId, agent: AgentId, answered_at: Instant },
+    Bridged {
+        offer: OfferId,
+        agent: AgentId,
+        answered_at: Instant,
+    },
     /// Answered once, his secretary is gone: he waits again and hears ring tone from us.
-    Returned { agent: AgentId, answered_at: Instant },
+    Returned {
+        agent: AgentId,
+        answered_at: Instant,
+    },
 }
 
 impl Stage {
@@ -89,21 +96,24 @@ pub(crate) struct AgentLeg {
     pub(crate) flow: Flow,
     pub(crate) offered_at: Instant,
     pub(crate) ringing_at: Option<Instant>,
+    /// A packet of hers came. It may overtake her 200.
+    pub(crate) heard: bool,
     pub(crate) state: AgentLegState,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum AgentLegState {
     /// Her phone is asked, and perhaps rings.
-    Offered { media: LegPort, session: LocalSession },
+    Offered {
+        media: LegPort,
+        session: LocalSession,
+    },
     /// She picked up; the scheduler is asked whether the caller is hers.
     Answered(Speech),
     /// She has the caller.
     Talking {
         speech: Speech,
         answered_at: Instant,
-        /// A packet of hers came: they have talked.
-        heard: bool,
     },
     /// Taken back or hung up: only her phone's last word is awaited.
     Closing,
@@ -134,9 +144,9 @@ impl AgentLeg {
     pub(crate) fn answered_at(&self) -> Option<Instant> {
         match &self.state {
             AgentLegState::Talking { answered_at, .. } => Some(*answered_at),
-            AgentLegState::Offered { .. }
-            | AgentLegState::Answered(_)
-            | AgentLegState::Closing => None,
+            AgentLegState::Offered { .. } | AgentLegState::Answered(_) | AgentLegState::Closing => {
+                None
+            }
         }
     }
 }

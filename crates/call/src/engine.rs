@@ -208,8 +208,14 @@ impl Engine {
     /// When to call `handle_timeout`, and for what.
     pub fn poll_timeout(&self) -> Option<(Instant, EngineTimeout)> {
         let state = &self.state;
-        let sip = state.endpoint.poll_timeout().map(|(at, why)| (at, EngineTimeout::Sip(why)));
-        let registrar = state.registrar.poll_timeout().map(|at| (at, EngineTimeout::Registrar));
+        let sip = state
+            .endpoint
+            .poll_timeout()
+            .map(|(at, why)| (at, EngineTimeout::Sip(why)));
+        let registrar = state
+            .registrar
+            .poll_timeout()
+            .map(|at| (at, EngineTimeout::Registrar));
         let scheduler = state
             .scheduler
             .poll_timeout()
@@ -222,12 +228,18 @@ impl Engine {
             };
             (at, why)
         });
-        [sip, registrar, own, scheduler].into_iter().flatten().min_by_key(|&(at, _)| at)
+        [sip, registrar, own, scheduler]
+            .into_iter()
+            .flatten()
+            .min_by_key(|&(at, _)| at)
     }
 
     /// All live state, to the byte. The action queue must have been drained.
     pub fn snapshot(&self) -> Vec<u8> {
-        debug_assert!(self.actions.is_empty(), "actions are told before state is kept");
+        debug_assert!(
+            self.actions.is_empty(),
+            "actions are told before state is kept"
+        );
         postcard::to_stdvec(&self.state).expect("the state has nothing that cannot be written")
     }
 
@@ -245,11 +257,21 @@ impl Engine {
 
     /// Runs what is due, each source in turn: what one timer brings about is settled before the next.
     fn run_timers(&mut self, now: Instant) {
-        if self.state.endpoint.poll_timeout().is_some_and(|(at, _)| at <= now) {
+        if self
+            .state
+            .endpoint
+            .poll_timeout()
+            .is_some_and(|(at, _)| at <= now)
+        {
             self.state.endpoint.handle_timeout(now);
             self.settle(now);
         }
-        if self.state.registrar.poll_timeout().is_some_and(|at| at <= now) {
+        if self
+            .state
+            .registrar
+            .poll_timeout()
+            .is_some_and(|at| at <= now)
+        {
             self.state.registrar.handle_timeout(now);
             self.settle(now);
         }
@@ -257,7 +279,12 @@ impl Engine {
             self.handle_timer(now, timer);
             self.settle(now);
         }
-        if self.state.scheduler.poll_timeout().is_some_and(|(at, _)| sip_time(at) <= now) {
+        if self
+            .state
+            .scheduler
+            .poll_timeout()
+            .is_some_and(|(at, _)| sip_time(at) <= now)
+        {
             self.schedule_timeout(now);
             self.settle(now);
         }
@@ -293,28 +320,60 @@ impl Engine {
 
     fn handle_sip_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Invited { dialog, flow, invite } => self.admit(now, dialog, flow, &invite),
-            Event::Request { request, flow, message } => {
+            Event::Invited {
+                dialog,
+                flow,
+                invite,
+            } => self.admit(now, dialog, flow, &invite),
+            Event::Request {
+                request,
+                flow,
+                message,
+            } => {
                 self.handle_request(now, request, flow, &message);
             }
             Event::Trying { dialog } => self.phone_is_trying(dialog),
-            Event::Progress { dialog, status: _, message: _ } => self.phone_rings(now, dialog),
+            Event::Progress {
+                dialog,
+                status: _,
+                message: _,
+            } => self.phone_rings(now, dialog),
             Event::Answered { dialog, message } => self.phone_answered(now, dialog, &message),
             Event::Crossed { dialog } => self.answer_crossed(now, dialog),
-            Event::Rejected { dialog, status, message: _ } => {
+            Event::Rejected {
+                dialog,
+                status,
+                message: _,
+            } => {
                 self.phone_rejected(now, dialog, status);
             }
             Event::Cancelled { dialog, reason: _ } => self.caller_cancelled(now, dialog),
             Event::Acked { dialog, body } => self.caller_acked(now, dialog, body),
             Event::AckMissing { dialog } => self.caller_ack_is_missing(now, dialog),
-            Event::Reinvited { dialog, request, message } => {
+            Event::Reinvited {
+                dialog,
+                request,
+                message,
+            } => {
                 self.reinvited(now, dialog, request, &message);
             }
-            Event::InDialog { dialog: _, request, message } => {
+            Event::InDialog {
+                dialog: _,
+                request,
+                message,
+            } => {
                 self.answer_in_dialog(now, request, &message);
             }
-            Event::Ended { dialog, by, reason: _ } => self.dialog_ended(now, dialog, by),
-            Event::Response { client, dialog: _, result } => {
+            Event::Ended {
+                dialog,
+                by,
+                reason: _,
+            } => self.dialog_ended(now, dialog, by),
+            Event::Response {
+                client,
+                dialog: _,
+                result,
+            } => {
                 self.inquiry_answered(now, client, result);
             }
             // We send no re-INVITE, and every target of ours is an address.
@@ -342,7 +401,12 @@ impl Engine {
         }
         if let (Some(log), Some(kind)) = (&mut self.scheduler_log, kind) {
             let decisions = self.decisions.iter().skip(first).cloned().collect();
-            log.push(SchedulerEntry { now: acd_time(now), kind, decisions, refused });
+            log.push(SchedulerEntry {
+                now: acd_time(now),
+                kind,
+                decisions,
+                refused,
+            });
         }
     }
 

@@ -10,7 +10,9 @@ pub struct E164(u64);
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NumberError {
-    #[error("not a telephone number: only digits, a leading + and the separators space . - ( ) are allowed")]
+    #[error(
+        "not a telephone number: only digits, a leading + and the separators space . - ( ) are allowed"
+    )]
     NotANumber,
     #[error("a national number has 10 digits and starts with 0 (write other numbers as +CC…)")]
     NotNational,
@@ -47,7 +49,10 @@ impl E164 {
         if !(7..=15).contains(&digits.len()) || digits.starts_with('0') {
             return Err(NumberError::Length);
         }
-        digits.parse().map(E164).map_err(|_| NumberError::NotANumber)
+        digits
+            .parse()
+            .map(E164)
+            .map_err(|_| NumberError::NotANumber)
     }
 
     /// As people in France read it: `06 12 34 56 78`, or `+44 …` as it is.
@@ -56,8 +61,9 @@ impl E164 {
         match text.strip_prefix("33") {
             Some(rest) if rest.len() == 9 => {
                 let national = format!("0{rest}");
-                let pairs: Vec<&str> =
-                    (0..5).map(|pair| &national[pair * 2..pair * 2 + 2]).collect();
+                let pairs: Vec<&str> = (0..5)
+                    .map(|pair| &national[pair * 2..pair * 2 + 2])
+                    .collect();
                 pairs.join(" ")
             }
             _ => format!("+{text}"),

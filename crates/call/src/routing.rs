@@ -48,11 +48,15 @@ pub(crate) fn caller(invite: &Message) -> CallerNumber {
     if let Some(number) = asserted {
         return CallerNumber::Known(number);
     }
-    let Ok(from) = invite.from() else { return CallerNumber::Withheld };
+    let Ok(from) = invite.from() else {
+        return CallerNumber::Withheld;
+    };
     if let Some(number) = number_at(&from) {
         return CallerNumber::Known(number);
     }
-    let Ok(uri) = Uri::read_str(from.uri) else { return CallerNumber::Withheld };
+    let Ok(uri) = Uri::read_str(from.uri) else {
+        return CallerNumber::Withheld;
+    };
     match uri.user_decoded() {
         Some(user)
             if !user.eq_ignore_ascii_case("anonymous")

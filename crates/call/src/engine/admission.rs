@@ -88,7 +88,8 @@ impl Engine {
         if let Some(bytes) = malformed.answer
             && self.origin(&flow) != Origin::Stranger
         {
-            self.actions.push_back(Action::Transmit(Transmit { flow, bytes }));
+            self.actions
+                .push_back(Action::Transmit(Transmit { flow, bytes }));
         }
     }
 
@@ -116,7 +117,11 @@ impl Engine {
         status: u16,
         headers: &[(&str, &str)],
     ) {
-        if let Err(misuse) = self.state.endpoint.respond(now, request, status, headers, None) {
+        if let Err(misuse) = self
+            .state
+            .endpoint
+            .respond(now, request, status, headers, None)
+        {
             tracing::debug!(%misuse, status, "a response came too late");
         }
     }
@@ -171,7 +176,9 @@ impl Engine {
             return Err(&FULL);
         }
         let talk = self.talk(invite).ok_or(&NO_CODEC)?;
-        let Some(address) = self.state.ports.address() else { return Err(&FULL) };
+        let Some(address) = self.state.ports.address() else {
+            return Err(&FULL);
+        };
         let port = self.state.ports.admit().ok_or(&FULL)?;
         let id = caller_id(arrival.reference);
         let entered = self.schedule(
@@ -225,7 +232,11 @@ impl Engine {
     /// §13.3.1).
     fn leave_by(&self, arrival: &Arrival, invite: &Message) -> Instant {
         let limit = self.config.trunks[&arrival.trunk].max_unanswered;
-        let expires = invite.expires().ok().flatten().filter(|&seconds| seconds > 0);
+        let expires = invite
+            .expires()
+            .ok()
+            .flatten()
+            .filter(|&seconds| seconds > 0);
         let limit = expires.map_or(limit, |seconds| {
             limit.min(std::time::Duration::from_secs(u64::from(seconds)))
         });
@@ -237,7 +248,12 @@ impl Engine {
         if invite.body().is_empty() {
             return Some(Talk {
                 offer: None,
-                formats: self.config.codecs.iter().map(|codec| codec.format()).collect(),
+                formats: self
+                    .config
+                    .codecs
+                    .iter()
+                    .map(|codec| codec.format())
+                    .collect(),
                 telephone_event: Some(TELEPHONE_EVENT),
                 remote: None,
             });
@@ -253,7 +269,12 @@ impl Engine {
         }
         let telephone_event = audio.telephone_event;
         let remote = MediaRemote::of(audio);
-        Some(Talk { formats, telephone_event, remote, offer: Some(offer) })
+        Some(Talk {
+            formats,
+            telephone_event,
+            remote,
+            offer: Some(offer),
+        })
     }
 
     fn refuse(
@@ -297,20 +318,36 @@ impl Engine {
 
     /// The record of a call that has ended, and its place in the ledger.
     pub(super) fn record(&mut self, record: CallRecord) {
-        *self.state.ledger.dispositions.entry(record.disposition).or_default() += 1;
-        self.notice(Notice::Ended { call: record.call, disposition: record.disposition });
+        *self
+            .state
+            .ledger
+            .dispositions
+            .entry(record.disposition)
+            .or_default() += 1;
+        self.notice(Notice::Ended {
+            call: record.call,
+            disposition: record.disposition,
+        });
         self.actions.push_back(Action::Record(Box::new(record)));
     }
 
     /// 180 to a waiting caller, and once more before his network forgets him.
     pub(super) fn ring_again(&mut self, now: Instant, caller: acd::CallerId) {
-        let Some(call) = self.state.calls.get(&caller) else { return };
+        let Some(call) = self.state.calls.get(&caller) else {
+            return;
+        };
         if call.stage != Stage::Waiting {
             return;
         }
-        if let Err(misuse) = self.state.endpoint.progress(now, call.leg.dialog, 180, &[], None) {
+        if let Err(misuse) = self
+            .state
+            .endpoint
+            .progress(now, call.leg.dialog, 180, &[], None)
+        {
             tracing::debug!(%misuse, "a 180 came too late");
         }
-        self.state.timers.set(Timer::RingRefresh(caller), now + self.config.ring_refresh);
+        self.state
+            .timers
+            .set(Timer::RingRefresh(caller), now + self.config.ring_refresh);
     }
 }

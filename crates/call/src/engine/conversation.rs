@@ -1,5 +1,7 @@
 //! The caller's leg, the bridge, and both hang-ups.
 
+use std::time::Duration;
+
 use acd::{AgentId, CallerId, Miss, OfferId};
 use bytes::Bytes;
 use sip::sdp::{Direction, Format, Offer};
@@ -12,22 +14,34 @@ use crate::media::MediaRemote;
 use crate::record::{CallRecord, Disposition, OfferOutcome, Party};
 use crate::timers::{Role, Timer};
 
+/// A secretary who hangs up within this, before any packet of hers came, has not served her caller.
+const FIRST_SECONDS: Duration = Duration::from_secs(5);
+
 impl Engine {
     /// The scheduler named the winner: her leg is confirmed, then the caller answered, and the relay
     /// joins them.
     pub(super) fn serve(&mut self, now: Instant, offer: OfferId, agent: AgentId) {
-        let Some(leg) = self.state.agent_legs.get_mut(&offer) else { return };
+        let Some(leg) = self.state.agent_legs.get_mut(&offer) else {
+            return;
+        };
         let state = std::mem::replace(&mut leg.state, AgentLegState::Closing);
         let AgentLegState::Answered(speech) = state else {
             leg.state = state;
             return;
         };
         let (dialog, codec) = (leg.dialog, speech.format.codec);
-        leg.state = AgentLegState::Talking { speech, answered_at: now, heard: false };
+        leg.state = AgentLegState::Talking {
+            speech,
+            answered_at: now,
+        };
         if let Err(misuse) = self.state.endpoint.ack(now, dialog, None) {
             tracing::warn!(%misuse, "her answer could not be confirmed");
         }
-        let call = self.state.calls.get_mut(&offer.caller).expect("a served caller has a call");
+        let call = self
+            .state
+            .calls
+            .get_mut(&offer.caller)
+            .expect("a served caller has a call");
         let reference = call.reference;
         let answered_at = call.stage.answered_at();
         if answered_at.is_none() {
@@ -41,12 +55,23 @@ impl Engine {
             }
         }
         let answered_at = answered_at.unwrap_or(now);
-        let call = self.state.calls.get_mut(&offer.caller).expect("a served caller has a call");
-        call.stage = Stage::Bridged { offer, agent, answered_at };
+        let call = self
+            .state
+            .calls
+            .get_mut(&offer.caller)
+            .expect("a served caller has a call");
+        call.stage = Stage::Bridged {
+            offer,
+            agent,
+            answered_at,
+        };
         self.state.timers.stop(Timer::RingRefresh(offer.caller));
         self.order_caller_media(offer.caller);
         self.order_agent_media(offer);
-        self.notice(Notice::Answered { call: reference, agent });
+        self.notice(Notice::Answered {
+            call: reference,
+            agent,
+        });
     }
 
     /// His CANCEL won: he gave up waiting.
@@ -57,8 +82,14 @@ impl Engine {
     }
 
     pub(super) fn caller_acked(&mut self, now: Instant, dialog: DialogKey, body: Option<Bytes>) {
-        let Some(caller) = self.caller_of(dialog) else { return };
-        let call = self.state.calls.get_mut(&caller).expect("caller_of found it");
+        let Some(caller) = self.caller_of(dialog) else {
+            return;
+        };
+        let call = self
+            .state
+            .calls
+            .get_mut(&caller)
+            .expect("caller_of found it");
         if call.leg.offer.is_some() || call.leg.remote.is_some() {
             return;
         }
@@ -67,7 +98,10 @@ impl Engine {
         let remote = answer.as_ref().and_then(|answer| {
             let audio = answer.audio()?;
             let frozen = call.leg.frozen.as_ref()?;
-            audio.formats.iter().find(|format| format.codec == frozen.codec)?;
+            audio
+                .formats
+                .iter()
+                .find(|format| format.codec == frozen.codec)?;
             MediaRemote::of(audio)
         });
         match remote {
@@ -87,7 +121,9 @@ impl Engine {
     }
 
     fn caller_failed(&mut self, now: Instant, caller: CallerId) {
-        let Some(call) = self.state.calls.get(&caller) else { return };
+        let Some(call) = self.state.calls.get(&caller) else {
+            return;
+        };
         let dialog = call.leg.dialog;
         self.hang_up(now, dialog);
         self.release_agent(now, caller);
@@ -128,16 +164,30 @@ impl Engine {
         agent: AgentId,
         offer: OfferId,
     ) {
-        let leg = self.state.agent_legs.get(&offer).expect("agent_leg found it");
+        let leg = self
+            .state
+            .agent_legs
+            .get(&offer)
+            .expect("agent_leg found it");
         match leg.state {
             AgentLegState::Closing => {}
             AgentLegState::Offered { .. } | AgentLegState::Answered(_) => {
                 self.close_offer(now, offer, OfferOutcome::Dropped);
-                self.inform(now, acd::Input::Missed { offer, miss: Miss::Dropped });
+                self.inform(
+                    now,
+                    acd::Input::Missed {
+                        offer,
+                        miss: Miss::Dropped,
+                    },
+                );
             }
-            AgentLegState::Talking { heard: true, .. } => self.agent_hung_up(now, offer),
             // Nobody heard a word of hers: the caller is still to be served.
-            AgentLegState::Talking { heard: false, .. } => self.give_back(now, offer),
+            AgentLegState::Talking { answered_at, .. }
+                if !leg.heard && now < answered_at + FIRST_SECONDS =>
+            {
+                self.give_back(now, offer);
+            }
+            AgentLegState::Talking { .. } => self.agent_hung_up(now, offer),
         }
         self.leg_is_gone(now, dialog, agent, offer);
     }
@@ -156,8 +206,15 @@ impl Engine {
     fn give_back(&mut self, now: Instant, offer: OfferId) {
         let caller = offer.caller;
         self.close_offer(now, offer, OfferOutcome::Vanished);
-        let call = self.state.calls.get_mut(&caller).expect("a bridged leg has a call");
-        if let Stage::Bridged { agent, answered_at, .. } = call.stage {
+        let call = self
+            .state
+            .calls
+            .get_mut(&caller)
+            .expect("a bridged leg has a call");
+        if let Stage::Bridged {
+            agent, answered_at, ..
+        } = call.stage
+        {
             call.stage = Stage::Returned { agent, answered_at };
         }
         let reference = call.reference;
@@ -182,7 +239,9 @@ impl Engine {
     }
 
     fn agent_is_lost(&mut self, now: Instant, offer: OfferId) {
-        let Some(leg) = self.state.agent_legs.get(&offer) else { return };
+        let Some(leg) = self.state.agent_legs.get(&offer) else {
+            return;
+        };
         if !matches!(leg.state, AgentLegState::Talking { .. }) {
             return;
         }
@@ -219,7 +278,9 @@ impl Engine {
     pub(super) fn hang_up_all(&mut self, now: Instant) {
         let callers: Vec<CallerId> = self.state.calls.keys().copied().collect();
         for caller in callers {
-            let Some(call) = self.state.calls.get(&caller) else { continue };
+            let Some(call) = self.state.calls.get(&caller) else {
+                continue;
+            };
             if call.stage != Stage::Waiting {
                 self.inform(now, acd::Input::Leave { caller });
                 self.carry_out_all(now);
@@ -229,7 +290,12 @@ impl Engine {
             let dialog = call.leg.dialog;
             self.inform(now, acd::Input::Leave { caller });
             self.carry_out_all(now);
-            self.reject(now, dialog, 503, Some("Q.850;cause=41;text=\"Temporary failure\""));
+            self.reject(
+                now,
+                dialog,
+                503,
+                Some("Q.850;cause=41;text=\"Temporary failure\""),
+            );
             self.finish(now, caller, Disposition::Draining, 503, Party::Us);
         }
     }
@@ -242,7 +308,9 @@ impl Engine {
 
     /// Hangs up on the secretary of a call whose caller is gone; her wrap-up begins.
     fn release_agent(&mut self, now: Instant, caller: CallerId) {
-        let Stage::Bridged { offer, .. } = self.state.calls[&caller].stage else { return };
+        let Stage::Bridged { offer, .. } = self.state.calls[&caller].stage else {
+            return;
+        };
         if let Some(leg) = self.state.agent_legs.get(&offer) {
             let dialog = leg.dialog;
             self.hang_up(now, dialog);
@@ -268,7 +336,11 @@ impl Engine {
     ) {
         self.state.timers.stop(Timer::RingRefresh(caller));
         self.stop_asking(Role::Caller(caller));
-        let call = self.state.calls.remove(&caller).expect("only a live call is finished");
+        let call = self
+            .state
+            .calls
+            .remove(&caller)
+            .expect("only a live call is finished");
         self.state.dialogs.remove(&call.leg.dialog);
         self.release_media(call.leg.media);
         self.state.ports.leave(call.leg.media.port);
@@ -336,14 +408,21 @@ impl Engine {
         let format = leg.frozen.clone()?;
         let Some(offer) = offer else {
             return late_offer(message, || {
-                leg.session.offer(&[format], leg.telephone_event, Direction::SendRecv)
+                leg.session
+                    .offer(&[format], leg.telephone_event, Direction::SendRecv)
             });
         };
         let audio = offer.audio()?;
-        let chosen = audio.formats.iter().find(|it| it.codec == format.codec)?.clone();
+        let chosen = audio
+            .formats
+            .iter()
+            .find(|it| it.codec == format.codec)?
+            .clone();
         let telephone_event = audio.telephone_event;
         leg.remote = MediaRemote::of(audio);
-        let sdp = leg.session.answer(offer, &chosen, telephone_event, Direction::SendRecv);
+        let sdp = leg
+            .session
+            .answer(offer, &chosen, telephone_event, Direction::SendRecv);
         leg.telephone_event = telephone_event;
         leg.frozen = Some(chosen);
         self.order_caller_media(caller);
@@ -363,7 +442,9 @@ impl Engine {
         let Some(offer) = offer else {
             let format = speech.format.clone();
             return late_offer(message, || {
-                speech.session.offer(&[format], speech.telephone_event, Direction::SendRecv)
+                speech
+                    .session
+                    .offer(&[format], speech.telephone_event, Direction::SendRecv)
             });
         };
         let audio = offer.audio()?;
@@ -372,7 +453,9 @@ impl Engine {
         speech.remote = MediaRemote::of(audio);
         speech.telephone_event = audio.telephone_event;
         let telephone_event = audio.telephone_event;
-        let sdp = speech.session.answer(offer, &chosen, telephone_event, Direction::SendRecv);
+        let sdp = speech
+            .session
+            .answer(offer, &chosen, telephone_event, Direction::SendRecv);
         speech.format = chosen;
         self.order_agent_media(id);
         self.order_caller_media(id.caller);
@@ -386,7 +469,11 @@ impl Engine {
         request: RequestKey,
         message: &Message,
     ) {
-        let status = if message.method() == Method::Options { 200 } else { 405 };
+        let status = if message.method() == Method::Options {
+            200
+        } else {
+            405
+        };
         self.respond(now, request, status, &[]);
     }
 
@@ -407,9 +494,11 @@ enum Described {
 
 /// A re-INVITE without SDP wants our offer (RFC 3261 §14.2); an UPDATE without does not.
 fn late_offer(message: &Message, offer: impl FnOnce() -> Bytes) -> Option<Described> {
-    Some(match message.method() {
-        Method::Invite => Described::Sdp(offer()),
-        _ => Described::Same,
+    let is_invite = message.method() == Method::Invite;
+    Some(if is_invite {
+        Described::Sdp(offer())
+    } else {
+        Described::Same
     })
 }
 
@@ -417,12 +506,13 @@ fn late_offer(message: &Message, offer: impl FnOnce() -> Bytes) -> Option<Descri
 fn answer_to(call: &mut Call, format: &Format) -> Bytes {
     let leg = &mut call.leg;
     match &leg.offer {
-        Some(offer) => {
-            leg.session.answer(offer, format, leg.telephone_event, Direction::SendRecv)
-        }
+        Some(offer) => leg
+            .session
+            .answer(offer, format, leg.telephone_event, Direction::SendRecv),
         None => {
             let formats = std::slice::from_ref(format);
-            leg.session.offer(formats, leg.telephone_event, Direction::SendRecv)
+            leg.session
+                .offer(formats, leg.telephone_event, Direction::SendRecv)
         }
     }
 }

@@ -13,9 +13,7 @@ use sip::{ClientKey, Instant, Message, Method, Timeout};
 use super::Engine;
 use crate::action::Action;
 use crate::calls::{AgentLegState, LegPort, Stage};
-use crate::media::{
-    MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner, Port, Tone, ToneCodec,
-};
+use crate::media::{MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner, Port, Tone, ToneCodec};
 use crate::timers::{Role, Timer};
 
 /// A leg that stays silent but answers is asked again after this.
@@ -33,14 +31,17 @@ impl Engine {
     pub(super) fn release_media(&mut self, media: LegPort) {
         self.state.owners.remove(&media.owner);
         let LegPort { port, owner } = media;
-        self.actions.push_back(Action::Media(MediaOrder::Release { port, owner }));
+        self.actions
+            .push_back(Action::Media(MediaOrder::Release { port, owner }));
     }
 
     /// A secretary's leg gives its pair back to its call.
     pub(super) fn disown(&mut self, caller: CallerId, media: LegPort) {
         self.release_media(media);
         if let Some(call) = self.state.calls.get(&caller) {
-            self.state.ports.return_second(call.leg.media.port, media.port);
+            self.state
+                .ports
+                .return_second(call.leg.media.port, media.port);
         }
     }
 
@@ -51,24 +52,37 @@ impl Engine {
 
     /// Tells the relay how the caller's pair is to look, as the call stands.
     pub(super) fn order_caller_media(&mut self, caller: CallerId) {
-        let Some(call) = self.state.calls.get(&caller) else { return };
+        let Some(call) = self.state.calls.get(&caller) else {
+            return;
+        };
         let leg = &call.leg;
         let (peer, payload_map, tone) = match call.stage {
             Stage::Waiting => (None, Vec::new(), None),
             Stage::Bridged { offer, .. } => {
-                let her = self.state.agent_legs.get(&offer).and_then(|leg| match &leg.state {
-                    AgentLegState::Talking { speech, .. } => Some(speech),
-                    AgentLegState::Offered { .. }
-                    | AgentLegState::Answered(_)
-                    | AgentLegState::Closing => None,
-                });
+                let her = self
+                    .state
+                    .agent_legs
+                    .get(&offer)
+                    .and_then(|leg| match &leg.state {
+                        AgentLegState::Talking { speech, .. } => Some(speech),
+                        AgentLegState::Offered { .. }
+                        | AgentLegState::Answered(_)
+                        | AgentLegState::Closing => None,
+                    });
                 let map = her.map(|speech| {
                     payload_map(
-                        (leg.frozen.as_ref().map(|it| it.payload_type), leg.telephone_event),
+                        (
+                            leg.frozen.as_ref().map(|it| it.payload_type),
+                            leg.telephone_event,
+                        ),
                         (Some(speech.format.payload_type), speech.telephone_event),
                     )
                 });
-                (her.map(|speech| speech.media.port), map.unwrap_or_default(), None)
+                (
+                    her.map(|speech| speech.media.port),
+                    map.unwrap_or_default(),
+                    None,
+                )
             }
             Stage::Returned { .. } => (None, Vec::new(), leg.frozen.as_ref().and_then(ring_tone)),
         };
@@ -90,18 +104,23 @@ impl Engine {
 
     /// The same for the secretary's pair.
     pub(super) fn order_agent_media(&mut self, offer: OfferId) {
-        let Some(leg) = self.state.agent_legs.get(&offer) else { return };
-        let Some(call) = self.state.calls.get(&offer.caller) else { return };
+        let Some(leg) = self.state.agent_legs.get(&offer) else {
+            return;
+        };
+        let Some(call) = self.state.calls.get(&offer.caller) else {
+            return;
+        };
         let (media, remote, peer, payload_map) = match &leg.state {
             AgentLegState::Offered { media, .. } => (*media, None, None, Vec::new()),
-            AgentLegState::Answered(speech) => {
-                (speech.media, speech.remote, None, Vec::new())
-            }
+            AgentLegState::Answered(speech) => (speech.media, speech.remote, None, Vec::new()),
             AgentLegState::Talking { speech, .. } => {
                 let his = &call.leg;
                 let map = payload_map(
                     (Some(speech.format.payload_type), speech.telephone_event),
-                    (his.frozen.as_ref().map(|it| it.payload_type), his.telephone_event),
+                    (
+                        his.frozen.as_ref().map(|it| it.payload_type),
+                        his.telephone_event,
+                    ),
                 );
                 (speech.media, speech.remote, Some(his.media.port), map)
             }
@@ -126,11 +145,14 @@ impl Engine {
     pub(super) fn handle_media(&mut self, now: Instant, event: MediaEvent) {
         match event {
             MediaEvent::Heard { owner, .. } => {
-                let Some(&Role::Agent(offer)) = self.state.owners.get(&owner) else { return };
-                if let Some(leg) = self.state.agent_legs.get_mut(&offer)
-                    && let AgentLegState::Talking { heard, .. } = &mut leg.state
+                let Some(&role) = self.state.owners.get(&owner) else {
+                    return;
+                };
+                self.stop_asking(role);
+                if let Role::Agent(offer) = role
+                    && let Some(leg) = self.state.agent_legs.get_mut(&offer)
                 {
-                    *heard = true;
+                    leg.heard = true;
                 }
             }
             MediaEvent::Silent { owner, .. } => {
@@ -154,11 +176,17 @@ impl Engine {
             }),
         };
         let Some(dialog) = dialog else { return };
-        match self.state.endpoint.request_within(now, dialog, Method::Options, &[], None) {
+        match self
+            .state
+            .endpoint
+            .request_within(now, dialog, Method::Options, &[], None)
+        {
             Ok(client) => {
                 self.state.inquiries.insert(client, role);
                 self.state.timers.stop(Timer::AskAgain(role));
-                self.state.timers.set(Timer::Inquiry(role), now + self.config.inquiry_timeout);
+                self.state
+                    .timers
+                    .set(Timer::Inquiry(role), now + self.config.inquiry_timeout);
             }
             Err(misuse) => tracing::debug!(%misuse, "a silent leg could not be asked"),
         }
@@ -170,7 +198,9 @@ impl Engine {
         client: ClientKey,
         result: Result<Message, Timeout>,
     ) {
-        let Some(role) = self.state.inquiries.remove(&client) else { return };
+        let Some(role) = self.state.inquiries.remove(&client) else {
+            return;
+        };
         let is_asked = self.state.timers.is_set(Timer::Inquiry(role));
         let dialog_is_known = match &result {
             Ok(message) => !matches!(message.status(), Some(408 | 481)),
@@ -179,7 +209,9 @@ impl Engine {
         match (is_asked, dialog_is_known) {
             (true, true) => {
                 self.state.timers.stop(Timer::Inquiry(role));
-                self.state.timers.set(Timer::AskAgain(role), now + ASK_AGAIN_AFTER);
+                self.state
+                    .timers
+                    .set(Timer::AskAgain(role), now + ASK_AGAIN_AFTER);
             }
             (true, false) => self.leg_is_lost(now, role),
             (false, _) => {}
@@ -209,5 +241,8 @@ fn ring_tone(format: &sip::sdp::Format) -> Option<Tone> {
         Codec::Pcmu => ToneCodec::Pcmu,
         Codec::G722 | Codec::Opus => return None,
     };
-    Some(Tone { payload_type: format.payload_type, codec })
+    Some(Tone {
+        payload_type: format.payload_type,
+        codec,
+    })
 }
