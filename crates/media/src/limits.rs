@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const ORDERS_MAX: usize = 8192;
 /// Events under way from one thread; beyond it the thread takes no order until there is room.
 pub const EVENTS_MAX: usize = 8192;
+/// Orders that a thread takes before it looks at packets again.
+pub const ORDERS_PER_WAKE_MAX: usize = 64;
 /// Packets of one system call.
 pub const BATCH_MAX: usize = 16;
 /// Longer packets are rejected: an Ethernet frame's worth.

@@ -137,6 +137,15 @@ impl Relay {
         self.pop_event()
     }
 
+    /// The next event, waited for: for owners that have nothing else to wait for.
+    pub fn wait_event(&mut self, timeout: Duration) -> Option<Event> {
+        if let Some(event) = self.poll_event() {
+            return Some(event);
+        }
+        self.told.wait(timeout);
+        self.poll_event()
+    }
+
     fn pop_event(&mut self) -> Option<Event> {
         if let Some(event) = self.refused.pop_front() {
             return Some(event);

@@ -15,7 +15,7 @@ use std::time::Duration;
 use rtrb::{Consumer, Producer};
 
 use crate::counters::{Counters, Figures};
-use crate::limits::{BATCH_MAX, DRAIN_PACKETS_MAX, READY_MAX};
+use crate::limits::{BATCH_MAX, DRAIN_PACKETS_MAX, ORDERS_PER_WAKE_MAX, READY_MAX};
 use crate::order::{Event, Leg, Order};
 use crate::packet::Port;
 use crate::pool::Pair;
@@ -27,7 +27,7 @@ use crate::tone::{FRAME, FRAME_BYTES, ToneStream, Waves};
 /// The number of the bell among the sockets.
 const BELL: u64 = u64::MAX;
 /// Events that one order can lead to.
-const EVENTS_PER_ORDER: usize = 2;
+const EVENTS_PER_ORDER: usize = 3;
 /// How long orders wait for room among the events before they are looked at again.
 const ROOM_RETRY: Duration = Duration::from_millis(10);
 /// Frames of a tone that are sent at once after a delay; more are skipped.
@@ -134,12 +134,12 @@ impl Thread {
             now = self.clock.now();
             self.counters.wakeups += 1;
             self.take_orders(now, &mut batch);
-            let mut has_packets = false;
+            let (mut has_packets, mut has_backlog) = (false, ready.len() == READY_MAX);
             for position in 0..ready.len() {
                 let number = ready.number(position);
                 if number != BELL {
                     has_packets = true;
-                    self.relay(now, number, &mut batch);
+                    has_backlog |= self.relay(now, number, &mut batch) == BATCH_MAX;
                 }
             }
             self.make_tones(now);
@@ -148,7 +148,7 @@ impl Thread {
                 self.wires.told.ring();
             }
             self.wires.figures.store(&self.counters);
-            if has_packets && ready.len() < READY_MAX && !self.gather.is_zero() {
+            if has_packets && !has_backlog && !self.gather.is_zero() {
                 self.wires.bell.wait(self.gather);
             }
         }
@@ -158,15 +158,21 @@ impl Thread {
     fn timeout(&self, now: Instant) -> Option<Duration> {
         let frame_at = (!self.toned.is_empty()).then_some(self.next_frame_at);
         let scan_at = (self.counters.legs > 0).then_some(self.next_scan_at);
-        let room_at = (!self.wires.orders.is_empty()).then(|| now + ROOM_RETRY);
-        let due_at = [frame_at, scan_at, room_at].into_iter().flatten().min()?;
+        let has_room = self.wires.events.slots() >= EVENTS_PER_ORDER;
+        let orders_at =
+            (!self.wires.orders.is_empty()).then(|| if has_room { now } else { now + ROOM_RETRY });
+        let due_at = [frame_at, scan_at, orders_at].into_iter().flatten().min()?;
         Some(due_at.saturating_duration_since(now))
     }
 
-    /// Takes orders while there is room for what they lead to.
+    /// Takes orders, so many that no packet waits long, and while there is room for what they
+    /// lead to.
     fn take_orders(&mut self, now: Instant, batch: &mut Batch) {
         self.wires.bell.clear();
-        while self.wires.events.slots() >= EVENTS_PER_ORDER {
+        for _ in 0..ORDERS_PER_WAKE_MAX {
+            if self.wires.events.slots() < EVENTS_PER_ORDER {
+                return;
+            }
             let Ok(order) = self.wires.orders.pop() else {
                 return;
             };
@@ -182,7 +188,9 @@ impl Thread {
                     }
                 }
                 Order::Release { port, owner } => match self.indexes.get(&port) {
-                    Some(&index) if self.slots[index].is_owned_by(owner) => self.release(index),
+                    Some(&index) if self.slots[index].is_owned_by(owner) => {
+                        self.release(now, index, batch);
+                    }
                     Some(_) | None => self.counters.stale_orders += 1,
                 },
             }
@@ -210,7 +218,7 @@ impl Thread {
         };
         self.slots[index].check(leg)?;
         if !self.slots[index].is_owned_by(owner) {
-            self.release(index);
+            self.release(now, index, batch);
             let random = self.next_random();
             let slot = &mut self.slots[index];
             slot.drain(batch);
@@ -246,8 +254,12 @@ impl Thread {
         Ok(())
     }
 
-    /// Ends the present owner's leg, if there is one.
-    fn release(&mut self, index: usize) {
+    /// Ends the present owner's leg, if there is one. What came before the order is still its own.
+    fn release(&mut self, now: Instant, index: usize, batch: &mut Batch) {
+        if self.slots[index].tenant.is_some() {
+            self.relay(now, number(index, Port::Rtp), batch);
+            self.relay(now, number(index, Port::Rtcp), batch);
+        }
         let slot = &mut self.slots[index];
         let Some(tenant) = slot.tenant.take() else {
             return;
@@ -257,15 +269,16 @@ impl Thread {
         self.tell(Event::Released { port, owner, stats });
     }
 
-    /// Moves what waits on one socket, at most a batch: epoll tells again if there is more.
-    fn relay(&mut self, now: Instant, number: u64, batch: &mut Batch) {
+    /// Moves what waits on one socket, at most a batch: epoll tells again if there is more. Returns
+    /// how many packets there were.
+    fn relay(&mut self, now: Instant, number: u64, batch: &mut Batch) -> usize {
         let (index, port) = index_and_port(number);
         let count = match batch.receive(self.slots[index].pair.socket(port)) {
             Ok(count) => count,
             // The rest of what an ICMP error or a signal may leave on a socket: nothing to read.
             Err(error) => {
                 tracing::trace!(%error, index, ?port, "nothing to receive");
-                return;
+                return 0;
             }
         };
         self.counters.packets_in += count as u64;
@@ -312,6 +325,7 @@ impl Thread {
         }
         self.send(peer, queued, batch);
         self.report(now, index);
+        count
     }
 
     fn send(&mut self, peer: usize, queued: Option<(Verdict, Port)>, batch: &mut Batch) {

@@ -435,7 +435,7 @@ fn jitter_is_nought_for_an_even_stream_and_rises_with_an_uneven_one() {
 #[test]
 fn silence_is_told_once_and_hearing_after_it_again() {
     let mut session = Session::new(at(0), &latching());
-    let mut reports = |session: &mut Session, now| session.poll_report(at(now), SILENCE);
+    let reports = |session: &mut Session, now| session.poll_report(at(now), SILENCE);
     assert_eq!(reports(&mut session, 4_999), None);
     on_rtp(&mut session, 4_999, SDP, rtp(1, 1));
     assert_eq!(reports(&mut session, 4_999), Some(Report::Heard));
@@ -483,4 +483,27 @@ fn watching_begins_when_it_is_asked_for() {
         session.poll_report(at(65_000), SILENCE),
         Some(Report::Silent)
     );
+}
+
+#[test]
+fn no_bytes_from_anywhere_panic_or_get_a_stranger_in() {
+    let mut session = Session::new(at(0), &latching());
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u32
+    };
+    for now in 0..100_000 {
+        let mut bytes: Vec<u8> = (0..next() % 40).map(|_| next() as u8).collect();
+        if let Some(first) = bytes.first_mut().filter(|_| now % 2 == 0) {
+            *first = 0x80;
+        }
+        let from = if now % 3 == 0 { STRANGER } else { SDP };
+        let port = if now % 5 == 0 { Port::Rtcp } else { Port::Rtp };
+        let verdict = session.handle_packet(at(now), port, address(from), &mut bytes);
+        assert!(from == SDP || verdict == Verdict::Reject);
+    }
+    assert!(session.stats().rtp_in > 0 && session.stats().rtcp_in > 0);
 }
