@@ -1,0 +1,536 @@
+//! Random days: any inputs in any order, and what must hold whatever happens.
+//!
+//! `World` keeps its own books of phones and callers from the decisions alone, so that what it
+//! asserts does not lean on the scheduler's view of itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use acd::{
+    Agent, AgentEvent, AgentId, CallerId, Decision, Input, Instant, Miss, OfferId, PracticeId,
+    Scheduler, Setup, Step, TeamId, Urgency, Waiting,
+};
+use proptest::prelude::*;
+
+use crate::floor::*;
+
+const AGENTS: u32 = 5;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Enter {
+        practice: u32,
+        urgency: Option<Urgency>,
+        leave_in: Option<u64>,
+    },
+    Leave(prop::sample::Index),
+    /// Of an offer from the beginning of the day on: often stale.
+    Answer(prop::sample::Index),
+    AnswerRinging(prop::sample::Index),
+    Miss(prop::sample::Index, Miss),
+    MissRinging(prop::sample::Index, Miss),
+    Drop(prop::sample::Index),
+    End(prop::sample::Index),
+    Return(prop::sample::Index),
+    /// Any line, or the stale ones.
+    Clear(prop::sample::Index),
+    ClearStale(prop::sample::Index, u32),
+    Agent(u32, AgentEvent),
+    Wait(u64),
+    NextTimer,
+    Configure(u8),
+    Restore,
+}
+
+fn miss() -> impl Strategy<Value = Miss> {
+    prop::sample::select(vec![
+        Miss::Declined,
+        Miss::Busy,
+        Miss::Unreachable,
+        Miss::Dropped,
+    ])
+}
+
+fn urgency() -> impl Strategy<Value = Urgency> {
+    prop::sample::select(vec![
+        Urgency::Vital,
+        Urgency::Urgent,
+        Urgency::Priority,
+        Urgency::Normal,
+    ])
+}
+
+fn agent_event() -> impl Strategy<Value = AgentEvent> {
+    prop_oneof![
+        4 => Just(AgentEvent::Reachable),
+        1 => Just(AgentEvent::Unreachable),
+        4 => Just(AgentEvent::LogIn),
+        1 => Just(AgentEvent::LogOut),
+        1 => (0..3_u16).prop_map(|reason| AgentEvent::Pause { reason }),
+        2 => Just(AgentEvent::Resume),
+        2 => Just(AgentEvent::EndWrapUp),
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let which = any::<prop::sample::Index>;
+    prop_oneof![
+        6 => (1..=4_u32, prop::option::weighted(0.3, urgency()),
+              prop::option::of(0..90_u64))
+            .prop_map(|(practice, urgency, leave_in)| Op::Enter { practice, urgency, leave_in }),
+        1 => which().prop_map(Op::Leave),
+        1 => which().prop_map(Op::Answer),
+        5 => which().prop_map(Op::AnswerRinging),
+        1 => (which(), miss()).prop_map(|(i, miss)| Op::Miss(i, miss)),
+        2 => (which(), miss()).prop_map(|(i, miss)| Op::MissRinging(i, miss)),
+        1 => which().prop_map(Op::Drop),
+        3 => which().prop_map(Op::End),
+        1 => which().prop_map(Op::Return),
+        6 => which().prop_map(Op::Clear),
+        1 => (which(), 1..=AGENTS).prop_map(|(i, agent)| Op::ClearStale(i, agent)),
+        6 => (1..=AGENTS, agent_event()).prop_map(|(agent, event)| Op::Agent(agent, event)),
+        4 => (0..20_u64).prop_map(Op::Wait),
+        1 => (20..200_u64).prop_map(Op::Wait),
+        4 => Just(Op::NextTimer),
+        1 => (0..4_u8).prop_map(Op::Configure),
+        1 => Just(Op::Restore),
+    ]
+}
+
+/// Four setups that differ in agents, their teams, practices and delays.
+fn variant(variant: u8) -> Setup {
+    let mut setup = setup();
+    setup.limits.waiting_max = 12;
+    let agents = [vec![1], vec![1], vec![2], vec![1, 2], vec![2, 1, 3]];
+    for (id, teams) in (1..).zip(agents) {
+        let teams = teams.into_iter().map(TeamId).collect();
+        let wrap_up = (id == 2).then_some(Duration::ZERO);
+        setup.agents.insert(AgentId(id), Agent { teams, wrap_up });
+    }
+    let nowhere = [
+        queue(TeamId(3), Some(0)),
+        queue(TEAM, Some(10)),
+        Step::Busy,
+        queue(TEAM, None),
+    ];
+    setup.practices.insert(PracticeId(4), practice(0, &nowhere));
+    match variant {
+        0 => {}
+        1 => {
+            setup.agents.remove(&AgentId(1));
+            setup
+                .agents
+                .get_mut(&AgentId(4))
+                .expect("she is in the setup")
+                .teams = vec![OTHER_TEAM];
+            setup.practices.remove(&DENTIST);
+        }
+        2 => {
+            setup.teams.remove(&OTHER_TEAM);
+            setup.agents.remove(&AgentId(5));
+            setup.limits.waiting_max = 3;
+        }
+        _ => {
+            let team = setup.teams.get_mut(&TEAM).expect("the team is there");
+            team.retry_after = acd::RetryAfter::default();
+            team.ring_for = Duration::ZERO;
+            team.wrap_up = Duration::ZERO;
+            team.misses_max = 0;
+        }
+    }
+    setup
+}
+
+/// What a phone system around the scheduler would know.
+struct World {
+    scheduler: Scheduler,
+    /// Never restored: its decisions must be the same.
+    unbroken: Scheduler,
+    setup: Arc<Setup>,
+    now: Instant,
+    callers: u64,
+    entered: BTreeSet<CallerId>,
+    offers: Vec<OfferId>,
+    /// Rings now: nobody else may touch that caller or that agent.
+    ringing: BTreeMap<OfferId, AgentId>,
+    talking: BTreeMap<CallerId, OfferId>,
+    by: BTreeMap<OfferId, AgentId>,
+    /// Legs on phones: from the offer to its clearing.
+    lines: BTreeMap<AgentId, OfferId>,
+}
+
+impl World {
+    fn new() -> Self {
+        let setup = Arc::new(variant(0));
+        Self {
+            scheduler: Scheduler::new(Arc::clone(&setup)),
+            unbroken: Scheduler::new(Arc::clone(&setup)),
+            setup,
+            now: Instant::ZERO,
+            callers: 0,
+            entered: BTreeSet::new(),
+            offers: Vec::new(),
+            ringing: BTreeMap::new(),
+            talking: BTreeMap::new(),
+            by: BTreeMap::new(),
+            lines: BTreeMap::new(),
+        }
+    }
+
+    fn play(&mut self, op: &Op) {
+        match op {
+            Op::Enter {
+                practice,
+                urgency,
+                leave_in,
+            } => {
+                self.callers += 1;
+                let caller = CallerId(self.callers);
+                let leave_by = leave_in.map(|s| self.now + seconds(s));
+                let practice = PracticeId(*practice);
+                let urgency = *urgency;
+                self.input(Input::Enter {
+                    caller,
+                    practice,
+                    urgency,
+                    leave_by,
+                });
+            }
+            Op::Leave(i) => {
+                if let Some(caller) = pick(i, self.entered.iter()) {
+                    self.input(Input::Leave { caller });
+                }
+            }
+            Op::Answer(i) => {
+                if let Some(offer) = pick(i, self.offers.iter()) {
+                    self.input(Input::Answered { offer });
+                }
+            }
+            Op::AnswerRinging(i) => {
+                if let Some(offer) = pick(i, self.ringing.keys()) {
+                    self.input(Input::Answered { offer });
+                }
+            }
+            Op::Miss(i, miss) => {
+                if let Some(offer) = pick(i, self.offers.iter()) {
+                    self.input(Input::Missed { offer, miss: *miss });
+                }
+            }
+            Op::MissRinging(i, miss) => {
+                if let Some(offer) = pick(i, self.ringing.keys()) {
+                    self.input(Input::Missed { offer, miss: *miss });
+                }
+            }
+            Op::Drop(i) => {
+                if let Some(offer) = pick(i, self.talking.values()) {
+                    self.input(Input::Missed {
+                        offer,
+                        miss: Miss::Dropped,
+                    });
+                }
+            }
+            Op::End(i) => {
+                if let Some(caller) = pick(i, self.talking.keys()) {
+                    self.input(Input::Ended { caller });
+                }
+            }
+            Op::Return(i) => {
+                if let Some(caller) = pick(i, self.talking.keys()) {
+                    self.input(Input::Returned { caller });
+                }
+            }
+            Op::Clear(i) => {
+                if let Some(agent) = pick(i, self.lines.keys()) {
+                    let offer = self.lines[&agent];
+                    self.input(Input::Cleared { agent, offer });
+                }
+            }
+            Op::ClearStale(i, agent) => {
+                if let Some(offer) = pick(i, self.offers.iter()) {
+                    self.input(Input::Cleared {
+                        agent: AgentId(*agent),
+                        offer,
+                    });
+                }
+            }
+            Op::Agent(agent, event) => {
+                self.input(Input::Agent {
+                    agent: AgentId(*agent),
+                    event: *event,
+                });
+            }
+            Op::Wait(s) => {
+                self.now = self.now + seconds(*s);
+                self.step(None);
+            }
+            Op::NextTimer => {
+                if let Some((at, _)) = self.scheduler.poll_timeout() {
+                    self.now = self.now.max(at);
+                    self.step(None);
+                }
+            }
+            Op::Configure(n) => {
+                self.setup = Arc::new(variant(*n));
+                self.input(Input::Configure(Arc::clone(&self.setup)));
+            }
+            Op::Restore => self.restore(),
+        }
+    }
+
+    fn restore(&mut self) {
+        let bytes = postcard::to_allocvec(&self.scheduler).expect("it serialises");
+        let state: Scheduler = postcard::from_bytes(&bytes).expect("it restores");
+        self.scheduler = Scheduler::restore(Arc::clone(&self.setup), state);
+        assert_eq!(
+            postcard::to_allocvec(&self.scheduler).expect("it serialises"),
+            bytes
+        );
+        assert_eq!(self.scheduler, self.unbroken);
+        assert_eq!(self.scheduler.poll_timeout(), self.unbroken.poll_timeout());
+    }
+
+    fn input(&mut self, input: Input) {
+        self.step(Some(input));
+    }
+
+    fn step(&mut self, input: Option<Input>) {
+        let before: Vec<Waiting> = self.scheduler.waiting().collect();
+        let result = match &input {
+            Some(input) => {
+                let result = self.scheduler.handle(self.now, input.clone());
+                assert_eq!(result, self.unbroken.handle(self.now, input.clone()));
+                result
+            }
+            None => {
+                self.scheduler.handle_timeout(self.now);
+                self.unbroken.handle_timeout(self.now);
+                Ok(())
+            }
+        };
+        self.scheduler.check_invariants();
+        let decisions = drain(&mut self.scheduler);
+        assert_eq!(decisions, drain(&mut self.unbroken));
+        let input = input.filter(|_| result.is_ok());
+        self.note(&decisions, input.as_ref());
+        self.check_order(&before, &decisions);
+        self.check_books();
+    }
+
+    /// The timers' decisions are noted before the input that they came before; `Cleared` and the
+    /// end of a call are noted first where an offer may follow from them.
+    fn note(&mut self, decisions: &[Decision], input: Option<&Input>) {
+        let mut input = input;
+        for decision in decisions {
+            if let Decision::Offer { offer, agent, .. } = decision
+                && (self.lines.contains_key(agent) || self.is_engaged(*agent, offer.caller))
+                && let Some(input) = input.take()
+            {
+                self.note_input(input);
+            }
+            self.note_decision(decision);
+        }
+        if let Some(input) = input {
+            self.note_input(input);
+        }
+    }
+
+    fn is_engaged(&self, agent: AgentId, caller: CallerId) -> bool {
+        self.ringing
+            .iter()
+            .any(|(offer, on)| *on == agent || offer.caller == caller)
+            || self
+                .talking
+                .iter()
+                .any(|(with, offer)| self.by[offer] == agent || *with == caller)
+    }
+
+    fn note_input(&mut self, input: &Input) {
+        match input {
+            Input::Enter { caller, .. } => {
+                // An immediate `Busy` was noted before.
+                if self.scheduler.caller(*caller).is_some() {
+                    self.entered.insert(*caller);
+                }
+            }
+            Input::Leave { caller } | Input::Ended { caller } => {
+                self.talking.remove(caller);
+                self.entered.remove(caller);
+            }
+            Input::Returned { caller } => {
+                self.talking.remove(caller);
+            }
+            Input::Missed { offer, miss } => {
+                self.ringing.remove(offer);
+                if *miss == Miss::Dropped && self.talking.get(&offer.caller) == Some(offer) {
+                    self.talking.remove(&offer.caller);
+                }
+            }
+            Input::Cleared { agent, offer } => {
+                if self.lines.get(agent) == Some(offer) {
+                    self.lines.remove(agent);
+                }
+            }
+            Input::Answered { .. } | Input::Agent { .. } | Input::Configure(_) => {}
+        }
+    }
+
+    fn note_decision(&mut self, decision: &Decision) {
+        match *decision {
+            Decision::Offer {
+                offer,
+                agent,
+                deadline,
+                ..
+            } => {
+                assert!(
+                    !self.lines.contains_key(&agent),
+                    "{agent}'s line is occupied"
+                );
+                assert!(
+                    !self.is_engaged(agent, offer.caller),
+                    "{offer:?} is one too many"
+                );
+                assert!(deadline > self.now);
+                self.offers.push(offer);
+                self.ringing.insert(offer, agent);
+                self.by.insert(offer, agent);
+                self.lines.insert(agent, offer);
+            }
+            Decision::Withdraw { offer, agent, .. } => {
+                assert_eq!(self.ringing.remove(&offer), Some(agent));
+            }
+            Decision::Serve { offer, agent } => {
+                assert_eq!(self.ringing.remove(&offer), Some(agent));
+                assert_eq!(self.talking.insert(offer.caller, offer), None);
+            }
+            Decision::Refuse { offer } => assert!(!self.ringing.contains_key(&offer)),
+            Decision::Overflow { caller, .. } => {
+                assert!(!self.talking.contains_key(&caller));
+            }
+            Decision::Busy { caller } => {
+                assert!(!self.talking.contains_key(&caller));
+                self.entered.remove(&caller);
+            }
+            Decision::State { agent, .. } => assert!(agent.0 <= AGENTS),
+        }
+    }
+
+    /// Nobody was offered an agent while one before him, who waited all the time, could be.
+    fn check_order(&self, before: &[Waiting], decisions: &[Decision]) {
+        let place = |w: &Waiting| (w.urgency, w.deadline, w.arrival, w.sequence);
+        for decision in decisions {
+            let Decision::Offer { offer, agent, .. } = decision else {
+                continue;
+            };
+            let Some(served) = self.scheduler.caller(offer.caller) else {
+                continue;
+            };
+            let Some(agent) = self.setup.agents.get(agent) else {
+                continue;
+            };
+            for other in self
+                .scheduler
+                .waiting()
+                .filter(|other| before.contains(other))
+            {
+                let view = self.scheduler.caller(other.caller).expect("he waits");
+                let due = view.leave_by.into_iter().chain(view.step_end).min();
+                assert!(
+                    place(&served.waiting) < place(&other)
+                        || !agent.teams.contains(&other.team)
+                        || due.is_some_and(|due| due <= self.now),
+                    "{other:?} was overtaken by {served:?}"
+                );
+            }
+        }
+    }
+
+    fn check_books(&self) {
+        let counts = self.scheduler.counts();
+        assert_eq!(counts.offered, self.ringing.len());
+        assert_eq!(counts.served, self.talking.len());
+        let known: BTreeSet<_> = self.scheduler.callers().map(|c| c.waiting.caller).collect();
+        assert_eq!(known, self.entered);
+        let unserved = counts.waiting + counts.offered;
+        assert!(unserved <= 12 + AGENTS as usize, "{unserved} wait");
+    }
+}
+
+fn pick<'a, T: Copy + 'a>(
+    index: &prop::sample::Index,
+    items: impl Iterator<Item = &'a T>,
+) -> Option<T> {
+    let items: Vec<T> = items.copied().collect();
+    (!items.is_empty()).then(|| *index.get(&items))
+}
+
+fn drain(scheduler: &mut Scheduler) -> Vec<Decision> {
+    std::iter::from_fn(|| scheduler.poll_decision()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_happens_one_secretary_has_one_call_and_nobody_waits_for_nothing(
+        ops in prop::collection::vec(op(), 1..250)
+    ) {
+        let mut world = World::new();
+        for agent in 1..=AGENTS {
+            world.play(&Op::Agent(agent, AgentEvent::Reachable));
+            world.play(&Op::Agent(agent, AgentEvent::LogIn));
+        }
+        for op in &ops {
+            world.play(op);
+        }
+    }
+}
+
+#[test]
+fn every_caller_of_a_day_is_served_once_or_told_busy() {
+    let mut world = World::new();
+    for agent in 1..=AGENTS {
+        world.play(&Op::Agent(agent, AgentEvent::Reachable));
+        world.play(&Op::Agent(agent, AgentEvent::LogIn));
+    }
+    for n in 0..200_u32 {
+        world.play(&Op::Enter {
+            practice: n % 4 + 1,
+            urgency: None,
+            leave_in: Some(85),
+        });
+        world.now = world.now + seconds(3);
+        for offer in world.ringing.keys().copied().collect::<Vec<_>>() {
+            world.input(Input::Answered { offer });
+        }
+        if n % 3 == 0 {
+            for (caller, offer) in world.talking.clone() {
+                world.input(Input::Ended { caller });
+                world.input(Input::Cleared {
+                    agent: world.by[&offer],
+                    offer,
+                });
+            }
+        }
+    }
+    while !world.entered.is_empty() {
+        world.now = world.now + seconds(1);
+        world.step(None);
+        for offer in world.ringing.keys().copied().collect::<Vec<_>>() {
+            world.input(Input::Answered { offer });
+        }
+        for (caller, offer) in world.talking.clone() {
+            world.input(Input::Ended { caller });
+            world.input(Input::Cleared {
+                agent: world.by[&offer],
+                offer,
+            });
+        }
+    }
+    assert_eq!(world.scheduler.counts().waiting, 0);
+}

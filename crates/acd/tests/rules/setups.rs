@@ -1,0 +1,159 @@
+//! A new setup under load.
+
+use acd::{AgentEvent, AgentState, CallerId, Decision, Input, Refusal, Withdrawal};
+
+use crate::floor::*;
+
+#[test]
+fn the_same_setup_changes_nothing() {
+    let mut floor = Floor::with(&[ANNA, BEA]);
+    for caller in 1..=5 {
+        floor.enters(caller, DENTIST);
+    }
+    floor.answers(1, 1);
+    let before = floor.scheduler.clone();
+    assert_eq!(floor.configures(setup()), []);
+    assert_eq!(floor.scheduler, before);
+}
+
+#[test]
+fn a_new_secretary_is_out_until_she_comes() {
+    let mut smaller = setup();
+    smaller.agents.remove(&BEA);
+    let mut floor = Floor::with_setup(smaller, &[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.enters(2, DOCTOR);
+    assert_eq!(floor.configures(setup()), []);
+    assert_eq!(floor.state(BEA), AgentState::LoggedOut);
+    assert_eq!(floor.starts(BEA), [offered(2, 1, BEA, DOCTOR, at(25))]);
+}
+
+#[test]
+fn a_secretary_who_joins_a_team_is_offered_its_caller_at_once() {
+    let mut floor = Floor::with(&[CLEO]);
+    floor.enters(1, DOCTOR);
+    let mut wider = setup();
+    wider.agents.get_mut(&CLEO).unwrap().teams.push(TEAM);
+    assert_eq!(
+        floor.configures(wider),
+        [offered(1, 1, CLEO, DOCTOR, at(25))]
+    );
+}
+
+#[test]
+fn a_secretary_who_left_a_team_is_not_offered_its_callers() {
+    let mut floor = Floor::with(&[ANNA]);
+    let mut narrower = setup();
+    narrower.agents.get_mut(&ANNA).unwrap().teams = vec![OTHER_TEAM];
+    floor.configures(narrower);
+    assert_eq!(floor.enters(1, DOCTOR), []);
+}
+
+#[test]
+fn a_removed_secretary_gives_her_offer_back_and_is_forgotten_once_her_line_is_clear() {
+    let mut floor = Floor::with(&[ANNA, BEA]);
+    floor.enters(1, DOCTOR);
+    let mut smaller = setup();
+    smaller.agents.remove(&ANNA);
+    assert_eq!(
+        floor.configures(smaller),
+        [
+            withdrawn(1, 1, ANNA, Withdrawal::LoggedOut),
+            offered(1, 2, BEA, DOCTOR, at(25))
+        ]
+    );
+    assert_eq!(floor.state(ANNA), AgentState::LoggedOut);
+    let login = Input::Agent {
+        agent: ANNA,
+        event: AgentEvent::LogIn,
+    };
+    assert_eq!(floor.try_input(login), Err(Refusal::UnknownAgent));
+    floor.clears(ANNA, 1, 1);
+    assert!(floor.scheduler.agent(ANNA).is_none());
+}
+
+#[test]
+fn a_removed_secretary_ends_her_call_in_peace() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    let mut smaller = setup();
+    smaller.agents.remove(&ANNA);
+    assert_eq!(floor.configures(smaller), []);
+    assert_eq!(floor.state(ANNA), AgentState::Talking(CallerId(1)));
+    floor.ends(1);
+    assert_eq!(floor.state(ANNA), AgentState::LoggedOut);
+    floor.clears(ANNA, 1, 1);
+    assert!(floor.scheduler.agent(ANNA).is_none());
+}
+
+#[test]
+fn callers_of_a_removed_practice_keep_their_plan_until_they_end() {
+    let mut floor = Floor::with(&[CLEO]);
+    floor.enters(1, DENTIST);
+    let mut smaller = setup();
+    smaller.practices.remove(&DENTIST);
+    assert_eq!(floor.configures(smaller), []);
+    let refused = floor.try_input(enter(2, DENTIST, None, None));
+    assert_eq!(refused, Err(Refusal::UnknownPractice));
+    assert_eq!(
+        floor.until(30),
+        [
+            Decision::Overflow {
+                caller: CallerId(1),
+                step: 1
+            },
+            offered(1, 1, CLEO, DENTIST, at(45))
+        ]
+    );
+}
+
+#[test]
+fn a_changed_plan_is_for_those_who_enter_after() {
+    let mut floor = Floor::with(&[]);
+    floor.enters(1, DENTIST);
+    let mut other = setup();
+    other
+        .practices
+        .insert(DENTIST, practice(10, &[queue(TEAM, Some(5))]));
+    floor.configures(other);
+    floor.enters(2, DENTIST);
+    assert_eq!(floor.waiting(), [2, 1]);
+    assert_eq!(
+        floor.until(30),
+        [
+            Decision::Busy {
+                caller: CallerId(2)
+            },
+            Decision::Overflow {
+                caller: CallerId(1),
+                step: 1
+            },
+        ]
+    );
+}
+
+#[test]
+fn a_removed_team_is_waited_for_until_the_step_ends() {
+    let mut floor = Floor::with(&[CLEO]);
+    let mut smaller = setup();
+    smaller.teams.remove(&TEAM);
+    smaller.agents.get_mut(&ANNA).unwrap().teams.clear();
+    smaller.agents.get_mut(&BEA).unwrap().teams.clear();
+    floor.configures(smaller);
+    assert_eq!(floor.enters(1, DENTIST), []);
+    assert_eq!(floor.until(30).len(), 2);
+    assert_eq!(floor.state(CLEO), AgentState::Offered(offer_id(1, 1)));
+}
+
+#[test]
+fn a_removed_team_gives_its_running_calls_no_wrap_up() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    let mut smaller = setup();
+    smaller.teams.remove(&TEAM);
+    floor.configures(smaller);
+    floor.ends(1);
+    assert_eq!(floor.state(ANNA), AgentState::Available);
+}
