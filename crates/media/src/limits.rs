@@ -13,7 +13,7 @@ pub const BATCH_MAX: usize = 16;
 /// Longer packets are rejected: an Ethernet frame's worth.
 pub const PACKET_BYTES_MAX: usize = 1536;
 /// Sockets reported by one `epoll_wait`.
-pub const READY_MAX: usize = 256;
+pub const READY_MAX: usize = 512;
 /// What a socket may hold, as asked for (Linux keeps twice as much): over a second of one call.
 pub const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 /// Packets read away from a port before a new owner gets it.
