@@ -12,10 +12,7 @@ use crate::record::{CallRecord, CallRef, CallerNumber, Disposition, OfferOutcome
 
 /// One input of the engine. `now` comes beside it.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every input is a message, and it moves once"
-)]
+#[expect(clippy::large_enum_variant, reason = "nearly every input is a message, and it moves once")]
 pub enum Input {
     /// A message that the edge has read.
     Message {
@@ -143,4 +140,6 @@ pub struct Ledger {
     /// Requests of strangers, dropped in silence.
     pub strangers: u64,
     pub malformed: u64,
+    /// REGISTERs of sources that guessed passwords, dropped in silence.
+    pub throttled: u64,
 }

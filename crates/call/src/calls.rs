@@ -34,16 +34,9 @@ pub enum Stage {
     /// Unanswered; his phone rings. Offered or not is the scheduler's business.
     Waiting,
     /// A secretary has him.
-    Bridged {
-        offer: OfferId,
-        agent: AgentId,
-        answered_at: Instant,
-    },
+    Bridged { offer: OfferId, agent: AgentId, answered_at: Instant },
     /// Answered once, his secretary is gone: he waits again and hears ring tone from us.
-    Returned {
-        agent: AgentId,
-        answered_at: Instant,
-    },
+    Returned { agent: AgentId, answered_at: Instant },
 }
 
 impl Stage {
@@ -104,17 +97,11 @@ pub(crate) struct AgentLeg {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum AgentLegState {
     /// Her phone is asked, and perhaps rings.
-    Offered {
-        media: LegPort,
-        session: LocalSession,
-    },
+    Offered { media: LegPort, session: LocalSession },
     /// She picked up; the scheduler is asked whether the caller is hers.
     Answered(Speech),
     /// She has the caller.
-    Talking {
-        speech: Speech,
-        answered_at: Instant,
-    },
+    Talking { speech: Speech, answered_at: Instant },
     /// Taken back or hung up: only her phone's last word is awaited.
     Closing,
 }

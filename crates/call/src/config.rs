@@ -79,12 +79,9 @@ impl Network {
             (a ^ b).checked_shr(host_bits).unwrap_or(0) == 0
         }
         match (self.address, address.to_canonical()) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => same(
-                u128::from(a.to_bits()),
-                u128::from(b.to_bits()),
-                32,
-                self.prefix,
-            ),
+            (IpAddr::V4(a), IpAddr::V4(b)) => {
+                same(u128::from(a.to_bits()), u128::from(b.to_bits()), 32, self.prefix)
+            }
             (IpAddr::V6(a), IpAddr::V6(b)) => same(a.to_bits(), b.to_bits(), 128, self.prefix),
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
@@ -95,10 +92,7 @@ impl Trunk {
     /// Whether a packet on this flow is the operator's.
     pub fn is_source_of(&self, flow: &Flow) -> bool {
         self.transport == flow.transport
-            && self
-                .sources
-                .iter()
-                .any(|source| source.contains(flow.remote))
+            && self.sources.iter().any(|source| source.contains(flow.remote))
     }
 }
 
@@ -147,11 +141,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            calls_max: 10_000,
-            transactions_max: 100_000,
-            dialogs_max: 40_000,
-        }
+        Self { calls_max: 10_000, transactions_max: 100_000, dialogs_max: 40_000 }
     }
 }
 
@@ -161,17 +151,11 @@ mod tests {
 
     #[test]
     fn a_network_contains_what_shares_its_leading_bits() {
-        let network = Network {
-            address: "192.0.2.0".parse().unwrap(),
-            prefix: 24,
-        };
+        let network = Network { address: "192.0.2.0".parse().unwrap(), prefix: 24 };
         assert!(network.contains("192.0.2.200".parse().unwrap()));
         assert!(network.contains("::ffff:192.0.2.7".parse().unwrap()));
         assert!(!network.contains("192.0.3.1".parse().unwrap()));
-        let all = Network {
-            address: "0.0.0.0".parse().unwrap(),
-            prefix: 0,
-        };
+        let all = Network { address: "0.0.0.0".parse().unwrap(), prefix: 0 };
         assert!(all.contains("203.0.113.9".parse().unwrap()));
         assert!(!all.contains("2001:db8::1".parse().unwrap()));
     }

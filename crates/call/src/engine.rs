@@ -34,6 +34,7 @@ use crate::config::{Config, TrunkId};
 use crate::media::Owner;
 use crate::ports::Ports;
 use crate::record::CallRef;
+use crate::throttle::Throttle;
 use crate::timers::{Role, Timer, Timers};
 
 /// What an engine is born with.
@@ -54,6 +55,8 @@ pub struct Setup {
 /// `now` must not go back.
 pub struct Engine {
     config: Arc<Config>,
+    /// The configured users, by name.
+    users: BTreeMap<String, AgentId>,
     state: State,
     /// Decisions of the scheduler that wait for their turn; empty between inputs.
     decisions: VecDeque<Decision>,
@@ -69,6 +72,7 @@ struct State {
     epoch: u32,
     endpoint: Endpoint,
     registrar: Registrar,
+    throttle: Throttle,
     scheduler: Scheduler,
     ports: Ports,
     random: ChaCha12Rng,
@@ -148,6 +152,7 @@ impl Engine {
             epoch: setup.epoch,
             endpoint,
             registrar,
+            throttle: Throttle::default(),
             scheduler,
             ports: Ports::default(),
             random,
@@ -168,6 +173,7 @@ impl Engine {
 
     fn with_state(config: Arc<Config>, state: State) -> Self {
         Self {
+            users: users(&config),
             config,
             state,
             decisions: VecDeque::new(),
@@ -208,14 +214,8 @@ impl Engine {
     /// When to call `handle_timeout`, and for what.
     pub fn poll_timeout(&self) -> Option<(Instant, EngineTimeout)> {
         let state = &self.state;
-        let sip = state
-            .endpoint
-            .poll_timeout()
-            .map(|(at, why)| (at, EngineTimeout::Sip(why)));
-        let registrar = state
-            .registrar
-            .poll_timeout()
-            .map(|at| (at, EngineTimeout::Registrar));
+        let sip = state.endpoint.poll_timeout().map(|(at, why)| (at, EngineTimeout::Sip(why)));
+        let registrar = state.registrar.poll_timeout().map(|at| (at, EngineTimeout::Registrar));
         let scheduler = state
             .scheduler
             .poll_timeout()
@@ -228,18 +228,12 @@ impl Engine {
             };
             (at, why)
         });
-        [sip, registrar, own, scheduler]
-            .into_iter()
-            .flatten()
-            .min_by_key(|&(at, _)| at)
+        [sip, registrar, own, scheduler].into_iter().flatten().min_by_key(|&(at, _)| at)
     }
 
     /// All live state, to the byte. The action queue must have been drained.
     pub fn snapshot(&self) -> Vec<u8> {
-        debug_assert!(
-            self.actions.is_empty(),
-            "actions are told before state is kept"
-        );
+        debug_assert!(self.actions.is_empty(), "actions are told before state is kept");
         postcard::to_stdvec(&self.state).expect("the state has nothing that cannot be written")
     }
 
@@ -257,21 +251,11 @@ impl Engine {
 
     /// Runs what is due, each source in turn: what one timer brings about is settled before the next.
     fn run_timers(&mut self, now: Instant) {
-        if self
-            .state
-            .endpoint
-            .poll_timeout()
-            .is_some_and(|(at, _)| at <= now)
-        {
+        if self.state.endpoint.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.state.endpoint.handle_timeout(now);
             self.settle(now);
         }
-        if self
-            .state
-            .registrar
-            .poll_timeout()
-            .is_some_and(|at| at <= now)
-        {
+        if self.state.registrar.poll_timeout().is_some_and(|at| at <= now) {
             self.state.registrar.handle_timeout(now);
             self.settle(now);
         }
@@ -279,12 +263,7 @@ impl Engine {
             self.handle_timer(now, timer);
             self.settle(now);
         }
-        if self
-            .state
-            .scheduler
-            .poll_timeout()
-            .is_some_and(|(at, _)| sip_time(at) <= now)
-        {
+        if self.state.scheduler.poll_timeout().is_some_and(|(at, _)| sip_time(at) <= now) {
             self.schedule_timeout(now);
             self.settle(now);
         }
@@ -320,60 +299,28 @@ impl Engine {
 
     fn handle_sip_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Invited {
-                dialog,
-                flow,
-                invite,
-            } => self.admit(now, dialog, flow, &invite),
-            Event::Request {
-                request,
-                flow,
-                message,
-            } => {
+            Event::Invited { dialog, flow, invite } => self.admit(now, dialog, flow, &invite),
+            Event::Request { request, flow, message } => {
                 self.handle_request(now, request, flow, &message);
             }
             Event::Trying { dialog } => self.phone_is_trying(dialog),
-            Event::Progress {
-                dialog,
-                status: _,
-                message: _,
-            } => self.phone_rings(now, dialog),
+            Event::Progress { dialog, status: _, message: _ } => self.phone_rings(now, dialog),
             Event::Answered { dialog, message } => self.phone_answered(now, dialog, &message),
             Event::Crossed { dialog } => self.answer_crossed(now, dialog),
-            Event::Rejected {
-                dialog,
-                status,
-                message: _,
-            } => {
+            Event::Rejected { dialog, status, message: _ } => {
                 self.phone_rejected(now, dialog, status);
             }
             Event::Cancelled { dialog, reason: _ } => self.caller_cancelled(now, dialog),
             Event::Acked { dialog, body } => self.caller_acked(now, dialog, body),
             Event::AckMissing { dialog } => self.caller_ack_is_missing(now, dialog),
-            Event::Reinvited {
-                dialog,
-                request,
-                message,
-            } => {
+            Event::Reinvited { dialog, request, message } => {
                 self.reinvited(now, dialog, request, &message);
             }
-            Event::InDialog {
-                dialog: _,
-                request,
-                message,
-            } => {
+            Event::InDialog { dialog: _, request, message } => {
                 self.answer_in_dialog(now, request, &message);
             }
-            Event::Ended {
-                dialog,
-                by,
-                reason: _,
-            } => self.dialog_ended(now, dialog, by),
-            Event::Response {
-                client,
-                dialog: _,
-                result,
-            } => {
+            Event::Ended { dialog, by, reason: _ } => self.dialog_ended(now, dialog, by),
+            Event::Response { client, dialog: _, result } => {
                 self.inquiry_answered(now, client, result);
             }
             // We send no re-INVITE, and every target of ours is an address.
@@ -401,12 +348,7 @@ impl Engine {
         }
         if let (Some(log), Some(kind)) = (&mut self.scheduler_log, kind) {
             let decisions = self.decisions.iter().skip(first).cloned().collect();
-            log.push(SchedulerEntry {
-                now: acd_time(now),
-                kind,
-                decisions,
-                refused,
-            });
+            log.push(SchedulerEntry { now: acd_time(now), kind, decisions, refused });
         }
     }
 
@@ -419,6 +361,7 @@ impl Engine {
 
     fn configure(&mut self, now: Instant, config: Arc<Config>) {
         self.inform(now, acd::Input::Configure(Arc::clone(&config.floor)));
+        self.users = users(&config);
         self.config = config;
     }
 
@@ -439,11 +382,7 @@ impl Engine {
 
     fn next_reference(&mut self) -> CallRef {
         self.state.calls_made += 1;
-        CallRef {
-            node: self.state.node,
-            epoch: self.state.epoch,
-            sequence: self.state.calls_made,
-        }
+        CallRef { node: self.state.node, epoch: self.state.epoch, sequence: self.state.calls_made }
     }
 
     fn origin(&self, flow: &Flow) -> Origin {
@@ -457,6 +396,10 @@ impl Engine {
             .find(|(_, trunk)| trunk.is_source_of(flow))
             .map_or(Origin::Stranger, |(&trunk, _)| Origin::Trunk(trunk))
     }
+}
+
+fn users(config: &Config) -> BTreeMap<String, AgentId> {
+    config.agents.iter().map(|(&id, agent)| (agent.user.clone(), id)).collect()
 }
 
 pub(crate) fn acd_time(now: Instant) -> acd::Instant {

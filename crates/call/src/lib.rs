@@ -12,6 +12,7 @@ mod number;
 mod ports;
 mod record;
 mod routing;
+mod throttle;
 mod timers;
 
 pub use acd::{AgentId, AgentState, PracticeId, TeamId, Urgency};

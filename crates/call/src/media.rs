@@ -27,11 +27,7 @@ pub struct Pool {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum MediaOrder {
     /// Make the pair look like this from now on.
-    Set {
-        port: Port,
-        owner: Owner,
-        leg: MediaLeg,
-    },
+    Set { port: Port, owner: Owner, leg: MediaLeg },
     /// The pair is free again; answered by [`MediaEvent::Released`].
     Release { port: Port, owner: Owner },
 }
@@ -63,10 +59,7 @@ pub struct MediaRemote {
 impl MediaRemote {
     /// Where a description wants packets; `None` on hold by `0.0.0.0` (RFC 2543 §B.5).
     pub(crate) fn of(audio: &sip::sdp::Audio) -> Option<Self> {
-        (!audio.rtp.ip().is_unspecified()).then_some(Self {
-            rtp: audio.rtp,
-            rtcp: audio.rtcp,
-        })
+        (!audio.rtp.ip().is_unspecified()).then_some(Self { rtp: audio.rtp, rtcp: audio.rtcp })
     }
 }
 
@@ -95,9 +88,15 @@ pub enum ToneCodec {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum MediaEvent {
     /// The first valid packet of this leg came, or the first after a silence that was told.
-    Heard { port: Port, owner: Owner },
+    Heard {
+        port: Port,
+        owner: Owner,
+    },
     /// Neither RTP nor RTCP for 5 s on a watched leg: not death yet, a reason to ask.
-    Silent { port: Port, owner: Owner },
+    Silent {
+        port: Port,
+        owner: Owner,
+    },
     Released {
         port: Port,
         owner: Owner,

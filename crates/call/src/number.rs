@@ -49,10 +49,7 @@ impl E164 {
         if !(7..=15).contains(&digits.len()) || digits.starts_with('0') {
             return Err(NumberError::Length);
         }
-        digits
-            .parse()
-            .map(E164)
-            .map_err(|_| NumberError::NotANumber)
+        digits.parse().map(E164).map_err(|_| NumberError::NotANumber)
     }
 
     /// As people in France read it: `06 12 34 56 78`, or `+44 …` as it is.
@@ -61,9 +58,8 @@ impl E164 {
         match text.strip_prefix("33") {
             Some(rest) if rest.len() == 9 => {
                 let national = format!("0{rest}");
-                let pairs: Vec<&str> = (0..5)
-                    .map(|pair| &national[pair * 2..pair * 2 + 2])
-                    .collect();
+                let pairs: Vec<&str> =
+                    (0..5).map(|pair| &national[pair * 2..pair * 2 + 2]).collect();
                 pairs.join(" ")
             }
             _ => format!("+{text}"),

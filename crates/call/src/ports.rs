@@ -35,8 +35,7 @@ impl Ports {
         }
         self.address = Some(pool.address);
         for (index, ports) in pool.shards.into_iter().enumerate() {
-            self.shard_of
-                .extend(ports.iter().map(|&port| (port, index)));
+            self.shard_of.extend(ports.iter().map(|&port| (port, index)));
             let mut free = VecDeque::from(ports);
             if !free.is_empty() {
                 let start = usize::try_from(random % free.len() as u64).unwrap_or(0);
@@ -70,10 +69,7 @@ impl Ports {
     pub(crate) fn take_second(&mut self, first: Port) -> Port {
         let shard = self.shard_mut(first);
         shard.reserved -= 1;
-        let port = shard
-            .free
-            .pop_front()
-            .expect("a pair is reserved for each admitted call");
+        let port = shard.free.pop_front().expect("a pair is reserved for each admitted call");
         self.in_use += 1;
         port
     }
@@ -112,13 +108,7 @@ mod tests {
 
     fn ports(shards: Vec<Vec<Port>>) -> Ports {
         let mut ports = Ports::default();
-        ports.announce(
-            Pool {
-                address: [127, 0, 0, 1].into(),
-                shards,
-            },
-            7,
-        );
+        ports.announce(Pool { address: [127, 0, 0, 1].into(), shards }, 7);
         ports
     }
 

@@ -69,14 +69,18 @@ impl Engine {
     /// Responses find their transaction or nothing. Requests are heard from trunks and registered
     /// phones; REGISTER from everybody; all else from strangers is silence, counted.
     pub(super) fn handle_message(&mut self, now: Instant, flow: Flow, message: Message) {
-        let heard = !message.is_request()
-            || message.method() == Method::Register
-            || self.origin(&flow) != Origin::Stranger;
-        if heard {
-            self.state.endpoint.handle_message(now, flow, message);
-        } else {
-            self.state.ledger.strangers += 1;
+        if message.is_request() {
+            if message.method() == Method::Register {
+                if self.is_throttled(now, &flow, &message) {
+                    self.state.ledger.throttled += 1;
+                    return;
+                }
+            } else if self.origin(&flow) == Origin::Stranger {
+                self.state.ledger.strangers += 1;
+                return;
+            }
         }
+        self.state.endpoint.handle_message(now, flow, message);
     }
 
     pub(super) fn handle_malformed(&mut self, flow: Flow, malformed: Malformed) {
@@ -88,8 +92,7 @@ impl Engine {
         if let Some(bytes) = malformed.answer
             && self.origin(&flow) != Origin::Stranger
         {
-            self.actions
-                .push_back(Action::Transmit(Transmit { flow, bytes }));
+            self.actions.push_back(Action::Transmit(Transmit { flow, bytes }));
         }
     }
 
@@ -117,11 +120,7 @@ impl Engine {
         status: u16,
         headers: &[(&str, &str)],
     ) {
-        if let Err(misuse) = self
-            .state
-            .endpoint
-            .respond(now, request, status, headers, None)
-        {
+        if let Err(misuse) = self.state.endpoint.respond(now, request, status, headers, None) {
             tracing::debug!(%misuse, status, "a response came too late");
         }
     }
@@ -232,14 +231,9 @@ impl Engine {
     /// §13.3.1).
     fn leave_by(&self, arrival: &Arrival, invite: &Message) -> Instant {
         let limit = self.config.trunks[&arrival.trunk].max_unanswered;
-        let expires = invite
-            .expires()
-            .ok()
-            .flatten()
-            .filter(|&seconds| seconds > 0);
-        let limit = expires.map_or(limit, |seconds| {
-            limit.min(std::time::Duration::from_secs(u64::from(seconds)))
-        });
+        let expires = invite.expires().ok().flatten().filter(|&seconds| seconds > 0);
+        let limit = expires
+            .map_or(limit, |seconds| limit.min(std::time::Duration::from_secs(u64::from(seconds))));
         arrival.now + limit
     }
 
@@ -248,12 +242,7 @@ impl Engine {
         if invite.body().is_empty() {
             return Some(Talk {
                 offer: None,
-                formats: self
-                    .config
-                    .codecs
-                    .iter()
-                    .map(|codec| codec.format())
-                    .collect(),
+                formats: self.config.codecs.iter().map(|codec| codec.format()).collect(),
                 telephone_event: Some(TELEPHONE_EVENT),
                 remote: None,
             });
@@ -269,12 +258,7 @@ impl Engine {
         }
         let telephone_event = audio.telephone_event;
         let remote = MediaRemote::of(audio);
-        Some(Talk {
-            formats,
-            telephone_event,
-            remote,
-            offer: Some(offer),
-        })
+        Some(Talk { formats, telephone_event, remote, offer: Some(offer) })
     }
 
     fn refuse(
@@ -318,16 +302,8 @@ impl Engine {
 
     /// The record of a call that has ended, and its place in the ledger.
     pub(super) fn record(&mut self, record: CallRecord) {
-        *self
-            .state
-            .ledger
-            .dispositions
-            .entry(record.disposition)
-            .or_default() += 1;
-        self.notice(Notice::Ended {
-            call: record.call,
-            disposition: record.disposition,
-        });
+        *self.state.ledger.dispositions.entry(record.disposition).or_default() += 1;
+        self.notice(Notice::Ended { call: record.call, disposition: record.disposition });
         self.actions.push_back(Action::Record(Box::new(record)));
     }
 
@@ -339,15 +315,9 @@ impl Engine {
         if call.stage != Stage::Waiting {
             return;
         }
-        if let Err(misuse) = self
-            .state
-            .endpoint
-            .progress(now, call.leg.dialog, 180, &[], None)
-        {
+        if let Err(misuse) = self.state.endpoint.progress(now, call.leg.dialog, 180, &[], None) {
             tracing::debug!(%misuse, "a 180 came too late");
         }
-        self.state
-            .timers
-            .set(Timer::RingRefresh(caller), now + self.config.ring_refresh);
+        self.state.timers.set(Timer::RingRefresh(caller), now + self.config.ring_refresh);
     }
 }

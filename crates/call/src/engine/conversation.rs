@@ -30,18 +30,11 @@ impl Engine {
             return;
         };
         let (dialog, codec) = (leg.dialog, speech.format.codec);
-        leg.state = AgentLegState::Talking {
-            speech,
-            answered_at: now,
-        };
+        leg.state = AgentLegState::Talking { speech, answered_at: now };
         if let Err(misuse) = self.state.endpoint.ack(now, dialog, None) {
             tracing::warn!(%misuse, "her answer could not be confirmed");
         }
-        let call = self
-            .state
-            .calls
-            .get_mut(&offer.caller)
-            .expect("a served caller has a call");
+        let call = self.state.calls.get_mut(&offer.caller).expect("a served caller has a call");
         let reference = call.reference;
         let answered_at = call.stage.answered_at();
         if answered_at.is_none() {
@@ -55,23 +48,12 @@ impl Engine {
             }
         }
         let answered_at = answered_at.unwrap_or(now);
-        let call = self
-            .state
-            .calls
-            .get_mut(&offer.caller)
-            .expect("a served caller has a call");
-        call.stage = Stage::Bridged {
-            offer,
-            agent,
-            answered_at,
-        };
+        let call = self.state.calls.get_mut(&offer.caller).expect("a served caller has a call");
+        call.stage = Stage::Bridged { offer, agent, answered_at };
         self.state.timers.stop(Timer::RingRefresh(offer.caller));
         self.order_caller_media(offer.caller);
         self.order_agent_media(offer);
-        self.notice(Notice::Answered {
-            call: reference,
-            agent,
-        });
+        self.notice(Notice::Answered { call: reference, agent });
     }
 
     /// His CANCEL won: he gave up waiting.
@@ -85,11 +67,7 @@ impl Engine {
         let Some(caller) = self.caller_of(dialog) else {
             return;
         };
-        let call = self
-            .state
-            .calls
-            .get_mut(&caller)
-            .expect("caller_of found it");
+        let call = self.state.calls.get_mut(&caller).expect("caller_of found it");
         if call.leg.offer.is_some() || call.leg.remote.is_some() {
             return;
         }
@@ -98,10 +76,7 @@ impl Engine {
         let remote = answer.as_ref().and_then(|answer| {
             let audio = answer.audio()?;
             let frozen = call.leg.frozen.as_ref()?;
-            audio
-                .formats
-                .iter()
-                .find(|format| format.codec == frozen.codec)?;
+            audio.formats.iter().find(|format| format.codec == frozen.codec)?;
             MediaRemote::of(audio)
         });
         match remote {
@@ -164,22 +139,12 @@ impl Engine {
         agent: AgentId,
         offer: OfferId,
     ) {
-        let leg = self
-            .state
-            .agent_legs
-            .get(&offer)
-            .expect("agent_leg found it");
+        let leg = self.state.agent_legs.get(&offer).expect("agent_leg found it");
         match leg.state {
             AgentLegState::Closing => {}
             AgentLegState::Offered { .. } | AgentLegState::Answered(_) => {
                 self.close_offer(now, offer, OfferOutcome::Dropped);
-                self.inform(
-                    now,
-                    acd::Input::Missed {
-                        offer,
-                        miss: Miss::Dropped,
-                    },
-                );
+                self.inform(now, acd::Input::Missed { offer, miss: Miss::Dropped });
             }
             // Nobody heard a word of hers: the caller is still to be served.
             AgentLegState::Talking { answered_at, .. }
@@ -206,15 +171,8 @@ impl Engine {
     fn give_back(&mut self, now: Instant, offer: OfferId) {
         let caller = offer.caller;
         self.close_offer(now, offer, OfferOutcome::Vanished);
-        let call = self
-            .state
-            .calls
-            .get_mut(&caller)
-            .expect("a bridged leg has a call");
-        if let Stage::Bridged {
-            agent, answered_at, ..
-        } = call.stage
-        {
+        let call = self.state.calls.get_mut(&caller).expect("a bridged leg has a call");
+        if let Stage::Bridged { agent, answered_at, .. } = call.stage {
             call.stage = Stage::Returned { agent, answered_at };
         }
         let reference = call.reference;
@@ -290,12 +248,7 @@ impl Engine {
             let dialog = call.leg.dialog;
             self.inform(now, acd::Input::Leave { caller });
             self.carry_out_all(now);
-            self.reject(
-                now,
-                dialog,
-                503,
-                Some("Q.850;cause=41;text=\"Temporary failure\""),
-            );
+            self.reject(now, dialog, 503, Some("Q.850;cause=41;text=\"Temporary failure\""));
             self.finish(now, caller, Disposition::Draining, 503, Party::Us);
         }
     }
@@ -336,11 +289,7 @@ impl Engine {
     ) {
         self.state.timers.stop(Timer::RingRefresh(caller));
         self.stop_asking(Role::Caller(caller));
-        let call = self
-            .state
-            .calls
-            .remove(&caller)
-            .expect("only a live call is finished");
+        let call = self.state.calls.remove(&caller).expect("only a live call is finished");
         self.state.dialogs.remove(&call.leg.dialog);
         self.release_media(call.leg.media);
         self.state.ports.leave(call.leg.media.port);
@@ -408,21 +357,14 @@ impl Engine {
         let format = leg.frozen.clone()?;
         let Some(offer) = offer else {
             return late_offer(message, || {
-                leg.session
-                    .offer(&[format], leg.telephone_event, Direction::SendRecv)
+                leg.session.offer(&[format], leg.telephone_event, Direction::SendRecv)
             });
         };
         let audio = offer.audio()?;
-        let chosen = audio
-            .formats
-            .iter()
-            .find(|it| it.codec == format.codec)?
-            .clone();
+        let chosen = audio.formats.iter().find(|it| it.codec == format.codec)?.clone();
         let telephone_event = audio.telephone_event;
         leg.remote = MediaRemote::of(audio);
-        let sdp = leg
-            .session
-            .answer(offer, &chosen, telephone_event, Direction::SendRecv);
+        let sdp = leg.session.answer(offer, &chosen, telephone_event, Direction::SendRecv);
         leg.telephone_event = telephone_event;
         leg.frozen = Some(chosen);
         self.order_caller_media(caller);
@@ -442,9 +384,7 @@ impl Engine {
         let Some(offer) = offer else {
             let format = speech.format.clone();
             return late_offer(message, || {
-                speech
-                    .session
-                    .offer(&[format], speech.telephone_event, Direction::SendRecv)
+                speech.session.offer(&[format], speech.telephone_event, Direction::SendRecv)
             });
         };
         let audio = offer.audio()?;
@@ -453,9 +393,7 @@ impl Engine {
         speech.remote = MediaRemote::of(audio);
         speech.telephone_event = audio.telephone_event;
         let telephone_event = audio.telephone_event;
-        let sdp = speech
-            .session
-            .answer(offer, &chosen, telephone_event, Direction::SendRecv);
+        let sdp = speech.session.answer(offer, &chosen, telephone_event, Direction::SendRecv);
         speech.format = chosen;
         self.order_agent_media(id);
         self.order_caller_media(id.caller);
@@ -469,11 +407,7 @@ impl Engine {
         request: RequestKey,
         message: &Message,
     ) {
-        let status = if message.method() == Method::Options {
-            200
-        } else {
-            405
-        };
+        let status = if message.method() == Method::Options { 200 } else { 405 };
         self.respond(now, request, status, &[]);
     }
 
@@ -495,24 +429,17 @@ enum Described {
 /// A re-INVITE without SDP wants our offer (RFC 3261 §14.2); an UPDATE without does not.
 fn late_offer(message: &Message, offer: impl FnOnce() -> Bytes) -> Option<Described> {
     let is_invite = message.method() == Method::Invite;
-    Some(if is_invite {
-        Described::Sdp(offer())
-    } else {
-        Described::Same
-    })
+    Some(if is_invite { Described::Sdp(offer()) } else { Described::Same })
 }
 
 /// The one answer that the caller gets: her codec in his numbering; our offer if he made none.
 fn answer_to(call: &mut Call, format: &Format) -> Bytes {
     let leg = &mut call.leg;
     match &leg.offer {
-        Some(offer) => leg
-            .session
-            .answer(offer, format, leg.telephone_event, Direction::SendRecv),
+        Some(offer) => leg.session.answer(offer, format, leg.telephone_event, Direction::SendRecv),
         None => {
             let formats = std::slice::from_ref(format);
-            leg.session
-                .offer(formats, leg.telephone_event, Direction::SendRecv)
+            leg.session.offer(formats, leg.telephone_event, Direction::SendRecv)
         }
     }
 }

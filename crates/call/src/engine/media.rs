@@ -31,17 +31,14 @@ impl Engine {
     pub(super) fn release_media(&mut self, media: LegPort) {
         self.state.owners.remove(&media.owner);
         let LegPort { port, owner } = media;
-        self.actions
-            .push_back(Action::Media(MediaOrder::Release { port, owner }));
+        self.actions.push_back(Action::Media(MediaOrder::Release { port, owner }));
     }
 
     /// A secretary's leg gives its pair back to its call.
     pub(super) fn disown(&mut self, caller: CallerId, media: LegPort) {
         self.release_media(media);
         if let Some(call) = self.state.calls.get(&caller) {
-            self.state
-                .ports
-                .return_second(call.leg.media.port, media.port);
+            self.state.ports.return_second(call.leg.media.port, media.port);
         }
     }
 
@@ -59,30 +56,19 @@ impl Engine {
         let (peer, payload_map, tone) = match call.stage {
             Stage::Waiting => (None, Vec::new(), None),
             Stage::Bridged { offer, .. } => {
-                let her = self
-                    .state
-                    .agent_legs
-                    .get(&offer)
-                    .and_then(|leg| match &leg.state {
-                        AgentLegState::Talking { speech, .. } => Some(speech),
-                        AgentLegState::Offered { .. }
-                        | AgentLegState::Answered(_)
-                        | AgentLegState::Closing => None,
-                    });
+                let her = self.state.agent_legs.get(&offer).and_then(|leg| match &leg.state {
+                    AgentLegState::Talking { speech, .. } => Some(speech),
+                    AgentLegState::Offered { .. }
+                    | AgentLegState::Answered(_)
+                    | AgentLegState::Closing => None,
+                });
                 let map = her.map(|speech| {
                     payload_map(
-                        (
-                            leg.frozen.as_ref().map(|it| it.payload_type),
-                            leg.telephone_event,
-                        ),
+                        (leg.frozen.as_ref().map(|it| it.payload_type), leg.telephone_event),
                         (Some(speech.format.payload_type), speech.telephone_event),
                     )
                 });
-                (
-                    her.map(|speech| speech.media.port),
-                    map.unwrap_or_default(),
-                    None,
-                )
+                (her.map(|speech| speech.media.port), map.unwrap_or_default(), None)
             }
             Stage::Returned { .. } => (None, Vec::new(), leg.frozen.as_ref().and_then(ring_tone)),
         };
@@ -117,10 +103,7 @@ impl Engine {
                 let his = &call.leg;
                 let map = payload_map(
                     (Some(speech.format.payload_type), speech.telephone_event),
-                    (
-                        his.frozen.as_ref().map(|it| it.payload_type),
-                        his.telephone_event,
-                    ),
+                    (his.frozen.as_ref().map(|it| it.payload_type), his.telephone_event),
                 );
                 (speech.media, speech.remote, Some(his.media.port), map)
             }
@@ -176,17 +159,11 @@ impl Engine {
             }),
         };
         let Some(dialog) = dialog else { return };
-        match self
-            .state
-            .endpoint
-            .request_within(now, dialog, Method::Options, &[], None)
-        {
+        match self.state.endpoint.request_within(now, dialog, Method::Options, &[], None) {
             Ok(client) => {
                 self.state.inquiries.insert(client, role);
                 self.state.timers.stop(Timer::AskAgain(role));
-                self.state
-                    .timers
-                    .set(Timer::Inquiry(role), now + self.config.inquiry_timeout);
+                self.state.timers.set(Timer::Inquiry(role), now + self.config.inquiry_timeout);
             }
             Err(misuse) => tracing::debug!(%misuse, "a silent leg could not be asked"),
         }
@@ -209,9 +186,7 @@ impl Engine {
         match (is_asked, dialog_is_known) {
             (true, true) => {
                 self.state.timers.stop(Timer::Inquiry(role));
-                self.state
-                    .timers
-                    .set(Timer::AskAgain(role), now + ASK_AGAIN_AFTER);
+                self.state.timers.set(Timer::AskAgain(role), now + ASK_AGAIN_AFTER);
             }
             (true, false) => self.leg_is_lost(now, role),
             (false, _) => {}
@@ -241,8 +216,5 @@ fn ring_tone(format: &sip::sdp::Format) -> Option<Tone> {
         Codec::Pcmu => ToneCodec::Pcmu,
         Codec::G722 | Codec::Opus => return None,
     };
-    Some(Tone {
-        payload_type: format.payload_type,
-        codec,
-    })
+    Some(Tone { payload_type: format.payload_type, codec })
 }

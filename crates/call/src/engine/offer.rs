@@ -14,19 +14,10 @@ use crate::timers::{Role, Timer};
 impl Engine {
     pub(super) fn carry_out(&mut self, now: Instant, decision: Decision) {
         match decision {
-            Decision::Offer {
-                offer,
-                agent,
-                practice: _,
-                deadline: _,
-            } => {
+            Decision::Offer { offer, agent, practice: _, deadline: _ } => {
                 self.ring(now, offer, agent);
             }
-            Decision::Withdraw {
-                offer,
-                agent: _,
-                why,
-            } => {
+            Decision::Withdraw { offer, agent: _, why } => {
                 let outcome = match why {
                     Withdrawal::Expired => OfferOutcome::NoAnswer,
                     Withdrawal::CallerLeft | Withdrawal::LoggedOut | Withdrawal::Overflowed => {
@@ -55,18 +46,11 @@ impl Engine {
             return self.line_is_clear(now, agent, offer);
         };
         if let Some(&other) = self.state.lines.get(&agent) {
-            debug_assert!(
-                false,
-                "{agent:?} is offered {offer:?} while {other:?} holds her line"
-            );
+            debug_assert!(false, "{agent:?} is offered {offer:?} while {other:?} holds her line");
             self.state.ledger.single_line_violations += 1;
         }
         let reference = call.reference;
-        let user = self
-            .config
-            .agents
-            .get(&agent)
-            .map(|agent| agent.user.clone());
+        let user = self.config.agents.get(&agent).map(|agent| agent.user.clone());
         let user = user.unwrap_or_default();
         let Some(binding) = self.state.registrar.bindings(&user).next() else {
             return self.offer_came_to_nothing(now, offer, agent, now, OfferOutcome::Unreachable);
@@ -80,11 +64,7 @@ impl Engine {
         };
         let telephone_event = call.leg.telephone_event;
         let port = self.state.ports.take_second(first);
-        let address = self
-            .state
-            .ports
-            .address()
-            .expect("an announced pool has an address");
+        let address = self.state.ports.address().expect("an announced pool has an address");
         let media = self.own(port, Role::Agent(offer));
         let mut session = LocalSession::new(self.random_session_id(), (address, port).into());
         let sdp = session.offer(&formats, telephone_event, Direction::SendRecv);
@@ -92,10 +72,7 @@ impl Engine {
             target: Target::Flow(flow),
             request_uri,
             from: self.shown_caller(offer.caller),
-            to: Identity {
-                display: None,
-                uri: format!("sip:{user}@{}", self.config.realm),
-            },
+            to: Identity { display: None, uri: format!("sip:{user}@{}", self.config.realm) },
             contact_user: "monoligne".to_owned(),
             headers: self.offer_headers(offer.caller),
             sdp: Some(sdp),
@@ -118,13 +95,8 @@ impl Engine {
                 self.state.dialogs.insert(dialog, Role::Agent(offer));
                 self.order_agent_media(offer);
                 let patience = self.config.unreachable_after;
-                self.state
-                    .timers
-                    .set(Timer::Unreachable(offer), now + patience);
-                self.notice(Notice::Offered {
-                    call: reference,
-                    agent,
-                });
+                self.state.timers.set(Timer::Unreachable(offer), now + patience);
+                self.notice(Notice::Offered { call: reference, agent });
             }
             Err(full) => {
                 tracing::warn!(call = %reference, %full, "no room for a secretary's leg");
@@ -137,16 +109,9 @@ impl Engine {
     /// `Dr Martin · 06 12 34 56 78`, and the number for the phone's own list.
     fn shown_caller(&self, caller: CallerId) -> Identity {
         let call = &self.state.calls[&caller];
-        let label = self
-            .config
-            .practices
-            .get(&call.practice)
-            .map_or("", |it| it.label.as_str());
+        let label = self.config.practices.get(&call.practice).map_or("", |it| it.label.as_str());
         let display = format!("{label} · {}", call.caller.spoken());
-        Identity {
-            display: Some(display),
-            uri: self.caller_uri(&call.caller),
-        }
+        Identity { display: Some(display), uri: self.caller_uri(&call.caller) }
     }
 
     fn caller_uri(&self, caller: &CallerNumber) -> String {
@@ -160,11 +125,7 @@ impl Engine {
 
     fn offer_headers(&self, caller: CallerId) -> Vec<(String, String)> {
         let call = &self.state.calls[&caller];
-        let label = self
-            .config
-            .practices
-            .get(&call.practice)
-            .map_or("", |it| it.label.as_str());
+        let label = self.config.practices.get(&call.practice).map_or("", |it| it.label.as_str());
         let mut headers = vec![(HeaderName::Subject.as_str().to_owned(), label.to_owned())];
         if let CallerNumber::Known(_) = call.caller {
             headers.push((
@@ -185,11 +146,7 @@ impl Engine {
         let Some((_, offer)) = self.agent_leg(dialog) else {
             return;
         };
-        let leg = self
-            .state
-            .agent_legs
-            .get_mut(&offer)
-            .expect("agent_leg found it");
+        let leg = self.state.agent_legs.get_mut(&offer).expect("agent_leg found it");
         if leg.ringing_at.is_none() && matches!(leg.state, AgentLegState::Offered { .. }) {
             leg.ringing_at = Some(now);
             let agent = leg.agent;
@@ -223,35 +180,20 @@ impl Engine {
             return self.let_go(now, dialog);
         };
         self.state.timers.stop(Timer::Unreachable(offer));
-        let leg = self
-            .state
-            .agent_legs
-            .get_mut(&offer)
-            .expect("agent_leg found it");
+        let leg = self.state.agent_legs.get_mut(&offer).expect("agent_leg found it");
         let AgentLegState::Offered { .. } = leg.state else {
             return self.let_go(now, dialog);
         };
         let Some(described) = describe(message, self.state.calls.get(&offer.caller)) else {
             self.let_go(now, dialog);
             self.close_offer(now, offer, OfferOutcome::Dropped);
-            return self.inform(
-                now,
-                acd::Input::Missed {
-                    offer,
-                    miss: Miss::Dropped,
-                },
-            );
+            return self.inform(now, acd::Input::Missed { offer, miss: Miss::Dropped });
         };
         let state = std::mem::replace(&mut leg.state, AgentLegState::Closing);
         if let AgentLegState::Offered { media, session } = state {
             let (format, telephone_event, remote) = described;
-            leg.state = AgentLegState::Answered(Speech {
-                media,
-                session,
-                format,
-                telephone_event,
-                remote,
-            });
+            leg.state =
+                AgentLegState::Answered(Speech { media, session, format, telephone_event, remote });
         }
         self.inform(now, acd::Input::Answered { offer });
     }
@@ -343,11 +285,7 @@ impl Engine {
         let (agent, outcome) = (record.agent, record.outcome);
         call.offers.push(record);
         if outcome != OfferOutcome::Served {
-            self.notice(Notice::OfferEnded {
-                call: reference,
-                agent,
-                outcome,
-            });
+            self.notice(Notice::OfferEnded { call: reference, agent, outcome });
         }
     }
 
@@ -371,13 +309,7 @@ impl Engine {
                 outcome,
             },
         );
-        self.inform(
-            now,
-            acd::Input::Missed {
-                offer,
-                miss: Miss::Unreachable,
-            },
-        );
+        self.inform(now, acd::Input::Missed { offer, miss: Miss::Unreachable });
         self.line_is_clear(now, agent, offer);
     }
 
@@ -448,10 +380,6 @@ fn describe(
         Some(frozen) => frozen.codec == codec,
         None => call.leg.formats.iter().any(|format| format.codec == codec),
     };
-    let format = audio
-        .formats
-        .iter()
-        .find(|format| wanted(format.codec))?
-        .clone();
+    let format = audio.formats.iter().find(|format| wanted(format.codec))?.clone();
     Some((format, audio.telephone_event, MediaRemote::of(audio)))
 }

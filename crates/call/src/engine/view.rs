@@ -62,11 +62,7 @@ impl Engine {
 
     /// The phones of a secretary, the one that would ring first.
     pub fn bindings(&self, agent: AgentId) -> impl Iterator<Item = &sip::Binding> {
-        let user = self
-            .config
-            .agents
-            .get(&agent)
-            .map_or("", |agent| agent.user.as_str());
+        let user = self.config.agents.get(&agent).map_or("", |agent| agent.user.as_str());
         self.state.registrar.bindings(user)
     }
 
@@ -87,14 +83,11 @@ impl Engine {
     }
 
     pub fn agent_legs(&self) -> impl Iterator<Item = AgentLegView> {
-        self.state
-            .agent_legs
-            .iter()
-            .map(|(&offer, leg)| AgentLegView {
-                agent: leg.agent,
-                offer,
-                closing: matches!(leg.state, AgentLegState::Closing),
-            })
+        self.state.agent_legs.iter().map(|(&offer, leg)| AgentLegView {
+            agent: leg.agent,
+            offer,
+            closing: matches!(leg.state, AgentLegState::Closing),
+        })
     }
 
     /// Keeps each exchange with the scheduler until [`Self::take_scheduler_log`].
@@ -103,19 +96,10 @@ impl Engine {
     }
 
     pub fn take_scheduler_log(&mut self) -> Vec<SchedulerEntry> {
-        self.scheduler_log
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+        self.scheduler_log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }
 
 fn offers_of(caller: CallerId) -> std::ops::RangeInclusive<OfferId> {
-    OfferId {
-        caller,
-        generation: 0,
-    }..=OfferId {
-        caller,
-        generation: u32::MAX,
-    }
+    OfferId { caller, generation: 0 }..=OfferId { caller, generation: u32::MAX }
 }
