@@ -116,11 +116,7 @@ pub enum Event {
     /// The leg is gone. Later packets on its port reach nobody.
     Released { port: u16, owner: u64, stats: Stats },
     /// The order could not be done; the state before it holds.
-    Failed {
-        port: u16,
-        owner: u64,
-        error: String,
-    },
+    Failed { port: u16, owner: u64, error: String },
 }
 
 /// What a leg has lived through.

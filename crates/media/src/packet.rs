@@ -36,9 +36,7 @@ pub(crate) fn read(port: Port, bytes: &[u8]) -> Option<Packet> {
     // RFC 5761 §4: RTCP packet types 192 to 223 are the RTP payload types 64 to 95 with a marker,
     // which RTP must not use.
     if (192..=223).contains(&second) {
-        return Some(Packet::Rtcp {
-            ssrc: word(bytes, 4)?,
-        });
+        return Some(Packet::Rtcp { ssrc: word(bytes, 4)? });
     }
     let payload_type = second & 0x7f;
     let csrc_bytes = usize::from(first & 0x0f) * 4;
@@ -62,7 +60,5 @@ pub(crate) fn set_payload_type(bytes: &mut [u8], payload_type: u8) {
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     let word = bytes.get(at..at + 4)?;
-    Some(u32::from_be_bytes(
-        word.try_into().expect("a slice of four bytes"),
-    ))
+    Some(u32::from_be_bytes(word.try_into().expect("a slice of four bytes")))
 }

@@ -28,11 +28,7 @@ pub(crate) struct Pair {
 
 impl Pair {
     fn bind(address: IpAddr, port: u16) -> io::Result<Pair> {
-        Ok(Pair {
-            port,
-            rtp: socket(address, port)?,
-            rtcp: socket(address, port + 1)?,
-        })
+        Ok(Pair { port, rtp: socket(address, port)?, rtcp: socket(address, port + 1)? })
     }
 
     pub(crate) fn socket(&self, port: Port) -> BorrowedFd<'_> {
@@ -51,10 +47,8 @@ pub(crate) fn bind(config: &Config) -> Result<Vec<Pair>, StartError> {
         .filter(|port| port % 2 == 0 && *port != 0 && *port < *config.ports.end())
         .collect();
     let needed = ports.len() as u64 * 2 + DESCRIPTORS_SPARE;
-    let limit = sys::raise_open_files().map_err(|source| StartError::System {
-        what: "raise the limit of open files",
-        source,
-    })?;
+    let limit = sys::raise_open_files()
+        .map_err(|source| StartError::System { what: "raise the limit of open files", source })?;
     if limit < needed {
         return Err(StartError::OpenFiles { needed, limit });
     }
@@ -68,27 +62,16 @@ pub(crate) fn bind(config: &Config) -> Result<Vec<Pair>, StartError> {
                 return Err(StartError::OpenFiles { needed, limit });
             }
             Err(source) => {
-                return Err(StartError::Address {
-                    address: config.address,
-                    source,
-                });
+                return Err(StartError::Address { address: config.address, source });
             }
         }
     }
     if let Some(first) = taken.first() {
         let (count, bound) = (taken.len(), pairs.len());
-        tracing::warn!(
-            count,
-            first,
-            bound,
-            "port pairs that others hold are left out"
-        );
+        tracing::warn!(count, first, bound, "port pairs that others hold are left out");
     }
     if pairs.len() < PAIRS_MIN {
-        return Err(StartError::TooFewPorts {
-            ports: config.ports.clone(),
-            bound: pairs.len(),
-        });
+        return Err(StartError::TooFewPorts { ports: config.ports.clone(), bound: pairs.len() });
     }
     Ok(pairs)
 }
@@ -99,28 +82,16 @@ pub(crate) fn shards(pairs: Vec<Pair>, threads: usize) -> Vec<Vec<Pair>> {
     let (each, left) = (pairs.len() / threads, pairs.len() % threads);
     let mut pairs = pairs.into_iter();
     (0..threads)
-        .map(|shard| {
-            pairs
-                .by_ref()
-                .take(each + usize::from(shard < left))
-                .collect()
-        })
+        .map(|shard| pairs.by_ref().take(each + usize::from(shard < left)).collect())
         .collect()
 }
 
 fn is_taken(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
-    )
+    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
 
 fn socket(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
-    let domain = if address.is_ipv4() {
-        Domain::IPV4
-    } else {
-        Domain::IPV6
-    };
+    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;

@@ -108,11 +108,7 @@ impl Relay {
                 return Err(Full(Box::new(order)));
             }
             let error = "the port is not of the pool".to_owned();
-            self.refused.push_back(Event::Failed {
-                port,
-                owner: order.owner(),
-                error,
-            });
+            self.refused.push_back(Event::Failed { port, owner: order.owner(), error });
             self.told.ring();
             return Ok(());
         };
@@ -138,12 +134,17 @@ impl Relay {
     }
 
     /// The next event, waited for: for owners that have nothing else to wait for.
+    #[expect(clippy::disallowed_methods, reason = "a wait needs an end, and decides nothing")]
     pub fn wait_event(&mut self, timeout: Duration) -> Option<Event> {
-        if let Some(event) = self.poll_event() {
-            return Some(event);
+        let end = std::time::Instant::now() + timeout;
+        loop {
+            if let Some(event) = self.poll_event() {
+                return Some(event);
+            }
+            // A bell may still ring for events that were read already.
+            let left = end.checked_duration_since(std::time::Instant::now())?;
+            self.told.wait(left);
         }
-        self.told.wait(timeout);
-        self.poll_event()
     }
 
     fn pop_event(&mut self) -> Option<Event> {
@@ -177,9 +178,7 @@ impl Relay {
     /// Whether every thread runs. A relay that is not whole should be replaced.
     pub fn is_whole(&self) -> bool {
         let is_running = |handle: &JoinHandle<()>| !handle.is_finished();
-        self.threads
-            .iter()
-            .all(|worker| worker.handle.as_ref().is_some_and(is_running))
+        self.threads.iter().all(|worker| worker.handle.as_ref().is_some_and(is_running))
     }
 
     /// Ends the threads and waits for them. Legs that are still set get no [`Event::Released`].
@@ -207,16 +206,9 @@ impl Relay {
             .name(format!("media-{shard}"))
             .spawn(move || thread.run())
             .map_err(system("spawn a thread"))?;
-        self.shard_by_port
-            .extend(ports.iter().map(|port| (*port, shard)));
+        self.shard_by_port.extend(ports.iter().map(|port| (*port, shard)));
         self.shards.push(ports);
-        self.threads.push(Worker {
-            orders,
-            events,
-            bell,
-            figures,
-            handle: Some(handle),
-        });
+        self.threads.push(Worker { orders, events, bell, figures, handle: Some(handle) });
         Ok(())
     }
 }
@@ -227,11 +219,7 @@ impl Drop for Relay {
         for worker in &self.threads {
             worker.bell.ring();
         }
-        for handle in self
-            .threads
-            .iter_mut()
-            .filter_map(|worker| worker.handle.take())
-        {
+        for handle in self.threads.iter_mut().filter_map(|worker| worker.handle.take()) {
             if handle.join().is_err() {
                 tracing::error!("a relay thread has panicked");
             }
@@ -252,10 +240,7 @@ pub struct Full(pub Box<Order>);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("only {bound} port pairs of {}-{} could be bound, and a call needs 2", ports.start(), ports.end())]
-    TooFewPorts {
-        ports: RangeInclusive<u16>,
-        bound: usize,
-    },
+    TooFewPorts { ports: RangeInclusive<u16>, bound: usize },
     #[error(
         "the ports need {needed} open files, and the limit is {limit}: raise LimitNOFILE (systemd) or `ulimit -n`, or take fewer ports"
     )]
@@ -263,8 +248,5 @@ pub enum StartError {
     #[error("the address {address} cannot be bound")]
     Address { address: IpAddr, source: io::Error },
     #[error("cannot {what}")]
-    System {
-        what: &'static str,
-        source: io::Error,
-    },
+    System { what: &'static str, source: io::Error },
 }

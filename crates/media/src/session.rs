@@ -107,10 +107,7 @@ impl Session {
         let expected = Expected::of(leg);
         if expected != self.expected {
             self.expected = expected;
-            self.former = self
-                .rtp
-                .take()
-                .map(|learnt| (learnt.address, now + MOVE_AFTER));
+            self.former = self.rtp.take().map(|learnt| (learnt.address, now + MOVE_AFTER));
             self.rtcp = None;
             self.is_muxed = false;
         }
@@ -177,12 +174,7 @@ impl Session {
 
     /// Where RTCP for the leg goes, and from which of our ports.
     pub(crate) fn rtcp_destination(&self) -> Option<(Port, SocketAddr)> {
-        if self.is_muxed
-            || self
-                .expected
-                .remote
-                .is_some_and(|remote| remote.rtp == remote.rtcp)
-        {
+        if self.is_muxed || self.expected.remote.is_some_and(|remote| remote.rtp == remote.rtcp) {
             return Some((Port::Rtp, self.rtp_destination()?));
         }
         if let Some(address) = self.rtcp {
@@ -190,9 +182,7 @@ impl Session {
         }
         let address = sendable(self.expected.remote?.rtcp)?;
         // Behind a NAT the SDP's address is not where the leg is, and its RTCP port is not known.
-        let is_there = self
-            .rtp
-            .is_none_or(|learnt| learnt.address.ip() == address.ip());
+        let is_there = self.rtp.is_none_or(|learnt| learnt.address.ip() == address.ip());
         is_there.then_some((Port::Rtcp, address))
     }
 
@@ -217,10 +207,7 @@ impl Session {
 
     pub(crate) fn stats(&self) -> Stats {
         let unfinished = self.stream.as_ref().map_or(0, Stream::lost);
-        Stats {
-            lost: self.stats.lost + unfinished,
-            ..self.stats
-        }
+        Stats { lost: self.stats.lost + unfinished, ..self.stats }
     }
 
     /// Whether this RTP packet is the leg's; learns its address.
@@ -242,21 +229,13 @@ impl Session {
             None if self.expected.has_rtp_ip(from.ip()) => {}
             None => return false,
         }
-        self.rtp = Some(Learnt {
-            address: from,
-            packets: 1,
-            last_at: now,
-        });
+        self.rtp = Some(Learnt { address: from, packets: 1, last_at: now });
         true
     }
 
     /// Whether a leg that was learnt at one address may be believed at another.
     fn may_move(&self, now: Instant, learnt: Learnt, from: SocketAddr, header: Header) -> bool {
-        if self
-            .expected
-            .remote
-            .is_some_and(|remote| remote.rtp == from)
-        {
+        if self.expected.remote.is_some_and(|remote| remote.rtp == from) {
             return true;
         }
         let is_expected = self.expected.has_rtp_ip(from.ip());
@@ -272,10 +251,7 @@ impl Session {
         if is_expected && learnt.packets < 2 {
             return true;
         }
-        let is_same = self
-            .stream
-            .as_ref()
-            .is_some_and(|stream| stream.is_followed_by(header));
+        let is_same = self.stream.as_ref().is_some_and(|stream| stream.is_followed_by(header));
         match self.expected.source {
             Source::Fixed => is_same && is_expected,
             Source::Latch => is_same,
@@ -295,18 +271,10 @@ impl Session {
         if self.rtcp == Some(from) {
             return true;
         }
-        let is_announced = self
-            .expected
-            .remote
-            .is_some_and(|remote| remote.rtcp == from);
+        let is_announced = self.expected.remote.is_some_and(|remote| remote.rtcp == from);
         let is_expected = self.expected.has_rtcp_ip(from.ip())
-            || self
-                .rtp
-                .is_some_and(|learnt| learnt.address.ip() == from.ip());
-        let is_streams = self
-            .stream
-            .as_ref()
-            .is_some_and(|stream| stream.ssrc() == ssrc);
+            || self.rtp.is_some_and(|learnt| learnt.address.ip() == from.ip());
+        let is_streams = self.stream.as_ref().is_some_and(|stream| stream.ssrc() == ssrc);
         let is_ours = is_announced || (is_expected && (self.rtcp.is_none() || is_streams));
         if is_ours {
             self.rtcp = Some(from);
@@ -332,11 +300,7 @@ impl Session {
 
 impl Expected {
     fn of(leg: &Leg) -> Expected {
-        Expected {
-            remote: leg.remote,
-            source: leg.source,
-            signalling: leg.signalling,
-        }
+        Expected { remote: leg.remote, source: leg.source, signalling: leg.signalling }
     }
 
     fn has_rtp_ip(&self, ip: IpAddr) -> bool {

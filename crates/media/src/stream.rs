@@ -29,14 +29,7 @@ impl Stream {
     pub(crate) fn new(now: Instant, header: Header) -> Stream {
         let highest = u64::from(header.sequence);
         let jitter = Jitter::new(now, header);
-        Stream {
-            ssrc: header.ssrc,
-            highest,
-            base: highest,
-            received: 1,
-            after_jump: None,
-            jitter,
-        }
+        Stream { ssrc: header.ssrc, highest, base: highest, received: 1, after_jump: None, jitter }
     }
 
     pub(crate) fn ssrc(&self) -> u32 {
@@ -98,12 +91,7 @@ impl Jitter {
     fn new(now: Instant, header: Header) -> Jitter {
         let payload_type = header.payload_type;
         let transit = arrival(now, clock_rate(payload_type)).wrapping_sub(header.timestamp);
-        Jitter {
-            payload_type,
-            timestamp: header.timestamp,
-            transit,
-            scaled: 0,
-        }
+        Jitter { payload_type, timestamp: header.timestamp, transit, scaled: 0 }
     }
 
     fn handle_packet(&mut self, now: Instant, header: Header) {
@@ -111,10 +99,7 @@ impl Jitter {
         // SDP knows: the audio of the stream alone is measured.
         if header.payload_type != self.payload_type {
             if header.payload_type < 96 {
-                *self = Jitter {
-                    scaled: self.scaled,
-                    ..Jitter::new(now, header)
-                };
+                *self = Jitter { scaled: self.scaled, ..Jitter::new(now, header) };
             }
             return;
         }

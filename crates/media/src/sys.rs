@@ -3,10 +3,7 @@
 //!
 //! The only file of the crate with unsafe code. Every pointer that is given to the kernel is made
 //! in the function that calls it and lives on a buffer of the same struct or frame.
-#![expect(
-    unsafe_code,
-    reason = "system calls without a safe wrapper in the standard library"
-)]
+#![expect(unsafe_code, reason = "system calls without a safe wrapper in the standard library")]
 
 use std::io;
 use std::mem::{self, MaybeUninit};
@@ -30,10 +27,7 @@ impl Epoll {
     }
 
     pub(crate) fn add(&self, descriptor: BorrowedFd<'_>, number: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event {
-            events: libc::EPOLLIN as u32,
-            u64: number,
-        };
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number };
         let (epoll, socket) = (self.descriptor.as_raw_fd(), descriptor.as_raw_fd());
         // SAFETY: `event` outlives the call, which copies it.
         check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, socket, &raw mut event) })?;
@@ -106,22 +100,13 @@ impl Bell {
     pub(crate) fn clear(&self) {
         let mut count = [0_u8; 8];
         // SAFETY: the eight bytes outlive the call. It can only fail when the bell is silent.
-        unsafe {
-            libc::read(
-                self.descriptor.as_raw_fd(),
-                count.as_mut_ptr().cast(),
-                count.len(),
-            )
-        };
+        unsafe { libc::read(self.descriptor.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
     }
 
     /// Waits until it rings or the time is over.
     pub(crate) fn wait(&self, timeout: Duration) {
-        let mut poll = libc::pollfd {
-            fd: self.descriptor.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
+        let mut poll =
+            libc::pollfd { fd: self.descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         let timeout = libc::timespec {
             tv_sec: timeout.as_secs() as libc::time_t,
             tv_nsec: libc::c_long::from(timeout.subsec_nanos() as i32),
@@ -174,34 +159,21 @@ impl Batch {
     /// Receives what waits on a non-blocking socket, at most [`BATCH_MAX`] packets. The queue must
     /// have been sent.
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
-        debug_assert_eq!(
-            self.queued, 0,
-            "packets would be overwritten before they are sent"
-        );
+        debug_assert_eq!(self.queued, 0, "packets would be overwritten before they are sent");
         let mut names = [const { MaybeUninit::<libc::sockaddr_storage>::uninit() }; BATCH_MAX];
         let mut parts: [libc::iovec; BATCH_MAX] = std::array::from_fn(|index| libc::iovec {
             iov_base: self.buffers[index].as_mut_ptr().cast(),
             iov_len: PACKET_BYTES_MAX,
         });
         let mut headers: [libc::mmsghdr; BATCH_MAX] = std::array::from_fn(|index| {
-            header(
-                names[index].as_mut_ptr().cast(),
-                NAME_BYTES,
-                &mut parts[index],
-            )
+            header(names[index].as_mut_ptr().cast(), NAME_BYTES, &mut parts[index])
         });
         let (socket, room) = (socket.as_raw_fd(), BATCH_MAX as libc::c_uint);
         // SAFETY: each header points to its own buffer, part and name, with their true lengths; all
         // outlive the call, and nothing else refers to them during it.
         let count = check(unsafe {
             let no_timeout = std::ptr::null_mut();
-            libc::recvmmsg(
-                socket,
-                headers.as_mut_ptr(),
-                room,
-                libc::MSG_DONTWAIT,
-                no_timeout,
-            )
+            libc::recvmmsg(socket, headers.as_mut_ptr(), room, libc::MSG_DONTWAIT, no_timeout)
         })?;
         for (index, header) in headers.iter().enumerate().take(count as usize) {
             let is_cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
@@ -214,10 +186,7 @@ impl Batch {
 
     /// A received packet and its sender. Empty when it was too long; no sender that is not IP.
     pub(crate) fn packet(&mut self, index: usize) -> (Option<SocketAddr>, &mut [u8]) {
-        (
-            self.from[index],
-            &mut self.buffers[index][..self.lengths[index]],
-        )
+        (self.from[index], &mut self.buffers[index][..self.lengths[index]])
     }
 
     /// Queues a received packet. Each can be queued once a batch.
@@ -234,23 +203,12 @@ impl Batch {
         let mut parts: [libc::iovec; BATCH_MAX] = std::array::from_fn(|position| {
             let (index, _) = self.queue[position];
             let iov_base = self.buffers[index].as_mut_ptr().cast();
-            libc::iovec {
-                iov_base,
-                iov_len: self.lengths[index],
-            }
+            libc::iovec { iov_base, iov_len: self.lengths[index] }
         });
         let mut headers: [libc::mmsghdr; BATCH_MAX] = std::array::from_fn(|position| {
             let (_, to) = self.queue[position];
-            let length = if position < count {
-                write_address(&mut names[position], to)
-            } else {
-                0
-            };
-            header(
-                names[position].as_mut_ptr().cast(),
-                length,
-                &mut parts[position],
-            )
+            let length = if position < count { write_address(&mut names[position], to) } else { 0 };
+            header(names[position].as_mut_ptr().cast(), length, &mut parts[position])
         });
         let mut sent = Sent::default();
         let mut position = 0;
@@ -266,10 +224,8 @@ impl Batch {
                 Ok(done) => {
                     let done = done as usize;
                     sent.packets += done as u64;
-                    sent.bytes += rest[..done]
-                        .iter()
-                        .map(|header| u64::from(header.msg_len))
-                        .sum::<u64>();
+                    sent.bytes +=
+                        rest[..done].iter().map(|header| u64::from(header.msg_len)).sum::<u64>();
                     position += done;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -289,10 +245,7 @@ impl Batch {
 
 /// The soft limit of open files, after it was raised to the hard one.
 pub(crate) fn raise_open_files() -> io::Result<u64> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` outlives the call.
     check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
     if limit.rlim_cur < limit.rlim_max {
@@ -368,9 +321,7 @@ fn write_address(
             let value = libc::sockaddr_in {
                 sin_family: libc::AF_INET as libc::sa_family_t,
                 sin_port: address.port().to_be(),
-                sin_addr: libc::in_addr {
-                    s_addr: u32::from(*address.ip()).to_be(),
-                },
+                sin_addr: libc::in_addr { s_addr: u32::from(*address.ip()).to_be() },
                 sin_zero: [0; 8],
             };
             // SAFETY: the storage is large enough and aligned for every kind of address.
@@ -391,19 +342,13 @@ fn v6(address: SocketAddrV6) -> libc::sockaddr_in6 {
         sin6_family: libc::AF_INET6 as libc::sa_family_t,
         sin6_port: address.port().to_be(),
         sin6_flowinfo: address.flowinfo(),
-        sin6_addr: libc::in6_addr {
-            s6_addr: address.ip().octets(),
-        },
+        sin6_addr: libc::in6_addr { s6_addr: address.ip().octets() },
         sin6_scope_id: address.scope_id(),
     }
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// # Safety

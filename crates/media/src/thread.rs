@@ -99,11 +99,7 @@ impl Thread {
         Ok(Thread {
             wires,
             epoll,
-            indexes: pairs
-                .iter()
-                .enumerate()
-                .map(|(index, pair)| (pair.port, index))
-                .collect(),
+            indexes: pairs.iter().enumerate().map(|(index, pair)| (pair.port, index)).collect(),
             toned: Vec::with_capacity(pairs.len()),
             slots: pairs.into_iter().map(Slot::new).collect(),
             next_frame_at: Instant::default(),
@@ -113,10 +109,7 @@ impl Thread {
             gather,
             random,
             clock: Clock::start(),
-            counters: Counters {
-                threads: 1,
-                ..Counters::default()
-            },
+            counters: Counters { threads: 1, ..Counters::default() },
             has_told: false,
         })
     }
@@ -180,11 +173,7 @@ impl Thread {
                 Order::Set { port, owner, leg } => {
                     if let Err(error) = self.set(now, port, owner, &leg, batch) {
                         tracing::warn!(port, owner, error, "a media order cannot be done");
-                        self.tell(Event::Failed {
-                            port,
-                            owner,
-                            error: error.to_owned(),
-                        });
+                        self.tell(Event::Failed { port, owner, error: error.to_owned() });
                     }
                 }
                 Order::Release { port, owner } => match self.indexes.get(&port) {
@@ -208,12 +197,7 @@ impl Thread {
         let unknown = "the port is not of this thread's pool";
         let index = *self.indexes.get(&port).ok_or(unknown)?;
         let peer = match leg.peer {
-            Some(peer) => Some(
-                *self
-                    .indexes
-                    .get(&peer)
-                    .ok_or("the peer is of another shard")?,
-            ),
+            Some(peer) => Some(*self.indexes.get(&peer).ok_or("the peer is of another shard")?),
             None => None,
         };
         self.slots[index].check(leg)?;
@@ -225,22 +209,14 @@ impl Thread {
             slot.generation += 1;
             let session = Session::new(now, leg);
             let tone = ToneStream::new(now, random);
-            slot.tenant = Some(Tenant {
-                owner,
-                session,
-                peer: None,
-                tone,
-            });
+            slot.tenant = Some(Tenant { owner, session, peer: None, tone });
             if self.counters.legs == 0 {
                 self.next_scan_at = now;
             }
             self.counters.legs += 1;
         }
         let peer = peer.map(|peer| (peer, self.slots[peer].joinable_generation()));
-        let tenant = self.slots[index]
-            .tenant
-            .as_mut()
-            .expect("just set, or owned");
+        let tenant = self.slots[index].tenant.as_mut().expect("just set, or owned");
         tenant.session.set(now, leg);
         tenant.peer = peer;
         tenant.tone.set(now, leg);
@@ -282,10 +258,7 @@ impl Thread {
             }
         };
         self.counters.packets_in += count as u64;
-        let peer = self.slots[index]
-            .tenant
-            .as_ref()
-            .and_then(|tenant| tenant.peer);
+        let peer = self.slots[index].tenant.as_ref().and_then(|tenant| tenant.peer);
         let peer = peer.filter(|&(peer, generation)| self.slots[peer].is_at(generation));
         let peer_session = peer.and_then(|(peer, _)| self.slots[peer].session());
         let rtp_to = peer_session.and_then(|session| Some((Port::Rtp, session.rtp_destination()?)));
@@ -361,10 +334,7 @@ impl Thread {
     /// Returns whether the tone goes on.
     fn make_frame(&mut self, index: usize) -> bool {
         let slot = &mut self.slots[index];
-        let tenant = slot
-            .tenant
-            .as_mut()
-            .filter(|tenant| tenant.tone.is_playing());
+        let tenant = slot.tenant.as_mut().filter(|tenant| tenant.tone.is_playing());
         let Some(tenant) = tenant else {
             slot.is_toned = false;
             return false;
@@ -419,10 +389,7 @@ impl Thread {
 
     fn tell(&mut self, event: Event) {
         self.has_told = true;
-        self.wires
-            .events
-            .push(event)
-            .expect("room was checked before the event came to be");
+        self.wires.events.push(event).expect("room was checked before the event came to be");
     }
 
     /// SplitMix64: unlike for each tone of each start is all that is asked.
@@ -436,18 +403,11 @@ impl Thread {
 
 impl Slot {
     fn new(pair: Pair) -> Slot {
-        Slot {
-            pair,
-            generation: 0,
-            tenant: None,
-            is_toned: false,
-        }
+        Slot { pair, generation: 0, tenant: None, is_toned: false }
     }
 
     fn is_owned_by(&self, owner: u64) -> bool {
-        self.tenant
-            .as_ref()
-            .is_some_and(|tenant| tenant.owner == owner)
+        self.tenant.as_ref().is_some_and(|tenant| tenant.owner == owner)
     }
 
     fn is_at(&self, generation: u64) -> bool {
@@ -461,25 +421,13 @@ impl Slot {
     /// The generation that a leg means who names this port as its peer: the leg that is here, or
     /// the next one. A later call on the port is another generation.
     fn joinable_generation(&self) -> u64 {
-        if self.tenant.is_some() {
-            self.generation
-        } else {
-            self.generation + 1
-        }
+        if self.tenant.is_some() { self.generation } else { self.generation + 1 }
     }
 
     /// Whether the leg can be done here.
     fn check(&self, leg: &Leg) -> Result<(), &'static str> {
-        let is_v4 = self
-            .pair
-            .rtp
-            .local_addr()
-            .is_ok_and(|address| address.is_ipv4());
-        for address in leg
-            .remote
-            .iter()
-            .flat_map(|remote| [remote.rtp, remote.rtcp])
-        {
+        let is_v4 = self.pair.rtp.local_addr().is_ok_and(|address| address.is_ipv4());
+        for address in leg.remote.iter().flat_map(|remote| [remote.rtp, remote.rtcp]) {
             if address.is_ipv4() != is_v4 {
                 return Err("the remote address is of another IP version than the relay's");
             }
@@ -488,10 +436,7 @@ impl Slot {
                 return Err("the remote address is not one host's");
             }
         }
-        let mapped = leg
-            .payload_map
-            .iter()
-            .flat_map(|&(here, there)| [here, there]);
+        let mapped = leg.payload_map.iter().flat_map(|&(here, there)| [here, there]);
         let toned = leg.tone_payload.map(|(payload_type, _)| payload_type);
         if mapped.chain(toned).any(|payload_type| payload_type > 127) {
             return Err("a payload type is above 127");
@@ -518,14 +463,9 @@ struct Clock {
 }
 
 impl Clock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the thread is the driver of its sessions"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the thread is the driver of its sessions")]
     fn start() -> Clock {
-        Clock {
-            origin: std::time::Instant::now(),
-        }
+        Clock { origin: std::time::Instant::now() }
     }
 
     fn now(&self) -> Instant {
@@ -541,10 +481,6 @@ fn number(index: usize, port: Port) -> u64 {
 }
 
 fn index_and_port(number: u64) -> (usize, Port) {
-    let port = if number.is_multiple_of(2) {
-        Port::Rtp
-    } else {
-        Port::Rtcp
-    };
+    let port = if number.is_multiple_of(2) { Port::Rtp } else { Port::Rtcp };
     ((number / 2) as usize, port)
 }

@@ -82,11 +82,7 @@ impl ToneStream {
 
     /// Starts, goes on or stops, as the leg wants. Starting begins the cadence.
     pub(crate) fn set(&mut self, now: Instant, leg: &Leg) {
-        let wanted = if leg.peer.is_none() {
-            leg.tone.zip(leg.tone_payload)
-        } else {
-            None
-        };
+        let wanted = if leg.peer.is_none() { leg.tone.zip(leg.tone_payload) } else { None };
         let Some((kind, (payload_type, codec))) = wanted else {
             self.stopped_at.get_or_insert(now);
             return;
@@ -133,11 +129,7 @@ impl ToneStream {
 
 /// ITU-T G.711 A-law.
 fn pcma(sample: i16) -> u8 {
-    let (sign, magnitude) = if sample >= 0 {
-        (0x80, sample)
-    } else {
-        (0, !sample)
-    };
+    let (sign, magnitude) = if sample >= 0 { (0x80, sample) } else { (0, !sample) };
     let magnitude = magnitude >> 4; // 11 bits
     let segment = (16 - (magnitude >> 4).leading_zeros()) as u8; // 0 for the two linear segments
     let mantissa = match segment {
@@ -164,11 +156,7 @@ mod tests {
 
     fn toned() -> Leg {
         let tone_payload = Some((8, ToneCodec::Pcma));
-        Leg {
-            tone: Some(Tone::Ringback),
-            tone_payload,
-            ..Leg::default()
-        }
+        Leg { tone: Some(Tone::Ringback), tone_payload, ..Leg::default() }
     }
 
     fn frame(tone: &mut ToneStream, waves: &Waves) -> [u8; FRAME_BYTES] {
@@ -180,13 +168,7 @@ mod tests {
     #[test]
     fn g711_matches_known_values() {
         // From the tables of ITU-T G.711.
-        let alaw = [
-            (0, 0xd5),
-            (-1, 0x55),
-            (32_767, 0xaa),
-            (-32_768, 0x2a),
-            (1_000, 0xfa),
-        ];
+        let alaw = [(0, 0xd5), (-1, 0x55), (32_767, 0xaa), (-32_768, 0x2a), (1_000, 0xfa)];
         for (sample, expected) in alaw {
             assert_eq!(pcma(sample), expected, "A-law of {sample}");
         }

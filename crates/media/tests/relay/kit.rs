@@ -1,8 +1,5 @@
 //! Phones, packets and a relay to try them on.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test's own sockets and a test's own panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a test's own sockets and a test's own panic")]
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -34,11 +31,7 @@ impl Rig {
     }
 
     pub(crate) fn of(relay: Relay, address: IpAddr, next_phone: IpAddr) -> Rig {
-        Rig {
-            relay,
-            address,
-            next_phone,
-        }
+        Rig { relay, address, next_phone }
     }
 
     /// A phone on a host of its own.
@@ -47,12 +40,7 @@ impl Rig {
         if let IpAddr::V4(ip) = ip {
             self.next_phone = Ipv4Addr::from(u32::from(ip) + 1).into();
         }
-        Phone {
-            rtp: socket(ip),
-            rtcp: socket(ip),
-            other: socket(ip),
-            relay: self.address,
-        }
+        Phone { rtp: socket(ip), rtcp: socket(ip), other: socket(ip), relay: self.address }
     }
 
     /// Two ports for a call.
@@ -85,23 +73,14 @@ impl Rig {
     pub(crate) fn settle(&mut self) {
         let [port, _] = self.ports();
         let owner = u64::MAX;
-        self.set(
-            port,
-            owner,
-            Leg {
-                peer: Some(1),
-                ..Leg::default()
-            },
-        );
+        self.set(port, owner, Leg { peer: Some(1), ..Leg::default() });
         self.find(|event| {
             matches!(event, Event::Failed { owner: failed, .. } if *failed == owner).then_some(())
         });
     }
 
     pub(crate) fn event(&mut self) -> Event {
-        self.relay
-            .wait_event(DEADLINE)
-            .expect("an event before the deadline")
+        self.relay.wait_event(DEADLINE).expect("an event before the deadline")
     }
 
     pub(crate) fn release(&mut self, port: u16, owner: u64) -> Stats {
@@ -111,11 +90,9 @@ impl Rig {
 
     pub(crate) fn released(&mut self, port: u16, owner: u64) -> Stats {
         self.find(|event| match event {
-            Event::Released {
-                port: p,
-                owner: o,
-                stats,
-            } if (*p, *o) == (port, owner) => Some(*stats),
+            Event::Released { port: p, owner: o, stats } if (*p, *o) == (port, owner) => {
+                Some(*stats)
+            }
             Event::Released { .. } | Event::Heard { .. } => None,
             Event::Silent { .. } | Event::Failed { .. } => panic!("unexpected: {event:?}"),
         })
@@ -147,10 +124,7 @@ impl Phone {
     }
 
     pub(crate) fn remote(&self) -> Remote {
-        Remote {
-            rtp: self.rtp.local_addr().unwrap(),
-            rtcp: self.rtcp.local_addr().unwrap(),
-        }
+        Remote { rtp: self.rtp.local_addr().unwrap(), rtcp: self.rtcp.local_addr().unwrap() }
     }
 
     pub(crate) fn send(&self, port: u16, bytes: &[u8]) {
@@ -182,12 +156,7 @@ impl Phone {
 
 /// A leg to this phone, learnt at the address that its SDP says.
 pub(crate) fn leg(phone: &Phone, peer: Option<u16>) -> Leg {
-    Leg {
-        remote: Some(phone.remote()),
-        source: Source::Latch,
-        peer,
-        ..Leg::default()
-    }
+    Leg { remote: Some(phone.remote()), source: Source::Latch, peer, ..Leg::default() }
 }
 
 pub(crate) fn rtp(ssrc: u32, sequence: u16) -> Vec<u8> {
@@ -233,11 +202,7 @@ pub(crate) fn pcma_to_linear(byte: u8) -> f64 {
         0 => mantissa + 0.5,
         _ => (mantissa + 16.5) * f64::from(1 << (segment - 1)),
     };
-    if byte & 0x80 != 0 {
-        magnitude
-    } else {
-        -magnitude
-    }
+    if byte & 0x80 != 0 { magnitude } else { -magnitude }
 }
 
 /// The energy at one frequency at 8 kHz, in the measure of the sum of squares.
@@ -257,17 +222,13 @@ pub(crate) fn relay_cpu() -> Duration {
         let path = task.ok()?.path();
         let name = std::fs::read_to_string(path.join("comm")).ok()?;
         let times = std::fs::read_to_string(path.join("schedstat")).ok()?;
-        name.starts_with("media-")
-            .then(|| times.split(' ').next()?.parse::<u64>().ok())?
+        name.starts_with("media-").then(|| times.split(' ').next()?.parse::<u64>().ok())?
     });
     Duration::from_nanos(nanoseconds.sum())
 }
 
 /// Does something at even times.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the sockets are real, and so is the time"
-)]
+#[expect(clippy::disallowed_methods, reason = "the sockets are real, and so is the time")]
 pub(crate) fn every(step: Duration, times: u16, mut act: impl FnMut(u16)) {
     let start = Instant::now();
     for number in 0..times {
@@ -280,10 +241,7 @@ pub(crate) fn every(step: Duration, times: u16, mut act: impl FnMut(u16)) {
 }
 
 /// Asks until it is so or the time is over.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the sockets are real, and so is the time"
-)]
+#[expect(clippy::disallowed_methods, reason = "the sockets are real, and so is the time")]
 pub(crate) fn until(timeout: Duration, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + timeout;
     while !is_so() && Instant::now() < end {
@@ -299,9 +257,7 @@ fn socket(ip: IpAddr) -> UdpSocket {
 
 fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut bytes = vec![0; 2048];
-    let (length, from) = socket
-        .recv_from(&mut bytes)
-        .expect("a packet before the deadline");
+    let (length, from) = socket.recv_from(&mut bytes).expect("a packet before the deadline");
     bytes.truncate(length);
     (bytes, from)
 }

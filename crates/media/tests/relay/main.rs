@@ -25,13 +25,7 @@ fn two_legs_hear_each_other_and_their_rtcp() {
     assert_eq!(caller.receive_rtcp(), (rtcp(2), rig.at(a + 1)));
 
     let stats = rig.release(a, 1);
-    let figures = (
-        stats.rtp_in,
-        stats.rtp_out,
-        stats.bytes,
-        stats.bytes_out,
-        stats.lost,
-    );
+    let figures = (stats.rtp_in, stats.rtp_out, stats.bytes, stats.bytes_out, stats.lost);
     assert_eq!(figures, (50, 50, 50 * 172, 50 * 172, 0));
     assert_eq!((stats.rtcp_in, stats.rtcp_out, stats.rejected), (1, 1, 0));
 }
@@ -54,22 +48,8 @@ fn payload_types_are_rewritten_on_the_way() {
     let mut rig = Rig::start(3);
     let (caller, agent) = (rig.phone(), rig.phone());
     let [a, b] = rig.ports();
-    rig.set(
-        a,
-        1,
-        Leg {
-            payload_map: vec![(8, 96)],
-            ..leg(&caller, Some(b))
-        },
-    );
-    rig.set(
-        b,
-        2,
-        Leg {
-            payload_map: vec![(96, 8)],
-            ..leg(&agent, Some(a))
-        },
-    );
+    rig.set(a, 1, Leg { payload_map: vec![(8, 96)], ..leg(&caller, Some(b)) });
+    rig.set(b, 2, Leg { payload_map: vec![(96, 8)], ..leg(&agent, Some(a)) });
     rig.settle();
     caller.send(a, &rtp(1, 1));
     assert_eq!(agent.receive().0[1], 96);
@@ -84,16 +64,11 @@ fn a_phone_behind_a_nat_is_learnt_and_strangers_get_nothing_in_or_out() {
     let mut rig = Rig::start(4);
     let (caller, phone, stranger) = (rig.phone(), rig.phone(), rig.phone());
     let [a, b] = rig.ports();
-    let private = Remote {
-        rtp: "192.0.2.9:4000".parse().unwrap(),
-        rtcp: "192.0.2.9:4001".parse().unwrap(),
-    };
+    let private =
+        Remote { rtp: "192.0.2.9:4000".parse().unwrap(), rtcp: "192.0.2.9:4001".parse().unwrap() };
     rig.set(a, 1, leg(&caller, Some(b)));
-    let latching = Leg {
-        remote: Some(private),
-        signalling: Some(phone.ip()),
-        ..leg(&phone, Some(a))
-    };
+    let latching =
+        Leg { remote: Some(private), signalling: Some(phone.ip()), ..leg(&phone, Some(a)) };
     rig.set(b, 2, latching);
     rig.settle();
 
@@ -108,11 +83,7 @@ fn a_phone_behind_a_nat_is_learnt_and_strangers_get_nothing_in_or_out() {
         phone.other.send_to(&rtp(2, number), rig.at(b)).unwrap(); // the right host, another port
     }
     phone.send(b, &rtp(2, 2));
-    assert_eq!(
-        caller.receive().0,
-        rtp(2, 2),
-        "nothing of the spray before it"
-    );
+    assert_eq!(caller.receive().0, rtp(2, 2), "nothing of the spray before it");
     caller.send(a, &rtp(1, 1));
     assert_eq!(phone.receive().0, rtp(1, 1));
     caller.send(a, &rtp(1, 2));
@@ -182,11 +153,7 @@ fn a_port_that_is_used_again_leaks_nothing_of_the_call_before() {
         caller.send(a, &rtp(1, number));
     }
     agent.send(a, &rtp(4, 1));
-    assert_eq!(
-        next.receive().0,
-        rtp(4, 1),
-        "the first that the new call hears is its own"
-    );
+    assert_eq!(next.receive().0, rtp(4, 1), "the first that the new call hears is its own");
     let stats = rig.release(a, 4);
     assert_eq!(stats.rtp_in, 1);
     assert!(next.has_nothing());
@@ -211,28 +178,17 @@ fn the_ringing_tone_is_heard_until_the_legs_are_joined() {
         assert_eq!((one.ssrc, one.payload_type), (two.ssrc, 8));
         assert_eq!((one.marker, two.marker), (number == 0, false));
     }
-    let samples: Vec<f64> = packets
-        .iter()
-        .flat_map(|packet| &packet[12..])
-        .map(|&byte| pcma_to_linear(byte))
-        .collect();
+    let samples: Vec<f64> =
+        packets.iter().flat_map(|packet| &packet[12..]).map(|&byte| pcma_to_linear(byte)).collect();
     let power = samples.iter().map(|sample| sample * sample).sum::<f64>();
-    assert!(
-        goertzel(&samples, 440.0) > 0.95 * power,
-        "nearly all of it is 440 Hz"
-    );
-    assert!(
-        goertzel(&samples, 425.0) < 0.01 * power,
-        "and not another country's tone"
-    );
+    assert!(goertzel(&samples, 440.0) > 0.95 * power, "nearly all of it is 440 Hz");
+    assert!(goertzel(&samples, 425.0) < 0.01 * power, "and not another country's tone");
 
     rig.set(b, 2, leg(&agent, Some(a)));
     rig.set(a, 1, leg(&caller, Some(b)));
     rig.settle();
     agent.send(b, &rtp(2, 1));
-    let first = (0..50)
-        .map(|_| caller.receive().0)
-        .find(|packet| *packet == rtp(2, 1));
+    let first = (0..50).map(|_| caller.receive().0).find(|packet| *packet == rtp(2, 1));
     assert!(first.is_some());
     assert!(caller.has_nothing(), "the tone has stopped");
     assert!(rig.release(a, 1).rtp_out >= 26);
@@ -243,20 +199,9 @@ fn silence_is_told_once_and_ends_with_a_packet() {
     let mut rig = Rig::with(9, |config| config.silence = Duration::from_millis(100));
     let caller = rig.phone();
     let [a, _] = rig.ports();
-    rig.set(
-        a,
-        1,
-        Leg {
-            watch: true,
-            ..leg(&caller, None)
-        },
-    );
+    rig.set(a, 1, Leg { watch: true, ..leg(&caller, None) });
     assert_eq!(rig.event(), Event::Silent { port: a, owner: 1 });
-    assert_eq!(
-        rig.relay.wait_event(Duration::from_millis(300)),
-        None,
-        "once a silence"
-    );
+    assert_eq!(rig.relay.wait_event(Duration::from_millis(300)), None, "once a silence");
     caller.send(a, &rtp(1, 1));
     assert_eq!(rig.event(), Event::Heard { port: a, owner: 1 });
     assert_eq!(rig.event(), Event::Silent { port: a, owner: 1 });
@@ -269,19 +214,9 @@ fn sends_that_fail_end_nothing() {
     let [a, b] = rig.ports();
     // Port 9 of the loopback has no listener (ICMP comes back); 240/4 cannot be routed.
     for nowhere in ["127.77.10.99:9", "240.0.0.1:4000"] {
-        let remote = Some(Remote {
-            rtp: nowhere.parse().unwrap(),
-            rtcp: nowhere.parse().unwrap(),
-        });
+        let remote = Some(Remote { rtp: nowhere.parse().unwrap(), rtcp: nowhere.parse().unwrap() });
         rig.set(a, 1, leg(&caller, Some(b)));
-        rig.set(
-            b,
-            2,
-            Leg {
-                remote,
-                ..leg(&agent, Some(a))
-            },
-        );
+        rig.set(b, 2, Leg { remote, ..leg(&agent, Some(a)) });
         rig.settle();
         for number in 0..20 {
             caller.send(a, &rtp(1, number));
@@ -291,9 +226,7 @@ fn sends_that_fail_end_nothing() {
     rig.set(b, 2, leg(&agent, Some(a)));
     rig.settle();
     caller.send(a, &rtp(1, 20));
-    let heard = (0..21)
-        .map(|_| agent.receive().0)
-        .find(|packet| *packet == rtp(1, 20));
+    let heard = (0..21).map(|_| agent.receive().0).find(|packet| *packet == rtp(1, 20));
     assert!(heard.is_some() && rig.relay.is_whole());
 }
 
@@ -307,34 +240,10 @@ fn orders_that_cannot_be_done_fail_and_leave_the_state_before() {
     let group = "239.0.0.1:4000".parse().unwrap();
     let remote = |rtp| Some(Remote { rtp, rtcp: rtp });
     let wrong = [
-        (
-            a,
-            Leg {
-                peer: Some(other_shard),
-                ..leg(&caller, None)
-            },
-        ),
-        (
-            a,
-            Leg {
-                remote: remote(v6),
-                ..leg(&caller, None)
-            },
-        ),
-        (
-            a,
-            Leg {
-                remote: remote(group),
-                ..leg(&caller, None)
-            },
-        ),
-        (
-            a,
-            Leg {
-                payload_map: vec![(8, 128)],
-                ..leg(&caller, None)
-            },
-        ),
+        (a, Leg { peer: Some(other_shard), ..leg(&caller, None) }),
+        (a, Leg { remote: remote(v6), ..leg(&caller, None) }),
+        (a, Leg { remote: remote(group), ..leg(&caller, None) }),
+        (a, Leg { payload_map: vec![(8, 128)], ..leg(&caller, None) }),
         (3, leg(&caller, None)),
     ];
     for (port, leg) in wrong {
@@ -352,11 +261,7 @@ fn a_full_ring_gives_the_order_back_and_has_room_once_events_are_read() {
     let [a, _] = rig.ports();
     let mut given = 0;
     let refused = loop {
-        let order = Order::Set {
-            port: a,
-            owner: given,
-            leg: Leg::default(),
-        };
+        let order = Order::Set { port: a, owner: given, leg: Leg::default() };
         match rig.relay.order(order) {
             Ok(()) => given += 1,
             Err(full) => break *full.0,
@@ -424,14 +329,7 @@ fn two_hundred_calls_lose_nothing() {
     let shard = rig.relay.shards()[0].clone();
     for (number, [caller, agent]) in phones.iter().enumerate() {
         let (a, b) = (shard[number * 2], shard[number * 2 + 1]);
-        rig.set(
-            a,
-            1,
-            Leg {
-                source: Source::Fixed,
-                ..leg(caller, Some(b))
-            },
-        );
+        rig.set(a, 1, Leg { source: Source::Fixed, ..leg(caller, Some(b)) });
         rig.set(b, 2, leg(agent, Some(a)));
     }
     rig.settle();
