@@ -94,6 +94,33 @@ fn a_phone_behind_a_nat_is_learnt_and_strangers_get_nothing_in_or_out() {
 }
 
 #[test]
+fn eight_strangers_at_a_thousand_packets_a_second_redirect_nothing_and_cost_no_packet() {
+    let mut rig = Rig::start(16);
+    let (caller, agent) = (rig.phone(), rig.phone());
+    let strangers: Vec<Phone> = (0..8).map(|_| rig.phone()).collect();
+    let [a, b] = rig.bridge(&caller, &agent);
+    let (mut to_caller, mut to_agent) = (0, 0);
+    kit::every(Duration::from_millis(20), 50, |frame| {
+        caller.send(a, &rtp(1, frame));
+        agent.send(b, &rtp(2, frame));
+        for (number, stranger) in (0..20).zip(strangers.iter().cycle()) {
+            stranger.send([a, b][number % 2], &rtp(1, frame + 1));
+        }
+        to_caller += caller.drain();
+        to_agent += agent.drain();
+    });
+    kit::until(Duration::from_secs(10), || {
+        to_caller += caller.drain();
+        to_agent += agent.drain();
+        to_caller >= 50 && to_agent >= 50
+    });
+    let stats = [rig.release(a, 1), rig.release(b, 2)];
+    assert_eq!((to_caller + caller.drain(), to_agent + agent.drain()), (50, 50));
+    assert!(stats.iter().all(|stats| (stats.rtp_in, stats.rejected) == (50, 500)), "{stats:?}");
+    assert!(strangers.iter().all(Phone::has_nothing));
+}
+
+#[test]
 fn a_leg_without_peer_is_heard_once_and_forwards_nothing() {
     let mut rig = Rig::start(5);
     let caller = rig.phone();
