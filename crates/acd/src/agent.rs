@@ -313,14 +313,10 @@ impl Scheduler {
     }
 
     pub(crate) fn desk(&self, agent: AgentId) -> &Desk {
-        self.desks
-            .get(&agent)
-            .expect("each agent of the setup, or in a call, has a desk")
+        self.desks.get(&agent).expect("each agent of the setup, or in a call, has a desk")
     }
 
     pub(crate) fn desk_mut(&mut self, agent: AgentId) -> &mut Desk {
-        self.desks
-            .get_mut(&agent)
-            .expect("each agent of the setup, or in a call, has a desk")
+        self.desks.get_mut(&agent).expect("each agent of the setup, or in a call, has a desk")
     }
 }

@@ -55,15 +55,8 @@ pub struct CallerView {
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub enum CallerStage {
     Waiting,
-    Offered {
-        offer: OfferId,
-        agent: AgentId,
-        deadline: Instant,
-    },
-    Served {
-        offer: OfferId,
-        agent: AgentId,
-    },
+    Offered { offer: OfferId, agent: AgentId, deadline: Instant },
+    Served { offer: OfferId, agent: AgentId },
 }
 
 /// A place in the order: who is less is offered first. Urgency, then the practice's promise, then
@@ -122,10 +115,7 @@ impl Caller {
     }
 
     pub(crate) fn offer(&self) -> OfferId {
-        OfferId {
-            caller: self.place.caller,
-            generation: self.generation,
-        }
+        OfferId { caller: self.place.caller, generation: self.generation }
     }
 
     pub(crate) fn waiting(&self) -> Waiting {
@@ -148,13 +138,9 @@ impl Caller {
             waiting: self.waiting(),
             stage: match self.stage {
                 Stage::Waiting => CallerStage::Waiting,
-                Stage::Offered {
-                    agent, deadline, ..
-                } => CallerStage::Offered {
-                    offer,
-                    agent,
-                    deadline,
-                },
+                Stage::Offered { agent, deadline, .. } => {
+                    CallerStage::Offered { offer, agent, deadline }
+                }
                 Stage::Served { agent } => CallerStage::Served { offer, agent },
             },
             leave_by: self.leave_by,
@@ -232,22 +218,13 @@ impl Scheduler {
         } else if wrap_up.is_zero() {
             self.end_wrap_up(agent, self.now);
         } else {
-            self.set_state(
-                agent,
-                AgentState::WrapUp {
-                    until: self.now + wrap_up,
-                },
-            );
+            self.set_state(agent, AgentState::WrapUp { until: self.now + wrap_up });
         }
         Ok(())
     }
 
     fn wrap_up(&self, agent: AgentId, team: TeamId) -> Duration {
-        let own = self
-            .setup
-            .agents
-            .get(&agent)
-            .and_then(|agent| agent.wrap_up);
+        let own = self.setup.agents.get(&agent).and_then(|agent| agent.wrap_up);
         let team = self.setup.teams.get(&team).map(|team| team.wrap_up);
         own.or(team).unwrap_or_default()
     }
@@ -331,12 +308,7 @@ impl Scheduler {
                 self.hot.insert(caller.team);
             }
             Stage::Offered { deadline, .. } => {
-                self.timers.arm(
-                    deadline,
-                    Reason::OfferDeadline {
-                        offer: caller.offer(),
-                    },
-                );
+                self.timers.arm(deadline, Reason::OfferDeadline { offer: caller.offer() });
             }
             Stage::Served { .. } => {
                 self.served += 1;
@@ -353,9 +325,7 @@ impl Scheduler {
         match caller.stage {
             Stage::Waiting => self.waiting.remove(caller.team, caller.place),
             Stage::Offered { .. } => {
-                self.timers.disarm(Reason::OfferDeadline {
-                    offer: caller.offer(),
-                });
+                self.timers.disarm(Reason::OfferDeadline { offer: caller.offer() });
             }
             Stage::Served { .. } => self.served -= 1,
         }
@@ -365,8 +335,6 @@ impl Scheduler {
     }
 
     pub(crate) fn caller_mut(&mut self, id: CallerId) -> &mut Caller {
-        self.callers
-            .get_mut(&id)
-            .expect("an offer or a place in the queue is of a known caller")
+        self.callers.get_mut(&id).expect("an offer or a place in the queue is of a known caller")
     }
 }

@@ -10,18 +10,9 @@ use crate::time::Instant;
 pub enum Decision {
     /// Ring her phone for this caller. Her line is occupied until `Input::Cleared`; the scheduler
     /// itself withdraws at `deadline`.
-    Offer {
-        offer: OfferId,
-        agent: AgentId,
-        practice: PracticeId,
-        deadline: Instant,
-    },
+    Offer { offer: OfferId, agent: AgentId, practice: PracticeId, deadline: Instant },
     /// Stop ringing her; her line stays occupied until `Input::Cleared`.
-    Withdraw {
-        offer: OfferId,
-        agent: AgentId,
-        why: Withdrawal,
-    },
+    Withdraw { offer: OfferId, agent: AgentId, why: Withdrawal },
     /// The winner: confirm her leg, then answer the caller.
     Serve { offer: OfferId, agent: AgentId },
     /// This answer is stale: confirm and end that leg.

@@ -19,10 +19,7 @@ impl Scheduler {
         for (&id, desk) in &self.desks {
             match desk.state {
                 AgentState::Offered(offer) => {
-                    let stage = self
-                        .caller(offer.caller)
-                        .expect("an offered caller lives")
-                        .stage;
+                    let stage = self.caller(offer.caller).expect("an offered caller lives").stage;
                     assert!(
                         matches!(stage, CallerStage::Offered { offer: o, agent, .. }
                             if o == offer && agent == id),
@@ -53,21 +50,12 @@ impl Scheduler {
     fn check_callers(&self) {
         for (&id, caller) in &self.callers {
             assert_eq!(id, caller.place.caller);
-            assert!(
-                caller.place.sequence < self.sequence,
-                "caller {id} has a sequence to come"
-            );
+            assert!(caller.place.sequence < self.sequence, "caller {id} has a sequence to come");
             match caller.stage {
                 Stage::Waiting => {}
-                Stage::Offered {
-                    agent, deadline, ..
-                } => {
+                Stage::Offered { agent, deadline, .. } => {
                     let state = self.desk(agent).state;
-                    assert_eq!(
-                        state,
-                        AgentState::Offered(caller.offer()),
-                        "offered by {agent}"
-                    );
+                    assert_eq!(state, AgentState::Offered(caller.offer()), "offered by {agent}");
                     assert!(deadline > self.now, "the offer of caller {id} is over");
                     assert!(
                         caller.wait_end().is_none_or(|(at, _)| deadline <= at),
@@ -100,26 +88,13 @@ impl Scheduler {
         let rebuilt = Self::restore(self.setup.clone(), self.clone());
         assert_eq!(*self, rebuilt, "an index differs from the state");
         let counts = self.counts();
-        assert_eq!(
-            counts.waiting + counts.offered + counts.served,
-            self.callers.len()
-        );
-        let places: Vec<_> = self
-            .waiting()
-            .map(|w| (w.urgency, w.deadline, w.sequence))
-            .collect();
+        assert_eq!(counts.waiting + counts.offered + counts.served, self.callers.len());
+        let places: Vec<_> = self.waiting().map(|w| (w.urgency, w.deadline, w.sequence)).collect();
         assert!(places.is_sorted(), "out of order: {places:?}");
         for team in self.waiting.teams() {
-            assert!(
-                self.waiting.of_team(team).is_sorted(),
-                "out of order in team {team}"
-            );
+            assert!(self.waiting.of_team(team).is_sorted(), "out of order in team {team}");
         }
-        for agent in self
-            .desks
-            .keys()
-            .filter(|id| !self.setup.agents.contains_key(id))
-        {
+        for agent in self.desks.keys().filter(|id| !self.setup.agents.contains_key(id)) {
             let desk = self.desk(*agent);
             assert!(
                 desk.state != AgentState::LoggedOut || desk.line.is_some(),

@@ -15,8 +15,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            waiting_max: WAITING_MAX,
-        }
+        Self { waiting_max: WAITING_MAX }
     }
 }

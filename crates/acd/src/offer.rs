@@ -23,37 +23,18 @@ const RING_MIN: Duration = Duration::from_micros(1);
 
 impl Scheduler {
     pub(crate) fn make_offer(&mut self, id: CallerId, team: TeamId, agent: AgentId) {
-        let ring_for = self
-            .setup
-            .teams
-            .get(&team)
-            .map_or(RING_MIN, |team| team.ring_for);
+        let ring_for = self.setup.teams.get(&team).map_or(RING_MIN, |team| team.ring_for);
         let rings_until = self.now + ring_for.max(RING_MIN);
         let caller = self.caller_mut(id);
         caller.generation = caller.generation.wrapping_add(1);
         let offer = caller.offer();
         let practice = caller.practice;
-        let wait_end = caller
-            .wait_end()
-            .map(|(at, _)| at)
-            .filter(|&at| at < rings_until);
+        let wait_end = caller.wait_end().map(|(at, _)| at).filter(|&at| at < rings_until);
         let deadline = wait_end.unwrap_or(rings_until);
-        self.set_stage(
-            id,
-            Stage::Offered {
-                agent,
-                deadline,
-                capped: wait_end.is_some(),
-            },
-        );
+        self.set_stage(id, Stage::Offered { agent, deadline, capped: wait_end.is_some() });
         self.desk_mut(agent).line = Some(offer);
         self.set_state(agent, AgentState::Offered(offer));
-        self.decide(Decision::Offer {
-            offer,
-            agent,
-            practice,
-            deadline,
-        });
+        self.decide(Decision::Offer { offer, agent, practice, deadline });
     }
 
     pub(crate) fn answered(&mut self, offer: OfferId) {

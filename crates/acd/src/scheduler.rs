@@ -129,9 +129,7 @@ impl Scheduler {
 
     /// Who waits without an offer, first to be offered first.
     pub fn waiting(&self) -> impl Iterator<Item = Waiting> {
-        self.waiting
-            .iter()
-            .map(|place| self.callers[&place.caller].waiting())
+        self.waiting.iter().map(|place| self.callers[&place.caller].waiting())
     }
 
     pub fn caller(&self, caller: CallerId) -> Option<CallerView> {
@@ -168,12 +166,7 @@ impl Scheduler {
 
     fn apply(&mut self, input: Input) -> Result<(), Refusal> {
         match input {
-            Input::Enter {
-                caller,
-                practice,
-                urgency,
-                leave_by,
-            } => {
+            Input::Enter { caller, practice, urgency, leave_by } => {
                 return self.enter(caller, practice, urgency, leave_by);
             }
             Input::Leave { caller } => return self.leave(caller),
@@ -196,12 +189,8 @@ impl Scheduler {
         }
         let known = Arc::clone(&self.setup);
         self.rebuild();
-        let removed: Vec<_> = self
-            .desks
-            .keys()
-            .copied()
-            .filter(|id| !known.agents.contains_key(id))
-            .collect();
+        let removed: Vec<_> =
+            self.desks.keys().copied().filter(|id| !known.agents.contains_key(id)).collect();
         for agent in removed {
             self.log_out(agent);
         }

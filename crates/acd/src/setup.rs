@@ -37,10 +37,7 @@ pub struct Plan {
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Step {
     /// Wait for an agent of `team`, this long in this step; `None`: until the caller's `leave_by`.
-    Queue {
-        team: TeamId,
-        until: Option<Duration>,
-    },
+    Queue { team: TeamId, until: Option<Duration> },
     /// End him with busy.
     Busy,
 }

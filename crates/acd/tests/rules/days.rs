@@ -44,21 +44,11 @@ enum Op {
 }
 
 fn miss() -> impl Strategy<Value = Miss> {
-    prop::sample::select(vec![
-        Miss::Declined,
-        Miss::Busy,
-        Miss::Unreachable,
-        Miss::Dropped,
-    ])
+    prop::sample::select(vec![Miss::Declined, Miss::Busy, Miss::Unreachable, Miss::Dropped])
 }
 
 fn urgency() -> impl Strategy<Value = Urgency> {
-    prop::sample::select(vec![
-        Urgency::Vital,
-        Urgency::Urgent,
-        Urgency::Priority,
-        Urgency::Normal,
-    ])
+    prop::sample::select(vec![Urgency::Vital, Urgency::Urgent, Urgency::Priority, Urgency::Normal])
 }
 
 fn agent_event() -> impl Strategy<Value = AgentEvent> {
@@ -108,22 +98,14 @@ fn variant(variant: u8) -> Setup {
         let wrap_up = (id == 2).then_some(Duration::ZERO);
         setup.agents.insert(AgentId(id), Agent { teams, wrap_up });
     }
-    let nowhere = [
-        queue(TeamId(3), Some(0)),
-        queue(TEAM, Some(10)),
-        Step::Busy,
-        queue(TEAM, None),
-    ];
+    let nowhere = [queue(TeamId(3), Some(0)), queue(TEAM, Some(10)), Step::Busy, queue(TEAM, None)];
     setup.practices.insert(PracticeId(4), practice(0, &nowhere));
     match variant {
         0 => {}
         1 => {
             setup.agents.remove(&AgentId(1));
-            setup
-                .agents
-                .get_mut(&AgentId(4))
-                .expect("she is in the setup")
-                .teams = vec![OTHER_TEAM];
+            setup.agents.get_mut(&AgentId(4)).expect("she is in the setup").teams =
+                vec![OTHER_TEAM];
             setup.practices.remove(&DENTIST);
         }
         2 => {
@@ -180,22 +162,13 @@ impl World {
 
     fn play(&mut self, op: &Op) {
         match op {
-            Op::Enter {
-                practice,
-                urgency,
-                leave_in,
-            } => {
+            Op::Enter { practice, urgency, leave_in } => {
                 self.callers += 1;
                 let caller = CallerId(self.callers);
                 let leave_by = leave_in.map(|s| self.now + seconds(s));
                 let practice = PracticeId(*practice);
                 let urgency = *urgency;
-                self.input(Input::Enter {
-                    caller,
-                    practice,
-                    urgency,
-                    leave_by,
-                });
+                self.input(Input::Enter { caller, practice, urgency, leave_by });
             }
             Op::Leave(i) => {
                 if let Some(caller) = pick(i, self.entered.iter()) {
@@ -224,10 +197,7 @@ impl World {
             }
             Op::Drop(i) => {
                 if let Some(offer) = pick(i, self.talking.values()) {
-                    self.input(Input::Missed {
-                        offer,
-                        miss: Miss::Dropped,
-                    });
+                    self.input(Input::Missed { offer, miss: Miss::Dropped });
                 }
             }
             Op::End(i) => {
@@ -248,17 +218,11 @@ impl World {
             }
             Op::ClearStale(i, agent) => {
                 if let Some(offer) = pick(i, self.offers.iter()) {
-                    self.input(Input::Cleared {
-                        agent: AgentId(*agent),
-                        offer,
-                    });
+                    self.input(Input::Cleared { agent: AgentId(*agent), offer });
                 }
             }
             Op::Agent(agent, event) => {
-                self.input(Input::Agent {
-                    agent: AgentId(*agent),
-                    event: *event,
-                });
+                self.input(Input::Agent { agent: AgentId(*agent), event: *event });
             }
             Op::Wait(s) => {
                 self.now = self.now + seconds(*s);
@@ -282,10 +246,7 @@ impl World {
         let bytes = postcard::to_allocvec(&self.scheduler).expect("it serialises");
         let state: Scheduler = postcard::from_bytes(&bytes).expect("it restores");
         self.scheduler = Scheduler::restore(Arc::clone(&self.setup), state);
-        assert_eq!(
-            postcard::to_allocvec(&self.scheduler).expect("it serialises"),
-            bytes
-        );
+        assert_eq!(postcard::to_allocvec(&self.scheduler).expect("it serialises"), bytes);
         assert_eq!(self.scheduler, self.unbroken);
         assert_eq!(self.scheduler.poll_timeout(), self.unbroken.poll_timeout());
     }
@@ -336,13 +297,8 @@ impl World {
     }
 
     fn is_engaged(&self, agent: AgentId, caller: CallerId) -> bool {
-        self.ringing
-            .iter()
-            .any(|(offer, on)| *on == agent || offer.caller == caller)
-            || self
-                .talking
-                .iter()
-                .any(|(with, offer)| self.by[offer] == agent || *with == caller)
+        self.ringing.iter().any(|(offer, on)| *on == agent || offer.caller == caller)
+            || self.talking.iter().any(|(with, offer)| self.by[offer] == agent || *with == caller)
     }
 
     fn note_input(&mut self, input: &Input) {
@@ -377,20 +333,9 @@ impl World {
 
     fn note_decision(&mut self, decision: &Decision) {
         match *decision {
-            Decision::Offer {
-                offer,
-                agent,
-                deadline,
-                ..
-            } => {
-                assert!(
-                    !self.lines.contains_key(&agent),
-                    "{agent}'s line is occupied"
-                );
-                assert!(
-                    !self.is_engaged(agent, offer.caller),
-                    "{offer:?} is one too many"
-                );
+            Decision::Offer { offer, agent, deadline, .. } => {
+                assert!(!self.lines.contains_key(&agent), "{agent}'s line is occupied");
+                assert!(!self.is_engaged(agent, offer.caller), "{offer:?} is one too many");
                 assert!(deadline > self.now);
                 self.offers.push(offer);
                 self.ringing.insert(offer, agent);
@@ -429,11 +374,7 @@ impl World {
             let Some(agent) = self.setup.agents.get(agent) else {
                 continue;
             };
-            for other in self
-                .scheduler
-                .waiting()
-                .filter(|other| before.contains(other))
-            {
+            for other in self.scheduler.waiting().filter(|other| before.contains(other)) {
                 let view = self.scheduler.caller(other.caller).expect("he waits");
                 let due = view.leave_by.into_iter().chain(view.step_end).min();
                 assert!(
@@ -499,11 +440,7 @@ fn every_caller_of_a_day_is_served_once_or_told_busy() {
         world.play(&Op::Agent(agent, AgentEvent::LogIn));
     }
     for n in 0..200_u32 {
-        world.play(&Op::Enter {
-            practice: n % 4 + 1,
-            urgency: None,
-            leave_in: Some(85),
-        });
+        world.play(&Op::Enter { practice: n % 4 + 1, urgency: None, leave_in: Some(85) });
         world.now = world.now + seconds(3);
         for offer in world.ringing.keys().copied().collect::<Vec<_>>() {
             world.input(Input::Answered { offer });
@@ -511,10 +448,7 @@ fn every_caller_of_a_day_is_served_once_or_told_busy() {
         if n % 3 == 0 {
             for (caller, offer) in world.talking.clone() {
                 world.input(Input::Ended { caller });
-                world.input(Input::Cleared {
-                    agent: world.by[&offer],
-                    offer,
-                });
+                world.input(Input::Cleared { agent: world.by[&offer], offer });
             }
         }
     }
@@ -526,10 +460,7 @@ fn every_caller_of_a_day_is_served_once_or_told_busy() {
         }
         for (caller, offer) in world.talking.clone() {
             world.input(Input::Ended { caller });
-            world.input(Input::Cleared {
-                agent: world.by[&offer],
-                offer,
-            });
+            world.input(Input::Cleared { agent: world.by[&offer], offer });
         }
     }
     assert_eq!(world.scheduler.counts().waiting, 0);

@@ -42,19 +42,14 @@ pub(crate) fn at(s: u64) -> Instant {
 }
 
 pub(crate) fn queue(team: TeamId, until_s: Option<u64>) -> Step {
-    Step::Queue {
-        team,
-        until: until_s.map(seconds),
-    }
+    Step::Queue { team, until: until_s.map(seconds) }
 }
 
 pub(crate) fn practice(answer_within_s: u64, steps: &[Step]) -> Practice {
     Practice {
         answer_within: seconds(answer_within_s),
         urgency: Urgency::Normal,
-        plan: Plan {
-            steps: steps.to_vec(),
-        },
+        plan: Plan { steps: steps.to_vec() },
     }
 }
 
@@ -74,11 +69,7 @@ pub(crate) fn team() -> Team {
 }
 
 pub(crate) fn setup() -> Setup {
-    let dentist = [
-        queue(TEAM, Some(20)),
-        queue(OTHER_TEAM, Some(40)),
-        Step::Busy,
-    ];
+    let dentist = [queue(TEAM, Some(20)), queue(OTHER_TEAM, Some(40)), Step::Busy];
     Setup {
         practices: BTreeMap::from([
             (DOCTOR, practice(30, &[queue(TEAM, None)])),
@@ -87,37 +78,16 @@ pub(crate) fn setup() -> Setup {
         ]),
         teams: BTreeMap::from([(TEAM, team()), (OTHER_TEAM, team())]),
         agents: BTreeMap::from([
-            (
-                ANNA,
-                Agent {
-                    teams: vec![TEAM],
-                    wrap_up: None,
-                },
-            ),
-            (
-                BEA,
-                Agent {
-                    teams: vec![TEAM],
-                    wrap_up: None,
-                },
-            ),
-            (
-                CLEO,
-                Agent {
-                    teams: vec![OTHER_TEAM],
-                    wrap_up: None,
-                },
-            ),
+            (ANNA, Agent { teams: vec![TEAM], wrap_up: None }),
+            (BEA, Agent { teams: vec![TEAM], wrap_up: None }),
+            (CLEO, Agent { teams: vec![OTHER_TEAM], wrap_up: None }),
         ]),
         limits: Limits::default(),
     }
 }
 
 pub(crate) fn offer_id(caller: u64, generation: u32) -> OfferId {
-    OfferId {
-        caller: CallerId(caller),
-        generation,
-    }
+    OfferId { caller: CallerId(caller), generation }
 }
 
 pub(crate) fn offered(
@@ -127,27 +97,15 @@ pub(crate) fn offered(
     practice: PracticeId,
     deadline: Instant,
 ) -> Decision {
-    Decision::Offer {
-        offer: offer_id(caller, generation),
-        agent,
-        practice,
-        deadline,
-    }
+    Decision::Offer { offer: offer_id(caller, generation), agent, practice, deadline }
 }
 
 pub(crate) fn withdrawn(caller: u64, generation: u32, agent: AgentId, why: Withdrawal) -> Decision {
-    Decision::Withdraw {
-        offer: offer_id(caller, generation),
-        agent,
-        why,
-    }
+    Decision::Withdraw { offer: offer_id(caller, generation), agent, why }
 }
 
 pub(crate) fn serves(caller: u64, generation: u32, agent: AgentId) -> Decision {
-    Decision::Serve {
-        offer: offer_id(caller, generation),
-        agent,
-    }
+    Decision::Serve { offer: offer_id(caller, generation), agent }
 }
 
 pub(crate) struct Floor {
@@ -157,10 +115,7 @@ pub(crate) struct Floor {
 
 impl Floor {
     pub(crate) fn new(setup: Setup) -> Self {
-        Self {
-            scheduler: Scheduler::new(Arc::new(setup)),
-            now: Instant::ZERO,
-        }
+        Self { scheduler: Scheduler::new(Arc::new(setup)), now: Instant::ZERO }
     }
 
     /// The usual setup with these agents at work, one second apart, the clock at 10 s after.
@@ -183,11 +138,7 @@ impl Floor {
         let mut decisions = Vec::new();
         let then = at(then_s);
         assert!(then >= self.now, "the clock goes forward");
-        while let Some((due, _)) = self
-            .scheduler
-            .poll_timeout()
-            .filter(|(due, _)| *due <= then)
-        {
+        while let Some((due, _)) = self.scheduler.poll_timeout().filter(|(due, _)| *due <= then) {
             self.scheduler.handle_timeout(due);
             self.scheduler.check_invariants();
             decisions.extend(self.decisions());
@@ -212,41 +163,27 @@ impl Floor {
     }
 
     pub(crate) fn leaves(&mut self, caller: u64) -> Vec<Decision> {
-        self.input(Input::Leave {
-            caller: CallerId(caller),
-        })
+        self.input(Input::Leave { caller: CallerId(caller) })
     }
 
     pub(crate) fn ends(&mut self, caller: u64) -> Vec<Decision> {
-        self.input(Input::Ended {
-            caller: CallerId(caller),
-        })
+        self.input(Input::Ended { caller: CallerId(caller) })
     }
 
     pub(crate) fn returns(&mut self, caller: u64) -> Vec<Decision> {
-        self.input(Input::Returned {
-            caller: CallerId(caller),
-        })
+        self.input(Input::Returned { caller: CallerId(caller) })
     }
 
     pub(crate) fn answers(&mut self, caller: u64, generation: u32) -> Vec<Decision> {
-        self.input(Input::Answered {
-            offer: offer_id(caller, generation),
-        })
+        self.input(Input::Answered { offer: offer_id(caller, generation) })
     }
 
     pub(crate) fn misses(&mut self, caller: u64, generation: u32, miss: Miss) -> Vec<Decision> {
-        self.input(Input::Missed {
-            offer: offer_id(caller, generation),
-            miss,
-        })
+        self.input(Input::Missed { offer: offer_id(caller, generation), miss })
     }
 
     pub(crate) fn clears(&mut self, agent: AgentId, caller: u64, generation: u32) -> Vec<Decision> {
-        self.input(Input::Cleared {
-            agent,
-            offer: offer_id(caller, generation),
-        })
+        self.input(Input::Cleared { agent, offer: offer_id(caller, generation) })
     }
 
     pub(crate) fn agent(&mut self, agent: AgentId, event: AgentEvent) -> Vec<Decision> {
@@ -261,10 +198,7 @@ impl Floor {
 
     /// A whole conversation of her next offer: answered, over, line clear; wrap-up runs.
     pub(crate) fn talks(&mut self, agent: AgentId, caller: u64, generation: u32) {
-        assert_eq!(
-            self.answers(caller, generation),
-            [serves(caller, generation, agent)]
-        );
+        assert_eq!(self.answers(caller, generation), [serves(caller, generation, agent)]);
         self.ends(caller);
         self.clears(agent, caller, generation);
     }
@@ -282,10 +216,7 @@ impl Floor {
     }
 
     pub(crate) fn waiting(&self) -> Vec<u64> {
-        self.scheduler
-            .waiting()
-            .map(|waiting| waiting.caller.0)
-            .collect()
+        self.scheduler.waiting().map(|waiting| waiting.caller.0).collect()
     }
 
     pub(crate) fn next_timer(&self) -> Option<(Instant, Reason)> {
@@ -305,10 +236,5 @@ pub(crate) fn enter(
     urgency: Option<Urgency>,
     leave_by: Option<Instant>,
 ) -> Input {
-    Input::Enter {
-        caller: CallerId(caller),
-        practice,
-        urgency,
-        leave_by,
-    }
+    Input::Enter { caller: CallerId(caller), practice, urgency, leave_by }
 }

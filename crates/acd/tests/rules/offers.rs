@@ -21,19 +21,11 @@ fn the_winner_is_served_and_talks() {
 fn an_offer_that_nobody_answers_expires_and_the_next_secretary_is_offered() {
     let mut floor = Floor::with(&[ANNA, BEA]);
     floor.enters(1, DOCTOR);
-    let deadline = (
-        at(25),
-        Reason::OfferDeadline {
-            offer: offer_id(1, 1),
-        },
-    );
+    let deadline = (at(25), Reason::OfferDeadline { offer: offer_id(1, 1) });
     assert_eq!(floor.next_timer(), Some(deadline));
     assert_eq!(
         floor.until(25),
-        [
-            withdrawn(1, 1, ANNA, Withdrawal::Expired),
-            offered(1, 2, BEA, DOCTOR, at(25 + RING_S)),
-        ]
+        [withdrawn(1, 1, ANNA, Withdrawal::Expired), offered(1, 2, BEA, DOCTOR, at(25 + RING_S)),]
     );
     assert_eq!(floor.state(ANNA), resting(25 + NO_ANSWER_S));
 }
@@ -51,16 +43,9 @@ fn each_miss_has_its_own_delay() {
         assert_eq!(floor.misses(1, 1, miss), []);
         floor.clears(ANNA, 1, 1);
         assert_eq!(floor.state(ANNA), resting(10 + rest_s), "{miss:?}");
-        assert_eq!(
-            floor.scheduler.agent(ANNA).unwrap().misses,
-            misses,
-            "{miss:?}"
-        );
+        assert_eq!(floor.scheduler.agent(ANNA).unwrap().misses, misses, "{miss:?}");
         let again = 10 + rest_s;
-        assert_eq!(
-            floor.until(again),
-            [offered(1, 2, ANNA, DOCTOR, at(again + RING_S))]
-        );
+        assert_eq!(floor.until(again), [offered(1, 2, ANNA, DOCTOR, at(again + RING_S))]);
     }
 }
 
@@ -86,27 +71,18 @@ fn a_secretary_who_missed_keeps_her_place_among_the_idle() {
     floor.leaves(1);
     floor.clears(BEA, 1, 2);
     floor.until(60);
-    assert_eq!(
-        floor.enters(2, DOCTOR),
-        [offered(2, 1, ANNA, DOCTOR, at(75))]
-    );
+    assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, ANNA, DOCTOR, at(75))]);
 }
 
 #[test]
 fn she_is_not_offered_again_before_her_line_is_clear() {
     let mut floor = Floor::with(&[ANNA]);
     floor.enters(1, DOCTOR);
-    assert_eq!(
-        floor.leaves(1),
-        [withdrawn(1, 1, ANNA, Withdrawal::CallerLeft)]
-    );
+    assert_eq!(floor.leaves(1), [withdrawn(1, 1, ANNA, Withdrawal::CallerLeft)]);
     assert_eq!(floor.state(ANNA), AgentState::Available);
     assert!(!floor.is_free(ANNA));
     assert_eq!(floor.enters(2, DOCTOR), []);
-    assert_eq!(
-        floor.clears(ANNA, 1, 1),
-        [offered(2, 1, ANNA, DOCTOR, at(25))]
-    );
+    assert_eq!(floor.clears(ANNA, 1, 1), [offered(2, 1, ANNA, DOCTOR, at(25))]);
 }
 
 #[test]
@@ -117,10 +93,7 @@ fn a_rest_longer_than_the_clearing_still_holds_and_the_reverse() {
     assert_eq!(floor.until(10 + DROPPED_S), []);
     assert_eq!(floor.state(ANNA), AgentState::Available);
     floor.until(20);
-    assert_eq!(
-        floor.clears(ANNA, 1, 1),
-        [offered(1, 2, ANNA, DOCTOR, at(35))]
-    );
+    assert_eq!(floor.clears(ANNA, 1, 1), [offered(1, 2, ANNA, DOCTOR, at(35))]);
 }
 
 #[test]
@@ -142,18 +115,11 @@ fn a_stale_answer_is_refused() {
     let mut floor = Floor::with(&[ANNA, BEA]);
     floor.enters(1, DOCTOR);
     floor.until(25); // expired, Bea rings
-    let refuse = [Decision::Refuse {
-        offer: offer_id(1, 1),
-    }];
+    let refuse = [Decision::Refuse { offer: offer_id(1, 1) }];
     assert_eq!(floor.answers(1, 1), refuse);
     assert_eq!(floor.answers(1, 2), [serves(1, 2, BEA)]);
     assert_eq!(floor.answers(1, 1), refuse);
-    assert_eq!(
-        floor.answers(1, 2),
-        [Decision::Refuse {
-            offer: offer_id(1, 2)
-        }]
-    );
+    assert_eq!(floor.answers(1, 2), [Decision::Refuse { offer: offer_id(1, 2) }]);
 }
 
 #[test]
@@ -163,12 +129,7 @@ fn an_answer_at_the_very_deadline_is_late() {
     floor.now = at(25);
     assert_eq!(
         floor.answers(1, 1),
-        [
-            withdrawn(1, 1, ANNA, Withdrawal::Expired),
-            Decision::Refuse {
-                offer: offer_id(1, 1)
-            },
-        ]
+        [withdrawn(1, 1, ANNA, Withdrawal::Expired), Decision::Refuse { offer: offer_id(1, 1) },]
     );
 }
 
@@ -177,12 +138,7 @@ fn an_answer_for_a_caller_who_left_is_refused() {
     let mut floor = Floor::with(&[ANNA]);
     floor.enters(1, DOCTOR);
     floor.leaves(1);
-    assert_eq!(
-        floor.answers(1, 1),
-        [Decision::Refuse {
-            offer: offer_id(1, 1)
-        }]
-    );
+    assert_eq!(floor.answers(1, 1), [Decision::Refuse { offer: offer_id(1, 1) }]);
 }
 
 #[test]
@@ -202,10 +158,7 @@ fn she_stops_responding_after_too_many_misses_in_a_row() {
     let mut floor = Floor::with(&[ANNA]);
     floor.enters(1, DOCTOR);
     for generation in 1..=MISSES_MAX {
-        assert_eq!(
-            floor.state(ANNA),
-            AgentState::Offered(offer_id(1, generation))
-        );
+        assert_eq!(floor.state(ANNA), AgentState::Offered(offer_id(1, generation)));
         floor.misses(1, generation, Miss::Unreachable);
         floor.clears(ANNA, 1, generation);
         floor.until(10 + UNREACHABLE_S * u64::from(generation));
@@ -238,10 +191,7 @@ fn declining_never_makes_her_not_responding() {
         floor.clears(ANNA, 1, generation);
         floor.until(10 + DECLINED_S * u64::from(generation));
     }
-    assert_eq!(
-        floor.state(ANNA),
-        AgentState::Offered(offer_id(1, MISSES_MAX + 3))
-    );
+    assert_eq!(floor.state(ANNA), AgentState::Offered(offer_id(1, MISSES_MAX + 3)));
 }
 
 #[test]
@@ -273,12 +223,7 @@ fn a_dropped_caller_still_leaves_when_his_trunk_says() {
     floor.answers(1, 1);
     floor.until(50);
     floor.misses(1, 1, Miss::Dropped);
-    assert_eq!(
-        floor.until(60),
-        [Decision::Busy {
-            caller: acd::CallerId(1)
-        }]
-    );
+    assert_eq!(floor.until(60), [Decision::Busy { caller: acd::CallerId(1) }]);
 }
 
 #[test]
@@ -318,10 +263,7 @@ fn she_who_vanished_comes_back_by_registering_anew_once_her_line_is_clear() {
     floor.agent(ANNA, AgentEvent::Unreachable);
     assert_eq!(floor.starts(ANNA), []);
     assert_eq!(floor.state(ANNA), AgentState::Available);
-    assert_eq!(
-        floor.clears(ANNA, 1, 1),
-        [offered(1, 2, ANNA, DOCTOR, at(25))]
-    );
+    assert_eq!(floor.clears(ANNA, 1, 1), [offered(1, 2, ANNA, DOCTOR, at(25))]);
 }
 
 #[test]
@@ -339,13 +281,7 @@ fn delays_of_zero_leave_her_available() {
         floor.agent(ANNA, AgentEvent::Reachable),
         [
             withdrawn(1, 1, ANNA, Withdrawal::Expired),
-            offered(
-                1,
-                2,
-                ANNA,
-                DOCTOR,
-                at(11) + std::time::Duration::from_micros(1)
-            ),
+            offered(1, 2, ANNA, DOCTOR, at(11) + std::time::Duration::from_micros(1)),
         ]
     );
     assert_eq!(floor.misses(1, 2, Miss::Declined), []);

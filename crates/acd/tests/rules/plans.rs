@@ -5,16 +5,11 @@ use acd::{AgentState, Bound, CallerId, Decision, Reason, Step, Withdrawal};
 use crate::floor::*;
 
 fn overflowed(caller: u64, step: usize) -> Decision {
-    Decision::Overflow {
-        caller: CallerId(caller),
-        step,
-    }
+    Decision::Overflow { caller: CallerId(caller), step }
 }
 
 fn busy(caller: u64) -> Decision {
-    Decision::Busy {
-        caller: CallerId(caller),
-    }
+    Decision::Busy { caller: CallerId(caller) }
 }
 
 #[test]
@@ -22,25 +17,14 @@ fn the_end_of_a_step_moves_him_to_the_next_with_his_place() {
     let mut floor = Floor::with(&[]);
     floor.enters(1, DENTIST);
     let before = floor.scheduler.waiting().next().unwrap();
-    let step_end = Reason::WaitEnd {
-        caller: CallerId(1),
-        bound: Bound::StepEnd,
-    };
+    let step_end = Reason::WaitEnd { caller: CallerId(1), bound: Bound::StepEnd };
     assert_eq!(floor.next_timer(), Some((at(30), step_end)));
     assert_eq!(floor.until(30), [overflowed(1, 1)]);
     let after = floor.scheduler.waiting().next().unwrap();
-    assert_eq!(
-        (after.step, after.team, after.since),
-        (1, OTHER_TEAM, at(30))
-    );
+    assert_eq!((after.step, after.team, after.since), (1, OTHER_TEAM, at(30)));
     assert_eq!(
         (after.urgency, after.deadline, after.arrival, after.sequence),
-        (
-            before.urgency,
-            before.deadline,
-            before.arrival,
-            before.sequence
-        )
+        (before.urgency, before.deadline, before.arrival, before.sequence)
     );
 }
 
@@ -48,10 +32,7 @@ fn the_end_of_a_step_moves_him_to_the_next_with_his_place() {
 fn a_free_secretary_of_the_next_step_is_offered_in_the_same_step() {
     let mut floor = Floor::with(&[CLEO]);
     floor.enters(1, DENTIST);
-    assert_eq!(
-        floor.until(30),
-        [overflowed(1, 1), offered(1, 1, CLEO, DENTIST, at(45))]
-    );
+    assert_eq!(floor.until(30), [overflowed(1, 1), offered(1, 1, CLEO, DENTIST, at(45))]);
 }
 
 #[test]
@@ -96,10 +77,7 @@ fn leave_by_ends_his_plan_from_any_step() {
 fn leave_by_and_the_end_of_a_step_at_once_is_busy() {
     let mut floor = Floor::with(&[CLEO]);
     floor.input(enter(1, DENTIST, None, Some(at(30))));
-    let leave_by = Reason::WaitEnd {
-        caller: CallerId(1),
-        bound: Bound::LeaveBy,
-    };
+    let leave_by = Reason::WaitEnd { caller: CallerId(1), bound: Bound::LeaveBy };
     assert_eq!(floor.next_timer(), Some((at(30), leave_by)));
     assert_eq!(floor.until(30), [busy(1)]);
 }
@@ -120,10 +98,7 @@ fn an_offer_ends_with_the_step_and_is_no_miss_of_hers() {
         ]
     );
     let anna = floor.scheduler.agent(ANNA).unwrap();
-    assert_eq!(
-        (anna.state, anna.misses, anna.free),
-        (AgentState::Available, 0, false)
-    );
+    assert_eq!((anna.state, anna.misses, anna.free), (AgentState::Available, 0, false));
     assert_eq!(anna.idle_since, at(20));
 }
 
@@ -131,10 +106,7 @@ fn an_offer_ends_with_the_step_and_is_no_miss_of_hers() {
 fn a_caller_at_the_end_of_his_step_is_not_offered_to_the_next_free_secretary() {
     let mut floor = Floor::with(&[ANNA, BEA]);
     floor.input(enter(1, DOCTOR, None, Some(at(20))));
-    assert_eq!(
-        floor.until(20),
-        [withdrawn(1, 1, ANNA, Withdrawal::Overflowed), busy(1)]
-    );
+    assert_eq!(floor.until(20), [withdrawn(1, 1, ANNA, Withdrawal::Overflowed), busy(1)]);
 }
 
 #[test]
@@ -143,10 +115,7 @@ fn ringing_out_at_the_end_of_the_step_is_a_miss() {
     floor.enters(1, DENTIST);
     floor.until(15);
     assert_eq!(floor.starts(ANNA), [offered(1, 1, ANNA, DENTIST, at(30))]);
-    assert_eq!(
-        floor.until(30),
-        [withdrawn(1, 1, ANNA, Withdrawal::Expired), overflowed(1, 1)]
-    );
+    assert_eq!(floor.until(30), [withdrawn(1, 1, ANNA, Withdrawal::Expired), overflowed(1, 1)]);
     assert_eq!(floor.scheduler.agent(ANNA).unwrap().misses, 1);
 }
 

@@ -46,10 +46,7 @@ fn without_wrap_up_her_line_is_all_that_holds_her() {
     assert_eq!(floor.ends(1), []);
     assert_eq!(floor.state(ANNA), AgentState::Available);
     assert_eq!(floor.scheduler.agent(ANNA).unwrap().idle_since, at(30));
-    assert_eq!(
-        floor.clears(ANNA, 1, 1),
-        [offered(2, 1, ANNA, DOCTOR, at(45))]
-    );
+    assert_eq!(floor.clears(ANNA, 1, 1), [offered(2, 1, ANNA, DOCTOR, at(45))]);
 }
 
 #[test]
@@ -81,14 +78,8 @@ fn a_pause_while_idle_is_at_once_and_a_resume_puts_her_last() {
     assert_eq!(floor.state(ANNA), AT_LUNCH);
     floor.until(15);
     floor.agent(ANNA, AgentEvent::Resume);
-    assert_eq!(
-        floor.enters(1, DOCTOR),
-        [offered(1, 1, BEA, DOCTOR, at(30))]
-    );
-    assert_eq!(
-        floor.enters(2, DOCTOR),
-        [offered(2, 1, ANNA, DOCTOR, at(30))]
-    );
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(30))]);
+    assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, ANNA, DOCTOR, at(30))]);
 }
 
 #[test]
@@ -97,10 +88,7 @@ fn a_pause_is_effective_after_the_current_call_and_its_wrap_up() {
     floor.enters(1, DOCTOR);
     floor.agent(ANNA, LUNCH);
     assert_eq!(floor.state(ANNA), AgentState::Offered(offer_id(1, 1)));
-    assert_eq!(
-        floor.scheduler.agent(ANNA).unwrap().pending,
-        Some(Pending::Pause { reason: 4 })
-    );
+    assert_eq!(floor.scheduler.agent(ANNA).unwrap().pending, Some(Pending::Pause { reason: 4 }));
     floor.talks(ANNA, 1, 1);
     assert_eq!(floor.state(ANNA), wrapping_up(20));
     floor.enters(2, DOCTOR);
@@ -152,10 +140,7 @@ fn logging_out_takes_her_offer_back_and_on_to_another() {
     floor.enters(1, DOCTOR);
     assert_eq!(
         floor.agent(ANNA, AgentEvent::LogOut),
-        [
-            withdrawn(1, 1, ANNA, Withdrawal::LoggedOut),
-            offered(1, 2, BEA, DOCTOR, at(25))
-        ]
+        [withdrawn(1, 1, ANNA, Withdrawal::LoggedOut), offered(1, 2, BEA, DOCTOR, at(25))]
     );
     assert_eq!(floor.state(ANNA), AgentState::LoggedOut);
     assert_eq!(floor.scheduler.agent(ANNA).unwrap().misses, 0);
@@ -203,16 +188,10 @@ fn a_phone_that_is_gone_takes_her_offer_back_without_a_miss() {
     floor.enters(1, DOCTOR);
     assert_eq!(
         floor.agent(ANNA, AgentEvent::Unreachable),
-        [
-            withdrawn(1, 1, ANNA, Withdrawal::LoggedOut),
-            offered(1, 2, BEA, DOCTOR, at(25))
-        ]
+        [withdrawn(1, 1, ANNA, Withdrawal::LoggedOut), offered(1, 2, BEA, DOCTOR, at(25))]
     );
     let anna = floor.scheduler.agent(ANNA).unwrap();
-    assert_eq!(
-        (anna.state, anna.misses, anna.free),
-        (AgentState::Available, 0, false)
-    );
+    assert_eq!((anna.state, anna.misses, anna.free), (AgentState::Available, 0, false));
 }
 
 #[test]
@@ -245,15 +224,9 @@ fn a_new_registration_puts_her_last_among_the_idle_and_a_refresh_does_not() {
 fn only_the_secretaries_of_the_setup_are_known() {
     let mut floor = Floor::with(&[]);
     let stranger = acd::AgentId(99);
-    let input = Input::Agent {
-        agent: stranger,
-        event: AgentEvent::LogIn,
-    };
+    let input = Input::Agent { agent: stranger, event: AgentEvent::LogIn };
     assert_eq!(floor.try_input(input), Err(Refusal::UnknownAgent));
-    let input = Input::Cleared {
-        agent: stranger,
-        offer: offer_id(1, 1),
-    };
+    let input = Input::Cleared { agent: stranger, offer: offer_id(1, 1) };
     assert_eq!(floor.try_input(input), Err(Refusal::UnknownAgent));
 }
 
@@ -261,13 +234,9 @@ fn only_the_secretaries_of_the_setup_are_known() {
 fn the_end_of_a_call_that_was_not_served_is_refused() {
     let mut floor = Floor::with(&[ANNA]);
     floor.enters(1, DOCTOR);
-    let ended = Input::Ended {
-        caller: CallerId(1),
-    };
+    let ended = Input::Ended { caller: CallerId(1) };
     assert_eq!(floor.try_input(ended), Err(Refusal::NotServed));
-    let returned = Input::Returned {
-        caller: CallerId(1),
-    };
+    let returned = Input::Returned { caller: CallerId(1) };
     assert_eq!(floor.try_input(returned), Err(Refusal::NotServed));
     assert_eq!(floor.answers(1, 1), [serves(1, 1, ANNA)]);
 }
@@ -288,27 +257,11 @@ fn every_change_of_her_state_is_told() {
     step(&mut floor, agent(AgentEvent::Reachable));
     step(&mut floor, agent(AgentEvent::LogIn));
     step(&mut floor, enter(1, DOCTOR, None, None));
-    step(
-        &mut floor,
-        Input::Answered {
-            offer: offer_id(1, 1),
-        },
-    );
+    step(&mut floor, Input::Answered { offer: offer_id(1, 1) });
     step(&mut floor, agent(LUNCH));
-    step(
-        &mut floor,
-        Input::Ended {
-            caller: CallerId(1),
-        },
-    );
+    step(&mut floor, Input::Ended { caller: CallerId(1) });
     floor.now = at(WRAP_UP_S);
-    step(
-        &mut floor,
-        Input::Cleared {
-            agent: ANNA,
-            offer: offer_id(1, 1),
-        },
-    );
+    step(&mut floor, Input::Cleared { agent: ANNA, offer: offer_id(1, 1) });
     step(&mut floor, agent(AgentEvent::LogOut));
     assert_eq!(
         states,

@@ -34,10 +34,7 @@ fn a_secretary_who_joins_a_team_is_offered_its_caller_at_once() {
     floor.enters(1, DOCTOR);
     let mut wider = setup();
     wider.agents.get_mut(&CLEO).unwrap().teams.push(TEAM);
-    assert_eq!(
-        floor.configures(wider),
-        [offered(1, 1, CLEO, DOCTOR, at(25))]
-    );
+    assert_eq!(floor.configures(wider), [offered(1, 1, CLEO, DOCTOR, at(25))]);
 }
 
 #[test]
@@ -57,16 +54,10 @@ fn a_removed_secretary_gives_her_offer_back_and_is_forgotten_once_her_line_is_cl
     smaller.agents.remove(&ANNA);
     assert_eq!(
         floor.configures(smaller),
-        [
-            withdrawn(1, 1, ANNA, Withdrawal::LoggedOut),
-            offered(1, 2, BEA, DOCTOR, at(25))
-        ]
+        [withdrawn(1, 1, ANNA, Withdrawal::LoggedOut), offered(1, 2, BEA, DOCTOR, at(25))]
     );
     assert_eq!(floor.state(ANNA), AgentState::LoggedOut);
-    let login = Input::Agent {
-        agent: ANNA,
-        event: AgentEvent::LogIn,
-    };
+    let login = Input::Agent { agent: ANNA, event: AgentEvent::LogIn };
     assert_eq!(floor.try_input(login), Err(Refusal::UnknownAgent));
     floor.clears(ANNA, 1, 1);
     assert!(floor.scheduler.agent(ANNA).is_none());
@@ -98,13 +89,7 @@ fn callers_of_a_removed_practice_keep_their_plan_until_they_end() {
     assert_eq!(refused, Err(Refusal::UnknownPractice));
     assert_eq!(
         floor.until(30),
-        [
-            Decision::Overflow {
-                caller: CallerId(1),
-                step: 1
-            },
-            offered(1, 1, CLEO, DENTIST, at(45))
-        ]
+        [Decision::Overflow { caller: CallerId(1), step: 1 }, offered(1, 1, CLEO, DENTIST, at(45))]
     );
 }
 
@@ -113,22 +98,15 @@ fn a_changed_plan_is_for_those_who_enter_after() {
     let mut floor = Floor::with(&[]);
     floor.enters(1, DENTIST);
     let mut other = setup();
-    other
-        .practices
-        .insert(DENTIST, practice(10, &[queue(TEAM, Some(5))]));
+    other.practices.insert(DENTIST, practice(10, &[queue(TEAM, Some(5))]));
     floor.configures(other);
     floor.enters(2, DENTIST);
     assert_eq!(floor.waiting(), [2, 1]);
     assert_eq!(
         floor.until(30),
         [
-            Decision::Busy {
-                caller: CallerId(2)
-            },
-            Decision::Overflow {
-                caller: CallerId(1),
-                step: 1
-            },
+            Decision::Busy { caller: CallerId(2) },
+            Decision::Overflow { caller: CallerId(1), step: 1 },
         ]
     );
 }
