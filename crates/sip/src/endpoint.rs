@@ -11,19 +11,35 @@
 //! The whole state is serialisable, the random generator included: a restored endpoint goes on
 //! to the byte.
 
+mod challenge;
+mod clients;
 mod event;
+mod io;
 mod order;
+mod outgoing;
+mod servers;
+mod session;
 pub(crate) mod slab;
+mod uac;
+mod uas;
+mod within;
 
-use bytes::Bytes;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use event::{EndedBy, Event, ResolveId, Timeout};
 pub use order::{Full, Identity, Invite, Limits, Misuse, Request, Setup};
 
 use crate::timer::TimerReason;
-use crate::{Flow, Instant, Message, Method, Transmit};
-use slab::key;
+use crate::transaction::{Branch, MergeId, ServerId, TimerOwner, TransactionKey};
+use crate::{Flow, Instant, Message, Transmit};
+use clients::ClientTransaction;
+use io::{Io, Tag};
+use outgoing::Outgoing;
+use servers::ServerTransaction;
+use session::Session;
+use slab::{Slab, key};
 
 key! {
     /// One INVITE session, theirs or ours, from the INVITE to the BYE's answer.
@@ -69,29 +85,96 @@ pub struct Counts {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Endpoint {
+    limits: Limits,
+    io: Io,
+    sessions: Slab<DialogKey, Session>,
+    tags: BTreeMap<Tag, DialogKey>,
+    requests: Slab<ClientKey, Outgoing>,
+    clients: Slab<TransactionKey, ClientTransaction>,
+    /// By branch; a CANCEL has its INVITE's.
+    branches: BTreeMap<(Branch, bool), TransactionKey>,
+    servers: Slab<RequestKey, ServerTransaction>,
+    incoming: BTreeMap<ServerId, RequestKey>,
+    merges: BTreeMap<MergeId, RequestKey>,
 }
 
-#[expect(unused_variables, reason = "signatures first")]
 impl Endpoint {
-    pub fn new(setup: Setup) -> Self { unimplemented!() }
-    pub fn handle_message(&mut self, now: Instant, flow: Flow, message: Message) {}
-    pub fn handle_transport_error(&mut self, now: Instant, flow: &Flow) {}
-    pub fn resolved(&mut self, now: Instant, id: ResolveId, flows: Vec<Flow>) {}
-    pub fn handle_timeout(&mut self, now: Instant) {}
-    pub fn poll_timeout(&self) -> Option<(Instant, TimerReason)> { None }
-    pub fn poll_transmit(&mut self) -> Option<Transmit> { None }
-    pub fn poll_event(&mut self) -> Option<Event> { None }
-    pub fn progress(&mut self, now: Instant, dialog: DialogKey, status: u16, headers: &[(&str, &str)], sdp: Option<&[u8]>) -> Result<(), Misuse> { unimplemented!() }
-    pub fn answer(&mut self, now: Instant, dialog: DialogKey, headers: &[(&str, &str)], sdp: Bytes) -> Result<(), Misuse> { unimplemented!() }
-    pub fn reject(&mut self, now: Instant, dialog: DialogKey, status: u16, headers: &[(&str, &str)]) -> Result<(), Misuse> { unimplemented!() }
-    pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<DialogKey, Full> { unimplemented!() }
-    pub fn ack(&mut self, now: Instant, dialog: DialogKey, sdp: Option<Bytes>) -> Result<(), Misuse> { unimplemented!() }
-    pub fn cancel(&mut self, now: Instant, dialog: DialogKey, reason: Option<&str>) -> Result<(), Misuse> { unimplemented!() }
-    pub fn bye(&mut self, now: Instant, dialog: DialogKey, reason: Option<&str>) -> Result<(), Misuse> { unimplemented!() }
-    pub fn reinvite(&mut self, now: Instant, dialog: DialogKey, sdp: Bytes) -> Result<(), Misuse> { unimplemented!() }
-    pub fn respond(&mut self, now: Instant, request: RequestKey, status: u16, headers: &[(&str, &str)], body: Option<(&str, &[u8])>) -> Result<(), Misuse> { unimplemented!() }
-    pub fn request(&mut self, now: Instant, request: Request) -> Result<ClientKey, Full> { unimplemented!() }
-    pub fn request_within(&mut self, now: Instant, dialog: DialogKey, method: Method, headers: &[(&str, &str)], body: Option<(&str, &[u8])>) -> Result<ClientKey, Misuse> { unimplemented!() }
-    pub fn is_open(&self, dialog: DialogKey) -> bool { false }
-    pub fn counts(&self) -> Counts { Counts::default() }
+    pub fn new(setup: Setup) -> Self {
+        let limits = setup.limits;
+        Self {
+            io: Io::new(setup.seed, setup.user_agent),
+            sessions: Slab::new(limits.dialogs_max),
+            tags: BTreeMap::new(),
+            requests: Slab::new(limits.client_transactions_max),
+            clients: Slab::new(limits.client_transactions_max),
+            branches: BTreeMap::new(),
+            servers: Slab::new(limits.server_transactions_max),
+            incoming: BTreeMap::new(),
+            merges: BTreeMap::new(),
+            limits,
+        }
+    }
+
+    /// The key is alive: no terminal event or command ended it.
+    pub fn is_open(&self, dialog: DialogKey) -> bool {
+        self.sessions.contains(dialog)
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            dialogs: self.sessions.len(),
+            client_transactions: self.clients.len(),
+            server_transactions: self.servers.len(),
+            requests: self.requests.len(),
+            timers: self.io.timers.len(),
+            ..self.io.totals
+        }
+    }
+
+    /// Takes in a message; its source is trusted: strangers are the owner's to refuse.
+    pub fn handle_message(&mut self, now: Instant, flow: Flow, message: Message) {
+        if message.is_request() {
+            self.handle_request(now, flow, message);
+        } else {
+            self.handle_response(now, message);
+        }
+    }
+
+    /// The flow is dead, or its peer unreachable (ICMP): requests that wait on it fail as by 503.
+    pub fn handle_transport_error(&mut self, now: Instant, flow: &Flow) {
+        self.fail_flow(now, flow);
+    }
+
+    /// The answer to [`Event::Resolve`]: the target's addresses, the best first. The next is
+    /// tried when one fails or says 503. None: the request fails as by 503.
+    pub fn resolved(&mut self, now: Instant, id: ResolveId, flows: Vec<Flow>) {
+        match id {
+            ResolveId::Dialog(dialog) => self.invite_on(now, dialog, flows.into()),
+            ResolveId::Client(client) => self.request_on(now, client, flows.into()),
+        }
+    }
+
+    /// Fires every timer due at `now`, in order.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((owner, reason)) = self.io.timers.expire(now) {
+            match owner {
+                TimerOwner::Client(key) => self.handle_client_timeout(now, key, reason),
+                TimerOwner::Server(key) => self.handle_server_timeout(now, key, reason),
+                TimerOwner::Dialog(key) => self.handle_dialog_timeout(now, key, reason),
+            }
+        }
+    }
+
+    /// When to call [`Endpoint::handle_timeout`] next, and why. In O(log n).
+    pub fn poll_timeout(&self) -> Option<(Instant, TimerReason)> {
+        self.io.timers.next()
+    }
+
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.io.transmits.pop_front()
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.io.events.pop_front()
+    }
 }

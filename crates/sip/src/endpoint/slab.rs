@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// Index and generation, as every key of a [`Slab`] holds them.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
-pub struct Slot {
+pub(crate) struct Slot {
     index: u32,
     generation: u32,
 }
@@ -77,21 +77,20 @@ impl<K: Key, V> Slab<K, V> {
         self.len() >= self.max
     }
 
-    /// `None` when the table is full.
-    pub(crate) fn insert(&mut self, value: V) -> Option<K> {
-        if self.is_full() {
-            return None;
-        }
+    /// Full or not: the caller asks [`Slab::is_full`] where refusing makes sense. `value` learns its
+    /// own key.
+    pub(crate) fn insert_with(&mut self, value: impl FnOnce(K) -> V) -> K {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
                 self.entries.push(Entry { generation: 0, value: None });
-                u32::try_from(self.entries.len() - 1).ok()?
+                u32::try_from(self.entries.len() - 1).expect("caps are far below 2^32")
             }
         };
         let entry = &mut self.entries[index as usize];
-        entry.value = Some(value);
-        Some(K::new(Slot { index, generation: entry.generation }))
+        let key = K::new(Slot { index, generation: entry.generation });
+        entry.value = Some(value(key));
+        key
     }
 
     pub(crate) fn get(&self, key: K) -> Option<&V> {
