@@ -1,0 +1,108 @@
+//! What the live page shows.
+
+use sip::Instant;
+
+use super::stage::{Live, Stage, spoken};
+use crate::floor::PhoneState;
+
+/// Waiting callers that are shown one by one.
+const WAITING_SHOWN: usize = 8;
+
+/// The page's lines, for 80 columns.
+pub(super) fn page(stage: &Stage) -> Vec<String> {
+    let now = stage.floor.now();
+    let mut lines = vec![headline(stage, now), String::new()];
+    practices(stage, &mut lines);
+    waiting(stage, now, &mut lines);
+    secretaries(stage, now, &mut lines);
+    lines.push(heading("Last events"));
+    lines.extend(stage.events.iter().map(|event| cut(event)));
+    lines
+}
+
+fn headline(stage: &Stage, now: Instant) -> String {
+    let elapsed = now.saturating_duration_since(stage.opened_at).as_secs();
+    let length = stage.length.as_secs();
+    format!(
+        "\x1b[1mmonoligne\x1b[0m  a Monday morning, 8 o'clock, in {length} s: {elapsed:>3} s   \
+         \x1b[2mCtrl-C ends it\x1b[0m"
+    )
+}
+
+fn practices(stage: &Stage, lines: &mut Vec<String>) {
+    lines.push(heading("Practices                          calls  answered   waiting   gave up"));
+    for (index, practice) in stage.cast.practices.iter().enumerate() {
+        let tally = &stage.tallies[index];
+        let waiting = stage.live.values().filter(|live| live.practice == index && is_waiting(live));
+        lines.push(format!(
+            "  {:<17} {:<14} {:>5}  {:>8}  {:>8}  {:>8}",
+            practice.label,
+            practice.number,
+            tally.calls,
+            tally.answered,
+            waiting.count(),
+            tally.gave_up,
+        ));
+    }
+    lines.push(String::new());
+}
+
+fn waiting(stage: &Stage, now: Instant, lines: &mut Vec<String>) {
+    let mut waiting: Vec<&Live> = stage.live.values().filter(|live| is_waiting(live)).collect();
+    waiting.sort_by_key(|live| live.placed_at);
+    lines.push(heading(&format!("Waiting callers: {}", waiting.len())));
+    for live in waiting.iter().take(WAITING_SHOWN) {
+        let waited = now.saturating_duration_since(live.placed_at);
+        let bar = "▪".repeat(usize::try_from(waited.as_secs()).unwrap_or(0).min(30));
+        let practice = stage.cast.practices[live.practice].label;
+        let seconds = waited.as_secs_f64();
+        lines.push(format!("  {}  {practice:<17} {seconds:>5.1} s  {bar}", live.number));
+    }
+    let shown = waiting.len().min(WAITING_SHOWN);
+    lines.extend((shown..WAITING_SHOWN).map(|_| String::new()));
+    lines.push(String::new());
+}
+
+fn secretaries(stage: &Stage, now: Instant, lines: &mut Vec<String>) {
+    let status = stage.server.status().ok();
+    lines.push(heading("Secretaries"));
+    for (phone, secretary) in stage.phones.iter().zip(&stage.cast.secretaries) {
+        let agents = status.iter().flat_map(|status| &status.agents);
+        let agent = agents.into_iter().find(|agent| agent.user == secretary.user);
+        let (state, with) = match stage.floor.phone_state(*phone) {
+            PhoneState::Ringing { caller, since } => ("rings", Some((caller, since))),
+            PhoneState::Talking { caller, since } => ("talks", Some((caller, since))),
+            PhoneState::Idle => (agent.map_or("idle", |agent| agent.state.as_str()), None),
+            PhoneState::Unregistered => ("not registered", None),
+        };
+        let with = with.map_or_else(String::new, |(caller, since)| {
+            let seconds = now.saturating_duration_since(since).as_secs_f64();
+            format!("{}  {seconds:>4.1} s", spoken(&caller))
+        });
+        lines.push(format!("  {:<10} {:<16} {with}", secretary.name, paint(state)));
+    }
+    lines.push(String::new());
+}
+
+fn is_waiting(live: &Live) -> bool {
+    live.answered_at.is_none()
+}
+
+fn heading(text: &str) -> String {
+    format!("\x1b[1m{text}\x1b[0m")
+}
+
+/// The word in the width of the column, coloured.
+fn paint(state: &str) -> String {
+    let colour = match state {
+        "talks" => "32",
+        "rings" => "33",
+        "not registered" => "31",
+        _ => "2",
+    };
+    format!("\x1b[{colour}m{state:<16}\x1b[0m")
+}
+
+fn cut(line: &str) -> String {
+    line.chars().take(79).collect()
+}
