@@ -16,6 +16,9 @@ mod fields;
 mod nonce;
 mod verifier;
 
+#[cfg(test)]
+mod tests;
+
 pub use client::Challenge;
 pub(crate) use fields::AuthFields;
 pub use verifier::{Denied, Verifier, VerifierSetup};
@@ -103,9 +106,7 @@ impl Proof<'_> {
     fn response(&self, algorithm: Algorithm, ha1: &str) -> String {
         let ha2 = algorithm.hash(&[self.method.as_str(), self.uri]);
         match self.quality {
-            Some((nc, cnonce)) => {
-                algorithm.hash(&[ha1, self.nonce, nc, cnonce, "auth", &ha2])
-            }
+            Some((nc, cnonce)) => algorithm.hash(&[ha1, self.nonce, nc, cnonce, "auth", &ha2]),
             None => algorithm.hash(&[ha1, self.nonce, &ha2]),
         }
     }

@@ -11,7 +11,7 @@ pub const REQUEST_URI_BYTES_MAX: usize = 2_048;
 /// Via values in one message: RFC 3261's Max-Forwards starts at 70. Beyond: 400.
 pub const VIAS_MAX: usize = 70;
 /// Octets of a method's name. Beyond: 400.
-pub const METHOD_BYTES_MAX: usize = 32;
+pub const METHOD_BYTES_MAX: usize = 64;
 /// Header fields held without an allocation: an operator's INVITE has 20 to 30.
 pub(crate) const HEADERS_INLINE: usize = 32;
 

@@ -107,7 +107,9 @@ pub(crate) fn host_port(text: &str) -> Result<(&str, Option<u16>), HeaderError> 
     let (host, port) = if text.starts_with('[') {
         let end = text.find(']').ok_or(HeaderError::Host)? + 1;
         let address = &text[1..end - 1];
-        address.parse::<std::net::Ipv6Addr>().map_err(|_| HeaderError::Host)?;
+        if !is_ipv6(address) {
+            return Err(HeaderError::Host);
+        }
         (&text[..end], &text[end..])
     } else {
         let end = text.find(':').unwrap_or(text.len());
@@ -126,6 +128,12 @@ pub(crate) fn host_port(text: &str) -> Result<(&str, Option<u16>), HeaderError> 
     Ok((host, port))
 }
 
+/// An IPv6 address; also with the three colons that RFC 3261's grammar allowed (RFC 5118 §4.10).
+fn is_ipv6(text: &str) -> bool {
+    let is_address = |text: &str| text.parse::<std::net::Ipv6Addr>().is_ok();
+    is_address(text) || (text.contains(":::") && is_address(&text.replacen(":::", "::", 1)))
+}
+
 /// Resolves `%HH`. What is no escape stays.
 pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
@@ -138,6 +146,7 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
         let escaped = (bytes[at] == b'%')
             .then(|| bytes.get(at + 1..at + 3))
             .flatten()
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match escaped {

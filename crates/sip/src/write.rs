@@ -3,6 +3,7 @@
 //! Whatever a caller passes, a value cannot end its line: CR, LF and NUL become spaces, a name
 //! that is no token is left out. So nobody's display name can add a header to our messages.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -15,15 +16,31 @@ mod splice;
 
 pub use splice::Splice;
 
-/// The phrase for a status code (RFC 3261 §21).
+/// The phrase for a status code (RFC 3261 §21), from rsip's names: `BusyHere` is `Busy Here`. A
+/// code without a name gets that of its class (§8.1.3.2).
 pub fn reason_phrase(status: u16) -> String {
-    let text = rsip::StatusCode::from(status).to_string();
-    text.split_once(' ').map_or(String::new(), |(_, phrase)| phrase.to_string())
+    let code = match rsip::StatusCode::from(status) {
+        rsip::StatusCode::Other(..) => rsip::StatusCode::from(status / 100 * 100),
+        named => named,
+    };
+    let text = code.to_string();
+    let name = text.split_once(' ').map_or("", |(_, name)| name);
+    let mut phrase = String::with_capacity(name.len() + 4);
+    let mut after_lower = false;
+    for letter in name.chars() {
+        if letter.is_uppercase() && after_lower {
+            phrase.push(' ');
+        }
+        after_lower = letter.is_lowercase();
+        phrase.push(letter);
+    }
+    phrase
 }
 
-/// Writes a request line by line. Content-Length and the body come with `finish`.
+/// Builds a request on rsip's headers, guarded. Content-Length and the body come with `finish`.
 pub struct RequestWriter {
     out: Vec<u8>,
+    headers: rsip::Headers,
 }
 
 impl RequestWriter {
@@ -34,23 +51,27 @@ impl RequestWriter {
         // A space would split the line.
         out.extend(request_uri.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != 0));
         out.extend_from_slice(b" SIP/2.0\r\n");
-        Self { out }
+        Self { out, headers: rsip::Headers::default() }
     }
 
+    /// Left out if the name is no token; a line end in the value becomes a space.
+    #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        put_header(&mut self.out, name.as_bytes(), value.as_bytes());
-        self
-    }
-
-    pub fn headers(mut self, headers: &[(&str, &str)]) -> Self {
-        for (name, value) in headers {
-            put_header(&mut self.out, name.as_bytes(), value.as_bytes());
+        if is_name(name.as_bytes()) {
+            let value = one_line(value).into_owned();
+            self.headers.push(rsip::Header::Other(name.to_string(), value));
         }
         self
     }
 
+    #[must_use]
+    pub fn headers(self, headers: &[(&str, &str)]) -> Self {
+        headers.iter().fold(self, |writer, (name, value)| writer.header(name, value))
+    }
+
     /// `body` is (media type, bytes).
     pub fn finish(mut self, body: Option<(&str, &[u8])>) -> Bytes {
+        self.out.extend_from_slice(self.headers.to_string().as_bytes());
         put_body(&mut self.out, body);
         Bytes::from(self.out)
     }
@@ -208,13 +229,27 @@ fn offset_of(outer: &[u8], inner: &[u8]) -> usize {
 }
 
 pub(crate) fn put_header(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    if name.is_empty() || !name.iter().all(|&byte| crate::message::is_token(byte)) {
+    if !is_name(name) {
         return;
     }
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     put_value(out, value);
     out.extend_from_slice(b"\r\n");
+}
+
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|&byte| crate::message::is_token(byte))
+}
+
+/// As [`put_value`], for text.
+fn one_line(value: &str) -> Cow<'_, str> {
+    let value = value.trim();
+    if !value.contains(['\r', '\n', '\0']) {
+        return Cow::Borrowed(value);
+    }
+    let parts = value.split(['\r', '\n', '\0']).map(str::trim).filter(|part| !part.is_empty());
+    Cow::Owned(parts.collect::<Vec<_>>().join(" "))
 }
 
 /// A fold becomes one space; so does a lone CR, LF or NUL.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use memchr::memchr;
 
 use super::{Field, Malformed, MalformedReason as Reason, Message, Method, Start};
-use crate::header::{HeaderName, NameAddr, Via, trim};
+use crate::header::{HeaderName, Via, trim};
 use crate::limits::{
     HEADER_BYTES_MAX, HEADERS_INLINE, HEADERS_MAX, MESSAGE_BYTES_MAX, REQUEST_URI_BYTES_MAX,
     VIAS_MAX,
@@ -70,11 +70,19 @@ pub(super) fn read(bytes: Bytes) -> Result<Message, Malformed> {
         return Err(silent(fault.unwrap_or(Reason::NotSip)));
     };
     let mut fields = Fields::new();
-    read_fields(&bytes, &mut at, &mut fields, &mut fault);
+    let end = read_fields(&bytes, &mut at, &mut fields, &mut fault);
 
     let mut message = Message { bytes, start, fields, body: offset(at) };
     message.check(&mut fault);
-    message.cut_body(&mut fault);
+    let length = message.cut_body(&mut fault);
+    let is_whole = match end {
+        End::EmptyLine => true,
+        End::AfterLine => length == Some(0),
+        End::InLine => false,
+    };
+    if !is_whole {
+        note(&mut fault, Reason::NoEndOfHeaders);
+    }
     match fault {
         None => Ok(message),
         Some(reason) => Err(refuse(&message, reason)),
@@ -172,25 +180,37 @@ fn read_status_line(line: &[u8], fault: &mut Option<Reason>) -> Option<Start> {
     Some(Start::Response { status, reason, method: Method::Options })
 }
 
-fn read_fields(bytes: &[u8], at: &mut usize, fields: &mut Fields, fault: &mut Option<Reason>) {
+/// How the headers end.
+enum End {
+    EmptyLine,
+    /// With the bytes, after a whole line: good enough if Content-Length promises no body.
+    AfterLine,
+    /// With the bytes, inside a line.
+    InLine,
+}
+
+fn read_fields(
+    bytes: &[u8],
+    at: &mut usize,
+    fields: &mut Fields,
+    fault: &mut Option<Reason>,
+) -> End {
+    let mut is_line_whole = true;
     loop {
         let start = *at;
         if start >= bytes.len() {
-            return note(fault, Reason::NoEndOfHeaders);
+            return if is_line_whole { End::AfterLine } else { End::InLine };
         }
         let (mut end, mut next) = line(bytes, start);
         if end == start {
             *at = next;
-            return;
+            return End::EmptyLine;
         }
         while matches!(bytes.get(next), Some(b' ' | b'\t')) {
             (end, next) = line(bytes, next);
         }
         *at = next;
-        if next == end {
-            // The datagram stops inside this field.
-            note(fault, Reason::NoEndOfHeaders);
-        }
+        is_line_whole = next > end;
         if fields.as_slice().len() == HEADERS_MAX {
             note(fault, Reason::TooManyHeaders);
             continue;
@@ -233,7 +253,9 @@ impl Message {
         self.check_single(fault);
         self.check_vias(fault);
         for (name, address) in [(HeaderName::From, self.from()), (HeaderName::To, self.to())] {
-            self.check_address(name, address, fault);
+            if let Err(error) = address {
+                note(fault, Reason::Header(name, error));
+            }
         }
         if let Err(error) = self.max_forwards() {
             note(fault, Reason::Header(HeaderName::MaxForwards, error));
@@ -288,27 +310,19 @@ impl Message {
         }
     }
 
-    fn check_address(
-        &self,
-        name: HeaderName,
-        address: Result<NameAddr<'_>, crate::header::HeaderError>,
-        fault: &mut Option<Reason>,
-    ) {
-        if let Err(error) = address {
-            note(fault, Reason::Header(name, error));
-        }
-    }
-
     /// Content-Length against what came: longer is an error, shorter cuts (§18.3).
-    fn cut_body(&mut self, fault: &mut Option<Reason>) {
+    fn cut_body(&mut self, fault: &mut Option<Reason>) -> Option<usize> {
         let mut length = None;
         for value in self.headers(HeaderName::ContentLength) {
             match crate::header::number(trim(value)) {
                 Ok(value) if length.is_none_or(|length| length == value) => length = Some(value),
-                Ok(_) | Err(_) => return note(fault, Reason::ContentLength),
+                Ok(_) | Err(_) => {
+                    note(fault, Reason::ContentLength);
+                    return None;
+                }
             }
         }
-        let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else { return };
+        let length = usize::try_from(length?).ok()?;
         let there = self.body().len();
         if length > MESSAGE_BYTES_MAX {
             note(fault, Reason::BodyTooLarge);
@@ -317,6 +331,7 @@ impl Message {
         } else {
             self.bytes.truncate(self.body_start() + length);
         }
+        Some(length)
     }
 }
 

@@ -30,11 +30,7 @@ pub(super) fn read(body: &[u8]) -> Result<Offer, SdpError> {
 }
 
 fn line(media: &Media) -> Line {
-    Line {
-        media: media.media.clone(),
-        protocol: media.proto.clone(),
-        formats: media.fmt.clone(),
-    }
+    Line { media: media.media.clone(), protocol: media.proto.clone(), formats: media.fmt.clone() }
 }
 
 /// The body as sdp-types reads it.
@@ -145,9 +141,7 @@ fn formats(media: &Media) -> (Vec<Format>, Option<u8>) {
                 continue;
             }
             Some(rtpmap) => Codec::ALL.into_iter().find(|codec| is_codec(*codec, rtpmap)),
-            None => {
-                Codec::ALL.into_iter().find(|c| c.static_payload_type() == Some(payload_type))
-            }
+            None => Codec::ALL.into_iter().find(|c| c.static_payload_type() == Some(payload_type)),
         };
         if let Some(codec) = codec {
             let fmtp = numbered(media, "fmtp", payload_type).map(str::to_string);
