@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("call", &["acd", "sip"]),
     ("server", &["acd", "call", "media", "sip"]),
     ("sim", &["acd", "call", "sip"]),
-    ("kit", &[]),
+    ("kit", &["server"]),
     ("tests", &["kit", "server"]),
     ("benches", &["acd", "call", "media", "server", "sip"]),
 ];

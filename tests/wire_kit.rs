@@ -18,13 +18,8 @@ fn a_caller_and_a_phone_hear_each_other_without_a_server() -> Result<()> {
     let desk = IpAddr::from(Ipv4Addr::new(127, 0, 0, 11));
     let phone_at = SocketAddr::new(desk, 5060);
     let mut phone = Phone::start(&scratch, desk, phone_at, 1, "101", "pw-101", Tone(700))?;
-    let plan = Plan::new(
-        "101",
-        "+33612345678",
-        Tone(440),
-        Then::HangUpAfter(SECOND * 3),
-    );
-    let mut caller = Caller::place(&scratch, trunk, phone_at, 1, &plan)?;
+    let plan = Plan::new("101", "+33612345678", Tone(440), Then::HangUpAfter(SECOND * 3));
+    let mut caller = Caller::place(&scratch, trunk, phone_at, 1, Tone(440), &plan)?;
 
     phone.wait_for("CALL_INCOMING", SECOND * 5)?;
     phone.accept()?;
@@ -36,7 +31,6 @@ fn a_caller_and_a_phone_hear_each_other_without_a_server() -> Result<()> {
     let heard = phone.heard()?;
     assert_eq!(heard.len(), 1);
     heard[0].check("the secretary", Tone(440), SECOND)?;
-    tap.heard_at(caller.ear)
-        .check("the caller", Tone(700), SECOND)?;
+    tap.heard_at(caller.ear).check("the caller", Tone(700), SECOND)?;
     Ok(())
 }

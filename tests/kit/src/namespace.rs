@@ -31,10 +31,7 @@ impl Namespace {
         let stdout = maker.stdout.take().expect("stdout is piped");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        ensure!(
-            line == "up\n",
-            "no network namespace: the wire tests need root and iproute2"
-        );
+        ensure!(line == "up\n", "no network namespace: the wire tests need root and iproute2");
         let path = format!("/proc/{}/ns/net", maker.id());
         let file = File::open(&path).with_context(|| path.clone())?;
         move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))

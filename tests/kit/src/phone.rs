@@ -1,10 +1,11 @@
 //! Secretaries' phones: one `baresip` process each, told what to do over its control port.
 
+use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::str;
 use std::time::Duration;
-use std::{fs, str};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use crate::process::Process;
 use crate::scratch::Scratch;
 use crate::sound::{Heard, Tone, read_wav, write_wav};
-use crate::wait::wait_until;
+use crate::wait::{pause, wait_until};
 
 /// Longer than any test: the end of the microphone's file would hang up.
 const MICROPHONE: Duration = Duration::from_secs(60);
@@ -39,6 +40,7 @@ pub struct Phone {
     seen: usize,
     recordings: PathBuf,
     pub user: String,
+    pub address: IpAddr,
     pub tone: Tone,
 }
 
@@ -96,30 +98,20 @@ impl Phone {
         );
         fs::write(folder.join("config"), config)?;
         fs::write(folder.join("contacts"), "")?;
-        let arguments = [
-            "-f".to_owned(),
-            folder.display().to_string(),
-            "-s".to_owned(),
-        ];
+        let arguments = ["-f".to_owned(), folder.display().to_string(), "-s".to_owned()];
         let log = folder.join("log");
         let process = Process::start("baresip", Path::new("baresip"), &arguments, &folder, &log)?;
-        let control = wait_until("the phone's control port", CONTROL, || {
-            Ok(TcpStream::connect(control).ok())
-        })
-        .with_context(|| process.output().unwrap_or_default())?;
+        let control =
+            wait_until(
+                "the phone's control port",
+                CONTROL,
+                || Ok(TcpStream::connect(control).ok()),
+            )
+            .with_context(|| process.output().unwrap_or_default())?;
         control.set_read_timeout(Some(Duration::from_millis(5)))?;
         let (unread, events) = (Vec::new(), Vec::new());
         let (user, seen) = (user.to_owned(), 0);
-        Ok(Self {
-            process,
-            control,
-            unread,
-            events,
-            seen,
-            recordings,
-            user,
-            tone,
-        })
+        Ok(Self { process, control, unread, events, seen, recordings, user, address, tone })
     }
 
     /// Waits for the next event of this kind; earlier ones of other kinds are passed over.
@@ -127,32 +119,26 @@ impl Phone {
         let what = format!("{kind} at {}'s phone", self.user);
         let found = wait_until(&what, limit, || {
             self.listen()?;
-            Ok(self.events[self.seen..]
-                .iter()
-                .position(|event| event.kind == kind))
+            Ok(self.events[self.seen..].iter().position(|event| event.kind == kind))
         });
         let found = found.with_context(|| format!("its events: {:?}", self.events))?;
         self.seen += found + 1;
         Ok(self.events[self.seen - 1].clone())
     }
 
+    /// Lets a conversation go on for a while; it must not end meanwhile.
+    pub fn listen_for(&mut self, length: Duration) -> Result<()> {
+        pause(length);
+        let ended = self.count("CALL_CLOSED")?;
+        let begun = self.count("CALL_ESTABLISHED")?;
+        ensure!(begun == ended + 1, "{} has {begun} calls begun, {ended} ended", self.user);
+        Ok(())
+    }
+
     /// How often this happened so far, waited for or not.
     pub fn count(&mut self, kind: &str) -> Result<usize> {
         self.listen()?;
-        Ok(self
-            .events
-            .iter()
-            .filter(|event| event.kind == kind)
-            .count())
-    }
-
-    pub fn wait_registered(&mut self) -> Result<()> {
-        // The event may have been told before we were connected: the line of the log stays.
-        wait_until("the registration", CONTROL, || {
-            let log = self.process.output()?;
-            Ok(log.contains("200 OK").then_some(()))
-        })
-        .with_context(|| format!("{} is not registered", self.user))
+        Ok(self.events.iter().filter(|event| event.kind == kind).count())
     }
 
     pub fn accept(&mut self) -> Result<()> {
@@ -216,11 +202,7 @@ impl Phone {
             if value["event"] == true {
                 let (kind, peer) = (field("type"), field("peeruri"));
                 let detail = [field("peerdisplayname"), field("param")].join(" ");
-                self.events.push(Event {
-                    kind,
-                    peer,
-                    detail: detail.trim().to_owned(),
-                });
+                self.events.push(Event { kind, peer, detail: detail.trim().to_owned() });
             }
             self.unread.drain(..rest);
         }

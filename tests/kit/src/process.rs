@@ -40,11 +40,7 @@ impl Process {
             .stderr(output)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(Self {
-            child,
-            name: name.to_owned(),
-            log: log.to_owned(),
-        })
+        Ok(Self { child, name: name.to_owned(), log: log.to_owned() })
     }
 
     /// What it has printed so far.
@@ -66,11 +62,7 @@ impl Process {
     /// SIGTERM, and the exit status that follows within `limit`.
     pub fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
         if let Some(status) = self.exited()? {
-            bail!(
-                "{} had ended before it was told to: {status}\n{}",
-                self.name,
-                self.output()?
-            );
+            bail!("{} had ended before it was told to: {status}\n{}", self.name, self.output()?);
         }
         // The child is not reaped yet, so the id is still its own.
         let pid = Pid::from_child(&self.child);

@@ -1,5 +1,228 @@
-//! A scene.
+//! One test's world: its network, the server under test, callers, phones, and the end of it all.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use server::records::{CallRow, OfferRow, Reader};
+
+use crate::namespace::Namespace;
+use crate::phone::Phone;
+use crate::scratch::Scratch;
+use crate::server_under_test::Server;
+use crate::setup::{Setup, password, records_in};
+use crate::sound::Tone;
+use crate::tap::Tap;
+use crate::trunk::{Caller, Plan, Then};
+use crate::wait::wait_until;
+
+/// Where the server under test listens.
+pub const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
+/// Where the operator's calls come from.
+pub const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+/// Nobody the server knows.
+pub const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 99));
+/// The practice's number, as the trunk dials it.
+pub const PRACTICE: &str = "+33140000001";
+
+/// What is not judged at the beginning of a conversation.
+const SKIP: Duration = Duration::from_secs(1);
+/// Phones are at 127.0.0.11, .12 … and speak 900, 1250 … Hz; callers speak 400, 550 … Hz.
+const PHONE_FIRST: u16 = 11;
+
 #[derive(Debug)]
-pub struct Scene;
+pub struct Scene {
+    server: Option<Server>,
+    tap: Tap,
+    scratch: Option<Scratch>,
+    phones: u16,
+    callers: u16,
+    /// Calls that the server must have a record of.
+    calls: usize,
+    _network: Namespace,
+}
+
+/// What the server wrote down, read after its end.
 #[derive(Debug)]
-pub struct Setup;
+pub struct Records {
+    pub calls: Vec<CallRow>,
+    pub offers: Vec<OfferRow>,
+}
+
+impl Scene {
+    /// A network of its own, and the server running in it.
+    pub fn open(name: &str, setup: Setup) -> Result<Self> {
+        let network = Namespace::enter()?;
+        let scratch = Scratch::new(name)?;
+        let tap = Tap::open(&network)?;
+        let server = Some(Server::start(&scratch, &setup.write(scratch.path())?)?);
+        let (phones, callers, calls) = (0, 0, 0);
+        let scratch = Some(scratch);
+        Ok(Self { server, tap, scratch, phones, callers, calls, _network: network })
+    }
+
+    /// Switches a secretary's phone on, which registers at once.
+    pub fn phone_on(&mut self, user: &str) -> Result<Phone> {
+        self.phone_with_password(user, &password(user))
+    }
+
+    /// The same, and waits until she may be offered callers: for when nobody waits.
+    pub fn phone(&mut self, user: &str) -> Result<Phone> {
+        let phone = self.phone_on(user)?;
+        self.wait_for_state(user, "available").with_context(|| {
+            format!("{}\n{}", phone.log().unwrap_or_default(), self.tap.ladder())
+        })?;
+        Ok(phone)
+    }
+
+    /// Switches a phone on that may be refused.
+    pub fn phone_with_password(&mut self, user: &str, password: &str) -> Result<Phone> {
+        let index = self.phones;
+        self.phones += 1;
+        let address = phone_address(index);
+        let tone = Tone(900 + 350 * u32::from(index));
+        Phone::start(self.scratch(), address, SERVER, index, user, password, tone)
+    }
+
+    /// Places a call from the operator's trunk.
+    pub fn call(&mut self, then: Then) -> Result<Caller> {
+        let plan = Plan::new(PRACTICE, &caller_number(self.callers), then);
+        self.place(TRUNK, &plan)
+    }
+
+    /// Places any call, from anywhere.
+    pub fn place(&mut self, source: IpAddr, plan: &Plan) -> Result<Caller> {
+        let index = self.callers;
+        self.callers += 1;
+        self.calls += usize::from(source == TRUNK);
+        let tone = Tone(400 + 150 * u32::from(index));
+        Caller::place(self.scratch(), source, SERVER, index, tone, plan)
+    }
+
+    /// Waits until the server says this of a secretary.
+    pub fn wait_for_state(&self, user: &str, state: &str) -> Result<()> {
+        let mut last = String::new();
+        wait_until(&format!("{user} to be {state}"), Duration::from_secs(10), || {
+            let status = self.server().status()?;
+            let agent = status.agents.iter().find(|agent| agent.user == user);
+            last = agent.map_or("unknown", |agent| &agent.state).to_owned();
+            Ok((last == state).then_some(()))
+        })
+        .with_context(|| format!("{user} is {last}"))
+    }
+
+    /// Waits until a secretary has no registered phone any more.
+    pub fn wait_for_unreachable(&self, user: &str) -> Result<()> {
+        wait_until(&format!("{user} to be unreachable"), Duration::from_secs(10), || {
+            let agents = self.server().status()?.agents;
+            Ok(agents.iter().any(|a| a.user == user && !a.is_reachable).then_some(()))
+        })
+    }
+
+    /// Waits until so many callers are waiting, ringing or talking.
+    pub fn wait_for_stage(&self, stage: &str, count: usize) -> Result<()> {
+        wait_until(&format!("{count} calls {stage}"), Duration::from_secs(10), || {
+            let calls = self.server().status()?.calls;
+            Ok((calls.iter().filter(|call| call.stage == stage).count() == count).then_some(()))
+        })
+    }
+
+    /// Checks a conversation by ear: she heard his tone and he heard hers, after the first second.
+    /// `nth` counts her conversations from 0.
+    pub fn check_voices(&self, caller: &Caller, phone: &Phone, nth: usize) -> Result<()> {
+        let hers = phone.heard()?;
+        let heard = hers.get(nth).with_context(|| format!("she had {} talks", hers.len()))?;
+        heard.check(&phone.user, caller.tone, SKIP)?;
+        self.tap.heard_at(caller.ear).check("the caller", phone.tone, SKIP)
+    }
+
+    /// Throws these bytes at the server from an address.
+    pub fn throw(&self, source: IpAddr, datagrams: &[&[u8]]) -> Result<()> {
+        let socket = UdpSocket::bind((source, 0))?;
+        for datagram in datagrams {
+            socket.send_to(datagram, SERVER)?;
+        }
+        Ok(())
+    }
+
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("only `close` takes the server")
+    }
+
+    pub fn scratch(&self) -> &Scratch {
+        self.scratch.as_ref().expect("only `close` takes the scratch")
+    }
+
+    pub fn tap(&self) -> &Tap {
+        &self.tap
+    }
+
+    /// Stops the server, and checks what holds of every test: it ended well and logged no error, no
+    /// phone was ever in two calls, and each call placed has exactly one record.
+    pub fn close(mut self) -> Result<Records> {
+        let status = self.server().status()?;
+        ensure!(status.ledger.single_line_violations == 0, "single-line violations");
+        self.server.take().expect("only `close` takes the server").stop()?;
+        for index in 0..self.phones {
+            let most = self.tap.most_calls_at(phone_address(index));
+            ensure!(most <= 1, "a phone was in {most} calls\n{}", self.tap.ladder());
+        }
+        let reader = Reader::open(&records_in(self.scratch().path()))?;
+        let records = Records { calls: reader.calls()?, offers: reader.offers()? };
+        ensure!(
+            records.calls.len() == self.calls,
+            "{} calls were placed, {} recorded: {:#?}",
+            self.calls,
+            records.calls.len(),
+            records.calls
+        );
+        self.scratch.take().expect("only `close` takes the scratch").remove()?;
+        Ok(records)
+    }
+}
+
+impl Drop for Scene {
+    /// A scene that was not closed is a failed test: its signalling is kept beside the logs.
+    fn drop(&mut self) {
+        if let Some(scratch) = &self.scratch {
+            // The test has failed already; a second error would hide the first.
+            let _ = fs::write(scratch.path().join("ladder.txt"), self.tap.ladder());
+            let _ = fs::write(scratch.path().join("sip.txt"), self.tap.transcript());
+        }
+    }
+}
+
+impl Records {
+    /// The call of the nth caller of the test, from 0.
+    pub fn of(&self, caller: u16) -> Result<&CallRow> {
+        let number = caller_number(caller);
+        let mut rows = self.calls.iter().filter(|row| row.caller.as_deref() == Some(&number));
+        let row = rows.next().with_context(|| format!("no record of {number}"))?;
+        ensure!(rows.next().is_none(), "two records of {number}");
+        Ok(row)
+    }
+
+    /// How it ended: disposition and who released it.
+    pub fn end_of(&self, caller: u16) -> Result<(&str, &str)> {
+        let row = self.of(caller)?;
+        Ok((&row.disposition, &row.released_by))
+    }
+
+    /// The offers of a call: to whom, and what came of each.
+    pub fn offers_of(&self, caller: u16) -> Result<Vec<(&str, &str)>> {
+        let call = &self.of(caller)?.call;
+        let offers = self.offers.iter().filter(|offer| offer.call == *call);
+        Ok(offers.map(|offer| (offer.agent.as_str(), offer.outcome.as_str())).collect())
+    }
+}
+
+/// The nth caller's number.
+pub fn caller_number(index: u16) -> String {
+    format!("+336123456{index:02}")
+}
+
+fn phone_address(index: u16) -> IpAddr {
+    let last = u8::try_from(PHONE_FIRST + index).expect("a test has few phones");
+    IpAddr::from([127, 0, 0, last])
+}

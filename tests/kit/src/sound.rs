@@ -20,9 +20,7 @@ impl Tone {
         let count =
             u32::try_from(length.as_millis()).expect("a test's tone is short") * RATE / 1000;
         let step = TAU * f64::from(self.0) / f64::from(RATE);
-        (0..count)
-            .map(|n| ((f64::from(n) * step).sin() * 16_000.0) as i16)
-            .collect()
+        (0..count).map(|n| ((f64::from(n) * step).sin() * 16_000.0) as i16).collect()
     }
 }
 
@@ -60,16 +58,9 @@ impl Heard {
             self.length()
         );
         let loudness = judged.loudness();
-        ensure!(
-            loudness > 500.0,
-            "{who} heard silence ({loudness:.0} of 32768)"
-        );
+        ensure!(loudness > 500.0, "{who} heard silence ({loudness:.0} of 32768)");
         let share = judged.share(tone);
-        ensure!(
-            share >= 0.9,
-            "{who} heard {share:.2} of {} Hz, wanted 0.9",
-            tone.0
-        );
+        ensure!(share >= 0.9, "{who} heard {share:.2} of {} Hz, wanted 0.9", tone.0);
         Ok(())
     }
 
@@ -109,11 +100,7 @@ pub fn alaw_to_linear(code: u8) -> i16 {
         0 => (mantissa << 4) + 8,
         segment => ((mantissa << 4) + 0x108) << (segment - 1),
     };
-    if code & 0x80 == 0 {
-        -magnitude
-    } else {
-        magnitude
-    }
+    if code & 0x80 == 0 { -magnitude } else { magnitude }
 }
 
 /// Mono, 16 bits, [`RATE`].
@@ -135,15 +122,9 @@ pub fn write_wav(path: &Path, samples: &[i16]) -> Result<()> {
 /// tolerated, because a recorder may still be writing.
 pub fn read_wav(path: &Path) -> Result<Heard> {
     let file = fs::read(path).with_context(|| path.display().to_string())?;
-    ensure!(
-        file.len() >= 12 && &file[8..12] == b"WAVE",
-        "{} is no WAV file",
-        path.display()
-    );
-    let word = |at: usize| {
-        file.get(at..at + 4)
-            .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-    };
+    ensure!(file.len() >= 12 && &file[8..12] == b"WAVE", "{} is no WAV file", path.display());
+    let word =
+        |at: usize| file.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
     let (mut at, mut channels) = (12, 1);
     while let (Some(name), Some(length)) = (file.get(at..at + 4), word(at + 4)) {
         let start = at + 8;
@@ -151,23 +132,13 @@ pub fn read_wav(path: &Path) -> Result<Heard> {
             b"fmt " => {
                 channels = usize::from(file.get(start + 2).copied().unwrap_or(1)).max(1);
                 let rate = word(start + 4).unwrap_or(0);
-                ensure!(
-                    rate == RATE,
-                    "{} is at {rate} samples a second",
-                    path.display()
-                );
+                ensure!(rate == RATE, "{} is at {rate} samples a second", path.display());
             }
             b"data" => {
                 let unfinished = length == 0 || start + length as usize > file.len();
-                let end = if unfinished {
-                    file.len()
-                } else {
-                    start + length as usize
-                };
+                let end = if unfinished { file.len() } else { start + length as usize };
                 let samples = file[start..end].chunks_exact(2 * channels);
-                return Ok(Heard(
-                    samples.map(|s| i16::from_le_bytes([s[0], s[1]])).collect(),
-                ));
+                return Ok(Heard(samples.map(|s| i16::from_le_bytes([s[0], s[1]])).collect()));
             }
             _ => {}
         }
@@ -194,11 +165,7 @@ mod tests {
     fn the_wrong_tone_silence_and_a_short_moment_fail_the_check() {
         let heard = Heard(Tone(440).samples(SECOND * 3));
         assert!(heard.check("she", Tone(700), SECOND).is_err());
-        assert!(
-            Heard(vec![0; 24_000])
-                .check("she", Tone(440), SECOND)
-                .is_err()
-        );
+        assert!(Heard(vec![0; 24_000]).check("she", Tone(440), SECOND).is_err());
         assert!(heard.check("she", Tone(440), SECOND * 3).is_err());
     }
 
@@ -217,19 +184,12 @@ mod tests {
 
     #[test]
     fn alaw_there_and_back_keeps_the_tone_and_every_code() {
-        let coded: Vec<u8> = Tone(440)
-            .samples(SECOND * 2)
-            .into_iter()
-            .map(linear_to_alaw)
-            .collect();
+        let coded: Vec<u8> =
+            Tone(440).samples(SECOND * 2).into_iter().map(linear_to_alaw).collect();
         let heard = Heard(coded.into_iter().map(alaw_to_linear).collect());
         assert!(heard.share(Tone(440)) > 0.99);
         for code in 0..=255 {
-            assert_eq!(
-                linear_to_alaw(alaw_to_linear(code)),
-                code,
-                "code {code:#04x}"
-            );
+            assert_eq!(linear_to_alaw(alaw_to_linear(code)), code, "code {code:#04x}");
         }
     }
 }

@@ -4,8 +4,10 @@
 //! A raw socket sees each datagram once, in the order of delivery, whether or not somebody listens
 //! on its port, and nothing has to be asked of the clients.
 
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::str;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -36,8 +38,17 @@ impl Datagram {
     /// The first line, if it is a SIP message.
     pub fn start_line(&self) -> Option<&str> {
         let end = self.payload.windows(2).position(|two| two == b"\r\n")?;
-        let line = std::str::from_utf8(&self.payload[..end]).ok()?;
+        let line = str::from_utf8(&self.payload[..end]).ok()?;
         line.contains("SIP/2.0").then_some(line)
+    }
+
+    /// The first header field of this name, as the clients under test write it.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let head = str::from_utf8(&self.payload).ok()?.split("\r\n\r\n").next()?;
+        head.lines().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
     }
 }
 
@@ -61,23 +72,13 @@ impl Tap {
             let (datagrams, ending) = (Arc::clone(&datagrams), Arc::clone(&ending));
             move || record(socket, &datagrams, &ending)
         })?;
-        Ok(Self {
-            datagrams,
-            ending,
-            thread: Some(thread),
-        })
+        Ok(Self { datagrams, ending, thread: Some(thread) })
     }
 
     /// A copy of what fits `wanted`, in order of delivery.
     pub fn select(&self, wanted: impl Fn(&Datagram) -> bool) -> Vec<Datagram> {
-        let all = self
-            .datagrams
-            .lock()
-            .expect("the recording thread does not panic");
-        all.iter()
-            .filter(|datagram| wanted(datagram))
-            .cloned()
-            .collect()
+        let all = self.datagrams.lock().expect("the recording thread does not panic");
+        all.iter().filter(|datagram| wanted(datagram)).cloned().collect()
     }
 
     /// The A-law audio that was delivered to this address, packet after packet.
@@ -85,13 +86,7 @@ impl Tap {
         const PCMA: u8 = 8;
         let packets =
             self.select(|d| d.to == address && rtp_payload_type(&d.payload) == Some(PCMA));
-        Heard(
-            packets
-                .iter()
-                .flat_map(|d| &d.payload[12..])
-                .map(|&c| alaw_to_linear(c))
-                .collect(),
-        )
+        Heard(packets.iter().flat_map(|d| &d.payload[12..]).map(|&c| alaw_to_linear(c)).collect())
     }
 
     /// All the signalling, one line a message: for the folder of a failed test.
@@ -118,6 +113,32 @@ impl Tap {
         }
         text
     }
+
+    /// How many calls this phone was in at most at one time, counted from each INVITE that was
+    /// delivered to it until its refusal or the answer to a BYE.
+    pub fn most_calls_at(&self, phone: IpAddr) -> usize {
+        let (mut open, mut most) = (BTreeSet::new(), 0);
+        for d in self.select(|d| d.to.ip() == phone || d.from.ip() == phone) {
+            let (Some(line), Some(call)) = (d.start_line(), d.header("Call-ID")) else {
+                continue;
+            };
+            let method = d.header("CSeq").unwrap_or_default();
+            let status = line.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3));
+            let is_first_invite = line.starts_with("INVITE ")
+                && d.to.ip() == phone
+                && !d.header("To").unwrap_or_default().contains(";tag=");
+            let is_end = status.is_some_and(|status| {
+                method.ends_with("BYE") || (method.ends_with("INVITE") && status >= "300")
+            });
+            if is_first_invite {
+                open.insert(call.to_owned());
+                most = most.max(open.len());
+            } else if is_end {
+                open.remove(call);
+            }
+        }
+        most
+    }
 }
 
 impl Drop for Tap {
@@ -142,19 +163,9 @@ fn record(mut socket: Socket, datagrams: &Mutex<Vec<Datagram>>, ending: &AtomicB
         let Some((from, to, payload)) = udp_of(&buffer[..length]) else {
             continue;
         };
-        let datagram = Datagram {
-            at: opened.elapsed(),
-            from,
-            to,
-            payload: payload.to_vec(),
-        };
-        let mut all = datagrams
-            .lock()
-            .expect("readers do not panic while they hold the lock");
-        assert!(
-            all.len() < DATAGRAMS_MAX,
-            "the tap is full: something floods the namespace"
-        );
+        let datagram = Datagram { at: opened.elapsed(), from, to, payload: payload.to_vec() };
+        let mut all = datagrams.lock().expect("readers do not panic while they hold the lock");
+        assert!(all.len() < DATAGRAMS_MAX, "the tap is full: something floods the namespace");
         all.push(datagram);
     }
 }

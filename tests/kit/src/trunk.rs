@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -13,6 +13,8 @@ use crate::sound::{Tone, linear_to_alaw};
 
 const INVITE: &str = include_str!("../scenarios/invite.xml");
 const ACKNOWLEDGE: &str = include_str!("../scenarios/acknowledge.xml");
+/// Whole periods of every tone, so that it can be repeated without a click.
+const VOICE: Duration = Duration::from_secs(4);
 
 /// What a caller does once he rings.
 #[derive(Copy, Clone, Debug)]
@@ -47,22 +49,15 @@ pub struct Plan {
     /// The dialled number, and the caller's.
     pub number: String,
     pub caller: String,
-    pub tone: Tone,
     /// The only codec offered: RTP payload type and `rtpmap` name.
     pub format: (u8, &'static str),
     pub then: Then,
 }
 
 impl Plan {
-    pub fn new(number: &str, caller: &str, tone: Tone, then: Then) -> Self {
+    pub fn new(number: &str, caller: &str, then: Then) -> Self {
         let (number, caller) = (number.to_owned(), caller.to_owned());
-        Self {
-            number,
-            caller,
-            tone,
-            format: (8, "PCMA/8000"),
-            then,
-        }
+        Self { number, caller, format: (8, "PCMA/8000"), then }
     }
 
     pub fn offering(mut self, payload_type: u8, name: &'static str) -> Self {
@@ -97,7 +92,7 @@ pub struct Caller {
     /// Where his phone listens for audio.
     pub ear: SocketAddr,
     pub tone: Tone,
-    errors: std::path::PathBuf,
+    errors: PathBuf,
 }
 
 impl Caller {
@@ -107,19 +102,16 @@ impl Caller {
         source: IpAddr,
         server: SocketAddr,
         index: u16,
+        tone: Tone,
         plan: &Plan,
     ) -> Result<Self> {
         let file = |end: &str| scratch.path().join(format!("caller-{index}.{end}"));
-        let voice: Vec<u8> = plan
-            .tone
-            .samples(Duration::from_secs(4))
-            .into_iter()
-            .map(linear_to_alaw)
-            .collect();
+        let samples = tone.samples(VOICE);
+        let voice: Vec<u8> = samples.into_iter().map(linear_to_alaw).collect();
         fs::write(file("al"), voice)?;
         fs::write(file("xml"), plan.scenario(&file("al")))?;
         let media_port = 30_000 + index * 10;
-        let text = |path: std::path::PathBuf| path.display().to_string();
+        let text = |path: PathBuf| path.display().to_string();
         let arguments = [
             server.to_string(),
             "-sf".into(),
@@ -139,19 +131,9 @@ impl Caller {
             "-error_file".into(),
             text(file("errors")),
         ];
-        let process = Process::start(
-            "sipp",
-            Path::new("sipp"),
-            &arguments,
-            scratch.path(),
-            &file("log"),
-        )?;
-        Ok(Self {
-            process,
-            ear: SocketAddr::new(source, media_port),
-            tone: plan.tone,
-            errors: file("errors"),
-        })
+        let process =
+            Process::start("sipp", Path::new("sipp"), &arguments, scratch.path(), &file("log"))?;
+        Ok(Self { process, ear: SocketAddr::new(source, media_port), tone, errors: file("errors") })
     }
 
     /// Whether his part is still being played.
@@ -162,11 +144,7 @@ impl Caller {
     /// Waits until he has done what he planned; anything else that happened to him is an error.
     pub fn finish(&mut self, limit: Duration) -> Result<()> {
         let status = self.process.wait(limit).with_context(|| self.trouble())?;
-        ensure!(
-            status.success(),
-            "the caller's plan failed: {status}\n{}",
-            self.trouble()
-        );
+        ensure!(status.success(), "the caller's plan failed: {status}\n{}", self.trouble());
         Ok(())
     }
 

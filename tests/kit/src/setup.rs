@@ -1,0 +1,92 @@
+//! What a test wants of the server, and the configuration that says so.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::scene::{PRACTICE, SERVER, TRUNK};
+use crate::server_under_test::socket_in;
+
+/// One trunk, one practice, one team. The times are short, so that tests are.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub agents: Vec<&'static str>,
+    /// How long a phone rings before the next one.
+    pub ring_for: Duration,
+    pub wrap_up: Duration,
+    /// Before a secretary who did not take a caller is offered one again.
+    pub retry_after: Duration,
+    /// Port pairs of the relay; a conversation needs two.
+    pub port_pairs: u16,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            agents: vec!["anna", "bea"],
+            ring_for: Duration::from_secs(20),
+            wrap_up: Duration::from_millis(300),
+            retry_after: Duration::from_secs(30),
+            port_pairs: 20,
+        }
+    }
+}
+
+/// The password of a phone that should get in.
+pub(crate) fn password(user: &str) -> String {
+    format!("pw-{user}")
+}
+
+impl Setup {
+    /// The configuration; the secrets go into files beside it.
+    pub fn write(&self, folder: &Path) -> Result<String> {
+        let ms = |wait: Duration| format!("\"{} ms\"", wait.as_millis());
+        let (ports, retry) = (16_384, ms(self.retry_after));
+        let mut toml = format!(
+            "[server]\n\
+             realm = \"monoligne.test\"\n\
+             data = {data:?}\n\
+             control = {control:?}\n\
+             drain_timeout = \"2 s\"\n\
+             [[listen]]\n\
+             address = \"{SERVER}\"\n\
+             [media]\n\
+             address = \"{media}\"\n\
+             ports = \"{ports}-{last}\"\n\
+             threads = 1\n\
+             [trunks.operator]\n\
+             sources = [\"{TRUNK}\"]\n\
+             [practices.martin]\n\
+             label = \"Dr Martin\"\n\
+             numbers = [\"{PRACTICE}\"]\n\
+             answer_within = \"20 s\"\n\
+             plan = [{{ queue = \"floor\" }}]\n\
+             [teams.floor]\n\
+             ring_for = {ring_for}\n\
+             wrap_up = {wrap_up}\n\
+             retry_after = {{ no_answer = {retry}, declined = {retry}, busy = {retry}, \
+             unreachable = {retry}, dropped = {retry} }}\n",
+            data = folder.join("data"),
+            control = socket_in(folder),
+            media = SERVER.ip(),
+            last = ports + 2 * self.port_pairs - 1,
+            ring_for = ms(self.ring_for),
+            wrap_up = ms(self.wrap_up),
+        );
+        for user in &self.agents {
+            let secret = folder.join(format!("{user}.secret"));
+            fs::write(&secret, password(user))?;
+            toml.push_str(&format!(
+                "[agents.{user}]\nteams = [\"floor\"]\nsecret_file = {secret:?}\n"
+            ));
+        }
+        Ok(toml)
+    }
+}
+
+/// Where the server writes its records.
+pub(crate) fn records_in(folder: &Path) -> PathBuf {
+    folder.join("data").join("records.sqlite")
+}
