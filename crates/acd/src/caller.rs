@@ -231,12 +231,7 @@ impl Scheduler {
 
     pub(crate) fn returned(&mut self, id: CallerId) -> Result<(), Refusal> {
         let agent = self.served_by(id)?;
-        let state = match self.desk_mut(agent).pending.take() {
-            Some(Pending::LogOut) => AgentState::LoggedOut,
-            // Whoever vanished does not pause: her phone or her console will tell.
-            Some(Pending::Pause { .. }) | None => AgentState::NotResponding,
-        };
-        self.set_state(agent, state);
+        self.rest(agent, id, false, |after| after.dropped);
         let caller = self.caller_mut(id);
         caller.place.deadline = Instant::ZERO;
         caller.leave_by = None;

@@ -36,7 +36,8 @@ pub enum Input {
     Ended {
         caller: CallerId,
     },
-    /// A served caller whose secretary vanished: he waits again at the head of his class.
+    /// A served caller whose secretary is gone: he waits again at the head of his class, and she
+    /// rests. If her phone vanished, `AgentEvent::Unreachable` says so besides.
     Returned {
         caller: CallerId,
     },

@@ -99,7 +99,7 @@ impl Scheduler {
     }
 
     /// She did not take the call: she is left alone for the delay that `delay` picks.
-    fn rest(
+    pub(crate) fn rest(
         &mut self,
         agent: AgentId,
         caller: CallerId,

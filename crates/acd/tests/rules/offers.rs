@@ -234,7 +234,8 @@ fn a_returned_caller_waits_at_the_head_of_his_class_for_as_long_as_he_likes() {
     floor.enters(2, CLINIC);
     floor.input(enter(3, CLINIC, Some(acd::Urgency::Urgent), None));
     assert_eq!(floor.returns(1), []);
-    assert_eq!(floor.state(ANNA), AgentState::NotResponding);
+    assert_eq!(floor.state(ANNA), AgentState::Resting { until: at(10 + DROPPED_S) });
+    floor.agent(ANNA, AgentEvent::Unreachable);
     assert_eq!(floor.waiting(), [3, 1, 2]);
     let returned = floor.scheduler.caller(acd::CallerId(1)).unwrap();
     assert_eq!((returned.leave_by, returned.step_end), (None, None));
@@ -253,17 +254,18 @@ fn a_returned_caller_is_offered_at_once_to_another_secretary() {
 }
 
 #[test]
-fn she_who_vanished_comes_back_by_registering_anew_once_her_line_is_clear() {
+fn she_who_vanished_comes_back_once_she_has_rested_and_her_phone_is_there() {
     let mut floor = Floor::with(&[ANNA]);
     floor.enters(1, DOCTOR);
     floor.answers(1, 1);
     floor.returns(1);
-    assert_eq!(floor.starts(ANNA), []); // a refresh of the registration that she had
-    assert_eq!(floor.state(ANNA), AgentState::NotResponding);
     floor.agent(ANNA, AgentEvent::Unreachable);
-    assert_eq!(floor.starts(ANNA), []);
+    assert_eq!(floor.clears(ANNA, 1, 1), []);
+    let rested = 10 + DROPPED_S;
+    assert_eq!(floor.until(rested + 60), []);
     assert_eq!(floor.state(ANNA), AgentState::Available);
-    assert_eq!(floor.clears(ANNA, 1, 1), [offered(1, 2, ANNA, DOCTOR, at(25))]);
+    let deadline = at(rested + 60 + 15);
+    assert_eq!(floor.starts(ANNA), [offered(1, 2, ANNA, DOCTOR, deadline)]);
 }
 
 #[test]
