@@ -1,1 +1,37 @@
-//! 
+//! The waiting edge around the engine, and the binary `monoligne`.
+//!
+//! The pure crates decide; this one owns sockets, threads, files and clocks. [`Server::start`] puts
+//! an engine on a thread of its own between the transports, the relay and the records:
+//!
+//! ```text
+//!   transport ──▶ inbox ──▶ driver (engine) ──▶ transport, relay, records, notices
+//!                  ▲                │
+//!                  └── relay events ┘
+//! ```
+//!
+//! [`config::load`] makes the settings out of TOML; `serve`, `demo` and the benches use the same
+//! [`Server`].
+
+mod clock;
+pub mod config;
+pub mod control;
+pub mod demo;
+mod driver;
+pub mod floor;
+mod inbox;
+mod limits;
+mod log;
+pub mod notify;
+pub mod records;
+mod relay;
+pub mod serve;
+mod server;
+mod settings;
+mod status;
+mod transport;
+
+pub use clock::Clock;
+pub use log::{LogFormat, LogSettings, init as init_log};
+pub use server::{Notices, Server, StartError, Told};
+pub use settings::{Listen, MediaSettings, ServerSettings};
+pub use status::{AgentStatus, CallStatus, Latency, Status};

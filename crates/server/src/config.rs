@@ -1,0 +1,49 @@
+//! Configuration: TOML files to values that cannot be wrong.
+//!
+//! [`load`] takes a folder (`monoligne.toml` and, beside it, `practices/*.toml`, `teams/*.toml`,
+//! `trunks/*.toml`, `agents/*.toml`) or the one file. It gives *all* the mistakes at once, each with
+//! file, line, key, value and remedy, which is why the tables are read by hand from `toml`'s spanned
+//! document: serde stops at the first unknown field.
+//!
+//! ```text
+//!   tree (files, spans) ──▶ fields (keys, types) ──▶ file (structs) ──▶ domain (ids, references)
+//! ```
+
+mod domain;
+mod fields;
+mod file;
+mod mistake;
+mod secret;
+mod tree;
+mod value;
+
+use std::path::{Path, PathBuf};
+
+pub use fields::KEYS;
+pub use mistake::{Mistake, Mistakes};
+
+use crate::log::LogSettings;
+use crate::settings::ServerSettings;
+
+/// A configuration without a mistake.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub settings: ServerSettings,
+    pub engine: call::Config,
+    pub log: LogSettings,
+    /// The main file.
+    pub path: PathBuf,
+}
+
+/// Reads and checks everything; opens no socket and writes nothing.
+pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
+    let mut mistakes = Mistakes::default();
+    let tree = tree::Tree::read(path, &mut mistakes);
+    let loaded = tree
+        .as_ref()
+        .and_then(|tree| domain::load(tree, file::File::read(tree, &mut mistakes), &mut mistakes));
+    match loaded {
+        Some(loaded) if mistakes.is_empty() => Ok(loaded),
+        _ => Err(mistakes.sorted()),
+    }
+}

@@ -1,0 +1,476 @@
+//! File structs to the engine's configuration: ids, references, and what must not contradict.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use acd::{AgentId, PracticeId, Step, TeamId};
+use call::{E164, TrunkId};
+use sip::sdp::Codec;
+
+use super::Loaded;
+use super::fields::{Located, Place};
+use super::file::{File, ListenFile, Named, PracticeFile, StepFile, TrunkFile};
+use super::mistake::{Mistakes, nearest};
+use super::secret;
+use super::tree::Tree;
+use crate::settings::{Listen, MediaSettings, ServerSettings};
+
+/// `None` only with a mistake.
+pub(super) fn load(tree: &Tree, file: File<'_>, mistakes: &mut Mistakes) -> Option<Loaded> {
+    let realm = realm(&file, mistakes);
+    let listen = listen(&file, mistakes);
+    let media = media(&file, &listen, mistakes);
+    let (codecs, times) = (codecs(&file, mistakes), times(&file, mistakes));
+    registrar(&file, mistakes);
+    let teams = ids(&file.teams, TeamId);
+    let trunks = trunks(&file, mistakes);
+    let numbers = numbers(&file.practices, mistakes);
+    let plans = plans(&file.practices, &teams, mistakes);
+    let agents = agents(tree, &file, &teams, realm.as_deref(), mistakes);
+    nobody(&file, &teams, &agents, mistakes);
+
+    let data = tree.folder().join(&file.server.data);
+    let control = match &file.server.control {
+        Some(path) => tree.folder().join(path),
+        None => data.join("monoligne.sock"),
+    };
+    let settings = ServerSettings {
+        node: file.server.node,
+        listen,
+        media: media?,
+        records: data.join("records.sqlite"),
+        control: Some(control),
+        drain_timeout: file.server.drain_timeout,
+    };
+    let floor = acd::Setup {
+        practices: plans,
+        teams: numbered(&file.teams, TeamId, |team| team.item),
+        agents: agents.iter().map(|(id, agent)| (*id, agent.floor.clone())).collect(),
+        limits: file.limits.1,
+    };
+    let engine = call::Config {
+        realm: realm?,
+        trunks,
+        practices: numbered(&file.practices, PracticeId, |practice| call::Practice {
+            name: practice.item.name.clone(),
+            label: practice.item.label.clone().unwrap_or_else(|| practice.item.name.clone()),
+        }),
+        agents: agents.into_iter().map(|(id, agent)| (id, agent.call)).collect(),
+        numbers,
+        floor: Arc::new(floor),
+        codecs,
+        ring_refresh: times.ring_refresh,
+        unreachable_after: times.unreachable_after,
+        inquiry_timeout: times.inquiry_timeout,
+        registrar: file.registrar,
+        limits: file.limits.0,
+    };
+    Some(Loaded { settings, engine, log: file.log, path: tree.main.path.clone() })
+}
+
+/// Ids count from 1 in the order of the files.
+fn numbered<'t, T, I: Ord, U>(
+    items: &[Named<'t, T>],
+    id: impl Fn(u32) -> I,
+    of: impl Fn(&Named<'t, T>) -> U,
+) -> BTreeMap<I, U> {
+    (1..).zip(items).map(|(number, item)| (id(number), of(item))).collect()
+}
+
+fn ids<T, I: Ord + Copy>(
+    items: &[Named<'_, T>],
+    id: impl Fn(u32) -> I,
+) -> BTreeMap<String, I> {
+    (1..).zip(items).map(|(number, item)| (item.name.clone(), id(number))).collect()
+}
+
+/// It becomes the host of our URIs and a quoted string in challenges.
+fn realm(file: &File<'_>, mistakes: &mut Mistakes) -> Option<String> {
+    let realm = file.server.realm.as_ref()?;
+    let is_host = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+    if !realm.value.chars().all(is_host) {
+        mistakes.push(realm.place.mistake(
+            "only letters, digits, dots and hyphens: it is the host of our SIP addresses",
+            "write a domain name, like \"pbx.example.fr\"",
+        ));
+        return None;
+    }
+    Some(realm.value.clone())
+}
+
+fn listen(file: &File<'_>, mistakes: &mut Mistakes) -> Vec<Listen> {
+    if file.listen.is_empty() {
+        mistakes.push(file.place.within("listen").missing(
+            "no address to listen on",
+            "write [[listen]] and below it `address = \"192.0.2.1:5060\"`",
+        ));
+    }
+    let mut known: Vec<&ListenFile<'_>> = Vec::new();
+    for listen in &file.listen {
+        let ListenFile { address, advertise } = listen;
+        if let Some(other) = known.iter().find(|other| other.address.value == address.value) {
+            let fault = format!("listened on already: {}", other.address.place.shown());
+            mistakes.push(address.place.mistake(fault, "remove one of them"));
+        }
+        if address.value.ip().is_unspecified() && advertise.is_none() {
+            mistakes.push(address.place.mistake(
+                "every address of the machine, and peers must be told one",
+                "add `advertise = \"ADDRESS:PORT\"` below it, or listen on one address",
+            ));
+        }
+        if let Some(advertise) = advertise.as_ref().filter(|at| at.value.ip().is_unspecified()) {
+            mistakes.push(advertise.place.mistake(
+                "nobody can send to this address",
+                "write the address that trunks and phones send to",
+            ));
+        }
+        known.push(listen);
+    }
+    let all = file.listen.iter();
+    all.map(|listen| Listen {
+        address: listen.address.value,
+        advertise: listen.advertise.as_ref().map(|advertise| advertise.value),
+    })
+    .collect()
+}
+
+fn media(file: &File<'_>, listen: &[Listen], mistakes: &mut Mistakes) -> Option<MediaSettings> {
+    let media = &file.media;
+    let first = listen.first();
+    let address = media.address.as_ref().map(|at| at.value);
+    let address: IpAddr = address.or_else(|| first.map(|listen| listen.address.ip()))?;
+    let signalling = first.and_then(|listen| listen.advertise).map(|at| at.ip());
+    let advertise = media.advertise.as_ref().map(|at| at.value).or(signalling);
+    if address.is_unspecified() && advertise.is_none() {
+        mistakes.push(media.place.within("advertise").missing(
+            "missing: peers must be told where to send voice",
+            "write `advertise = \"ADDRESS\"` in [media]",
+        ));
+    }
+    let ports = media.ports.as_ref().map_or(16_384..=17_383, |ports| ports.value.clone());
+    let clash = file.listen.iter().find(|listen| ports.contains(&listen.address.value.port()));
+    if let Some(clash) = clash {
+        let place = media.ports.as_ref().map_or(&media.place, |ports| &ports.place);
+        mistakes.push(place.mistake(
+            format!("port {} of [[listen]] is among them", clash.address.value.port()),
+            "choose a range without it",
+        ));
+    }
+    let threads = media.threads.as_ref();
+    if let Some(threads) = threads.filter(|threads| !(1..=256).contains(&threads.value)) {
+        mistakes.push(threads.place.mistake("not from 1 to 256", "write 1, or one a core"));
+    }
+    Some(MediaSettings { address, advertise, ports, threads: threads.map_or(1, |t| t.value) })
+}
+
+fn codecs(file: &File<'_>, mistakes: &mut Mistakes) -> Vec<Codec> {
+    let Some(codecs) = &file.calls.codecs else {
+        return vec![Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
+    };
+    let mut known = Vec::new();
+    for codec in codecs {
+        if known.contains(&codec.value) {
+            mistakes.push(codec.place.mistake("named twice", "remove one of them"));
+        } else {
+            known.push(codec.value);
+        }
+    }
+    if known.is_empty() {
+        mistakes.push(file.calls.place.within("codecs").missing(
+            "no codec: every call would be refused",
+            "write `codecs = [\"PCMA\", \"PCMU\"]`, or leave the key out",
+        ));
+    }
+    known
+}
+
+struct Times {
+    ring_refresh: Duration,
+    unreachable_after: Duration,
+    inquiry_timeout: Duration,
+}
+
+fn times(file: &File<'_>, mistakes: &mut Mistakes) -> Times {
+    let mut within = |time: &Option<Located<'_, Duration>>, default, min, max| match time {
+        None => Duration::from_secs(default),
+        Some(time) => {
+            let (min, max) = (Duration::from_millis(min), Duration::from_millis(max));
+            if time.value < min || time.value > max {
+                mistakes.push(time.place.mistake(
+                    "out of range",
+                    format!("write something from {min:?} to {max:?}"),
+                ));
+            }
+            time.value
+        }
+    };
+    Times {
+        ring_refresh: within(&file.calls.ring_refresh, 50, 1_000, 60_000),
+        unreachable_after: within(&file.calls.unreachable_after, 2, 100, 32_000),
+        inquiry_timeout: within(&file.calls.inquiry_timeout, 3, 500, 32_000),
+    }
+}
+
+fn registrar(file: &File<'_>, mistakes: &mut Mistakes) {
+    let registrar = &file.registrar;
+    let ordered = registrar.expires_min <= registrar.expires_default
+        && registrar.expires_default <= registrar.expires_max;
+    if !ordered || registrar.expires_min.is_zero() {
+        mistakes.push(file.registrar_place.missing(
+            format!(
+                "expires_min {:?}, expires_default {:?} and expires_max {:?} are not in this order",
+                registrar.expires_min, registrar.expires_default, registrar.expires_max
+            ),
+            "make them grow: 60 s, 300 s, 3600 s",
+        ));
+    }
+    if registrar.bindings_max == 0 {
+        mistakes.push(file.registrar_place.within("bindings_max").missing(
+            "0 phones a secretary: nobody could register",
+            "write 1 or more",
+        ));
+    }
+}
+
+fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::Trunk> {
+    let mut known: Vec<(&Named<'_, TrunkFile<'_>>, &Located<'_, call::Source>)> = Vec::new();
+    for trunk in &file.trunks {
+        if trunk.item.sources.is_empty() && !(trunk.item.has_sources && !mistakes.is_empty()) {
+            mistakes.push(trunk.place.within("sources").missing(
+                "missing: a trunk is known by where its packets come from",
+                "write `sources = [\"192.0.2.0/24\"]`, the operator's addresses",
+            ));
+        }
+        if trunk.item.max_unanswered < Duration::from_secs(1) {
+            mistakes.push(trunk.place.within("max_unanswered").missing(
+                "below one second: every call would be refused",
+                "write what the operator allows, like \"120 s\"",
+            ));
+        }
+        for source in &trunk.item.sources {
+            let clash = known.iter().find(|(other, theirs)| {
+                other.name != trunk.name
+                    && other.item.transport == trunk.item.transport
+                    && overlap(&theirs.value, &source.value)
+            });
+            if let Some((other, theirs)) = clash {
+                let fault = format!(
+                    "packets from there would be those of the trunk {} too ({})",
+                    other.name,
+                    theirs.place.shown()
+                );
+                mistakes.push(source.place.mistake(fault, "give each trunk its own addresses"));
+            }
+            known.push((trunk, source));
+        }
+    }
+    numbered(&file.trunks, TrunkId, |trunk| call::Trunk {
+        name: trunk.item.name.clone().unwrap_or_else(|| trunk.name.clone()),
+        sources: trunk.item.sources.iter().map(|source| source.value).collect(),
+        transport: trunk.item.transport,
+        max_unanswered: trunk.item.max_unanswered,
+    })
+}
+
+fn overlap(a: &call::Source, b: &call::Source) -> bool {
+    let shared = a.network.contains(b.network.address) || b.network.contains(a.network.address);
+    shared && (a.port.is_none() || b.port.is_none() || a.port == b.port)
+}
+
+fn numbers(
+    practices: &[Named<'_, PracticeFile<'_>>],
+    mistakes: &mut Mistakes,
+) -> BTreeMap<E164, PracticeId> {
+    let mut known: BTreeMap<E164, (PracticeId, &Place<'_>)> = BTreeMap::new();
+    for (id, practice) in (1..).map(PracticeId).zip(practices) {
+        if practice.item.numbers.is_empty() && !practice.item.has_numbers {
+            mistakes.push(practice.place.within("numbers").missing(
+                "missing: nobody could call this practice",
+                "write `numbers = [\"01 23 45 67 89\"]`, the numbers that its calls are forwarded to",
+            ));
+        }
+        for number in &practice.item.numbers {
+            match known.get(&number.value) {
+                Some((_, other)) => mistakes.push(number.place.mistake(
+                    format!("this number is there already, in {}", other.shown()),
+                    "a number leads to one practice: remove one of them",
+                )),
+                None => {
+                    known.insert(number.value, (id, &number.place));
+                }
+            }
+        }
+    }
+    known.into_iter().map(|(number, (id, _))| (number, id)).collect()
+}
+
+fn plans(
+    practices: &[Named<'_, PracticeFile<'_>>],
+    teams: &BTreeMap<String, TeamId>,
+    mistakes: &mut Mistakes,
+) -> BTreeMap<PracticeId, acd::Practice> {
+    let mut all = BTreeMap::new();
+    for (id, practice) in (1..).map(PracticeId).zip(practices) {
+        if practice.item.plan.is_empty() && !practice.item.has_plan {
+            mistakes.push(practice.place.within("plan").missing(
+                "missing: what shall become of its callers?",
+                "write `plan = [{ queue = \"TEAM\", for = \"3 min\" }, \"busy\"]`",
+            ));
+        }
+        let steps = plan(&practice.item.plan, teams, mistakes);
+        all.insert(
+            id,
+            acd::Practice {
+                answer_within: practice.item.answer_within,
+                urgency: practice.item.urgency,
+                plan: acd::Plan { steps },
+            },
+        );
+    }
+    all
+}
+
+fn plan(
+    steps: &[Located<'_, StepFile>],
+    teams: &BTreeMap<String, TeamId>,
+    mistakes: &mut Mistakes,
+) -> Vec<Step> {
+    let mut plan = Vec::new();
+    let mut is_over = false;
+    for step in steps {
+        if is_over {
+            mistakes.push(step.place.mistake(
+                "never reached: the step before it has no end",
+                "give the step before a `for`, or remove this one",
+            ));
+        }
+        match &step.value {
+            StepFile::Busy => {
+                is_over = true;
+                plan.push(Step::Busy);
+            }
+            StepFile::Queue { team, until } => {
+                match teams.get(team) {
+                    Some(team) => plan.push(Step::Queue { team: *team, until: *until }),
+                    None => mistakes.push(
+                        step.place.within("queue").mistake(
+                            format!("there is no team {team:?}"),
+                            known_team(team, teams),
+                        ),
+                    ),
+                }
+                if until.is_some_and(|until| until.is_zero()) {
+                    mistakes.push(step.place.mistake(
+                        "`for` is zero: nobody could answer in this step",
+                        "remove the step, or give it time",
+                    ));
+                }
+            }
+        }
+    }
+    plan
+}
+
+/// The remedy for the name of a team that is not there.
+fn known_team(name: &str, teams: &BTreeMap<String, TeamId>) -> String {
+    match nearest(name, teams.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None if teams.is_empty() => "write [teams.NAME] first".to_owned(),
+        None => {
+            let names: Vec<&str> = teams.keys().map(String::as_str).collect();
+            format!("the teams are: {}", names.join(", "))
+        }
+    }
+}
+
+struct Agent {
+    floor: acd::Agent,
+    call: call::Agent,
+}
+
+fn agents(
+    tree: &Tree,
+    file: &File<'_>,
+    teams: &BTreeMap<String, TeamId>,
+    realm: Option<&str>,
+    mistakes: &mut Mistakes,
+) -> BTreeMap<AgentId, Agent> {
+    let mut all = BTreeMap::new();
+    for (id, agent) in (1..).map(AgentId).zip(&file.agents) {
+        user(&agent.name, &agent.place, mistakes);
+        if agent.item.teams.is_empty() && !agent.item.has_teams {
+            mistakes.push(agent.place.within("teams").missing(
+                "missing: whose callers does she take?",
+                "write `teams = [\"TEAM\"]`",
+            ));
+        }
+        let mut hers = Vec::new();
+        for team in &agent.item.teams {
+            match teams.get(&team.value) {
+                Some(id) if hers.contains(id) => {
+                    mistakes.push(team.place.mistake("named twice", "remove one of them"));
+                }
+                Some(id) => hers.push(*id),
+                None => mistakes.push(team.place.mistake(
+                    format!("there is no team {:?}", team.value),
+                    known_team(&team.value, teams),
+                )),
+            }
+        }
+        let folder: PathBuf =
+            agent.place.source.path.parent().unwrap_or(Path::new("")).to_owned();
+        let folder = if agent.place.source.path == tree.main.path { tree.folder() } else { &folder };
+        let account = secret::account(agent, folder, realm, mistakes);
+        all.insert(
+            id,
+            Agent {
+                floor: acd::Agent { teams: hers, wrap_up: agent.item.wrap_up },
+                call: call::Agent {
+                    user: agent.name.clone(),
+                    name: agent.item.name.clone().unwrap_or_else(|| agent.name.clone()),
+                    account,
+                },
+            },
+        );
+    }
+    all
+}
+
+/// RFC 3261 §25.1 user, without what would need escapes.
+fn user(name: &str, place: &Place<'_>, mistakes: &mut Mistakes) {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,".contains(c);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(is_fine) {
+        mistakes.push(place.missing(
+            format!("{name:?} cannot be the user of a SIP address"),
+            "name it with letters, digits, dots, hyphens or underscores",
+        ));
+    }
+}
+
+/// Teams that callers are sent to, and nobody answers in.
+fn nobody(
+    file: &File<'_>,
+    teams: &BTreeMap<String, TeamId>,
+    agents: &BTreeMap<AgentId, Agent>,
+    mistakes: &mut Mistakes,
+) {
+    for team in &file.teams {
+        let id = teams.get(&team.name);
+        let somebody = agents.values().any(|agent| agent.floor.teams.iter().any(|t| Some(t) == id));
+        if !somebody {
+            mistakes.push(team.place.missing(
+                "a team with nobody in it: its callers would wait for ever",
+                format!("write `teams = [{:?}]` for an agent, or remove the team", team.name),
+            ));
+        }
+        if team.item.ring_for < Duration::from_secs(1) {
+            mistakes.push(team.place.within("ring_for").missing(
+                "below one second: no phone could be answered in time",
+                "write 3 rings or more: \"15 s\"",
+            ));
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! One table's keys: known ones are taken with their type, unknown ones are refused.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::mistake::{Mistake, Mistakes, nearest};
+use super::tree::Source;
+use super::value::{Fault, FromValue};
+
+/// Every key that a configuration may have, by table. `config/` documents each (a test holds it).
+pub const KEYS: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "server", "listen", "media", "log", "calls", "registrar", "limits", "trunks", "practices",
+            "teams", "agents",
+        ],
+    ),
+    ("server", &["realm", "node", "data", "control", "drain_timeout"]),
+    ("listen", &["address", "advertise"]),
+    ("media", &["address", "advertise", "ports", "threads"]),
+    ("log", &["format", "level"]),
+    ("calls", &["codecs", "ring_refresh", "unreachable_after", "inquiry_timeout"]),
+    ("registrar", &["expires_default", "expires_min", "expires_max", "bindings_max"]),
+    ("limits", &["calls_max", "waiting_max", "transactions_max", "dialogs_max"]),
+    ("trunks", &["name", "sources", "transport", "max_unanswered"]),
+    ("practices", &["name", "label", "numbers", "answer_within", "urgency", "plan"]),
+    ("plan", &["queue", "for"]),
+    ("teams", &["ring_for", "wrap_up", "retry_after", "misses_max"]),
+    ("retry_after", &["no_answer", "declined", "busy", "unreachable", "dropped"]),
+    ("agents", &["name", "teams", "ha1", "ha1_sha256", "secret_file", "wrap_up"]),
+];
+
+/// What people write, and what is meant instead.
+const HINTS: &[(&str, &str, &str)] = &[
+    (
+        "agents",
+        "password",
+        "a password in clear does not belong here: write `ha1 = \"…\"` with what `monoligne ha1 USER \
+         REALM` prints, or put the password into a file of its own and write `secret_file = \"PATH\"`",
+    ),
+    ("agents", "secret", "write `ha1` with what `monoligne ha1 USER REALM` prints, or `secret_file`"),
+    ("agents", "user", "remove it: the user is the name of the table or file, as in [agents.101] or agents/101.toml"),
+    ("plan", "until", "write `for = \"3 min\"`: how long a caller waits in this step"),
+];
+
+/// Where something is written.
+#[derive(Clone)]
+pub(super) struct Place<'t> {
+    pub(super) source: &'t Source,
+    pub(super) span: Range<usize>,
+    pub(super) key: String,
+}
+
+/// A value and where it is written.
+#[derive(Clone)]
+pub(super) struct Located<'t, T> {
+    pub(super) value: T,
+    pub(super) place: Place<'t>,
+}
+
+impl<'t> Place<'t> {
+    pub(super) fn line(&self) -> usize {
+        self.source.line(&self.span)
+    }
+
+    pub(super) fn mistake(&self, fault: impl Into<String>, remedy: impl Into<String>) -> Mistake {
+        let secret = ["ha1", "ha1_sha256", "password", "secret"];
+        let last = self.key.rsplit('.').next().unwrap_or_default();
+        let value = if secret.contains(&last) {
+            "…".to_owned()
+        } else {
+            self.source.written(&self.span)
+        };
+        Mistake { value, ..self.missing(fault, remedy) }
+    }
+
+    /// A mistake about what is not there.
+    pub(super) fn missing(&self, fault: impl Into<String>, remedy: impl Into<String>) -> Mistake {
+        Mistake {
+            file: self.source.path.clone(),
+            line: self.line(),
+            key: self.key.clone(),
+            value: String::new(),
+            fault: fault.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// `FILE:LINE`, for mistakes that two places make together.
+    pub(super) fn shown(&self) -> String {
+        format!("{}:{}", self.source.path.display(), self.line())
+    }
+
+    pub(super) fn within(&self, key: &str) -> Self {
+        Self { key: join(&self.key, key), ..self.clone() }
+    }
+}
+
+/// Reads one table.
+pub(super) struct Fields<'t, 'd, 'm> {
+    table: &'static str,
+    values: &'d DeTable<'d>,
+    pub(super) place: Place<'t>,
+    pub(super) mistakes: &'m mut Mistakes,
+}
+
+impl<'t, 'd, 'm> Fields<'t, 'd, 'm> {
+    /// `table` names the entry of [`KEYS`]; keys that are not in it are mistakes.
+    pub(super) fn new(
+        table: &'static str,
+        values: &'d DeTable<'d>,
+        place: Place<'t>,
+        mistakes: &'m mut Mistakes,
+    ) -> Self {
+        let known = known(table);
+        for (key, value) in values {
+            let key_name = key.get_ref().as_ref();
+            if known.contains(&key_name) {
+                continue;
+            }
+            let at = Place {
+                source: place.source,
+                span: value.span(),
+                key: join(&place.key, key_name),
+            };
+            let hint = HINTS.iter().find(|(of, hinted, _)| *of == table && *hinted == key_name);
+            let remedy = match (hint, nearest(key_name, known.iter().copied())) {
+                (Some((_, _, remedy)), _) => (*remedy).to_owned(),
+                (None, Some(near)) => format!("did you mean `{near}`?"),
+                (None, None) => format!("the keys here are: {}", known.join(", ")),
+            };
+            // The line is the key's: a value may begin further down.
+            let line = place.source.line(&key.span());
+            mistakes.push(Mistake { line, ..at.mistake("unknown key", remedy) });
+        }
+        Self { table, values, place, mistakes }
+    }
+
+    /// `None` when missing or wrong; only the latter is a mistake.
+    pub(super) fn take<T: FromValue>(&mut self, key: &'static str) -> Option<Located<'t, T>> {
+        let value = self.raw(key)?;
+        let place = self.at(key, value.span());
+        self.convert(value, place)
+    }
+
+    pub(super) fn required<T: FromValue>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+    ) -> Option<Located<'t, T>> {
+        if self.raw(key).is_none() {
+            let place = self.place.within(key);
+            self.mistakes.push(place.missing("missing", format!("write `{key} = {example}`")));
+        }
+        self.take(key)
+    }
+
+    pub(super) fn or<T: FromValue>(&mut self, key: &'static str, default: T) -> T {
+        self.take(key).map_or(default, |located| located.value)
+    }
+
+    /// Every good element; `None` when the key is missing or no list.
+    pub(super) fn list<T: FromValue>(&mut self, key: &'static str) -> Option<Vec<Located<'t, T>>> {
+        let elements = self.elements(key)?;
+        let mut list = Vec::with_capacity(elements.len());
+        for (value, place) in elements {
+            list.extend(self.convert(value, place));
+        }
+        Some(list)
+    }
+
+    /// The elements of a list, unread.
+    pub(super) fn elements(
+        &mut self,
+        key: &'static str,
+    ) -> Option<Vec<(&'d Spanned<DeValue<'d>>, Place<'t>)>> {
+        let value = self.raw(key)?;
+        let Some(array) = value.get_ref().as_array() else {
+            let place = self.at(key, value.span());
+            let fault = format!("a {} where a list belongs", value.get_ref().type_str());
+            let remedy = format!("write `{key} = [{}]`", self.place.source.written(&value.span()));
+            self.mistakes.push(place.mistake(fault, remedy));
+            return None;
+        };
+        let elements = array.iter().enumerate();
+        Some(
+            elements
+                .map(|(index, value)| (value, self.at(&format!("{key}[{index}]"), value.span())))
+                .collect(),
+        )
+    }
+
+    /// A table inside.
+    pub(super) fn table(
+        &mut self,
+        key: &'static str,
+    ) -> Option<(&'d DeTable<'d>, Place<'t>)> {
+        let value = self.raw(key)?;
+        let place = self.at(key, value.span());
+        self.as_table(value, place)
+    }
+
+    pub(super) fn as_table(
+        &mut self,
+        value: &'d Spanned<DeValue<'d>>,
+        place: Place<'t>,
+    ) -> Option<(&'d DeTable<'d>, Place<'t>)> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            let fault = format!("a {} where a table belongs", value.get_ref().type_str());
+            let remedy = format!("write [{}] and its keys below", place.key);
+            self.mistakes.push(place.mistake(fault, remedy));
+        }
+        table.map(|table| (table, place))
+    }
+
+    /// Whether it is written at all, rightly or wrongly.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
+    fn raw(&self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
+        debug_assert!(known(self.table).contains(&key), "invariant: {key} is in KEYS");
+        self.values.get(key)
+    }
+
+    fn at(&self, key: &str, span: Range<usize>) -> Place<'t> {
+        Place { source: self.place.source, span, key: join(&self.place.key, key) }
+    }
+
+    fn convert<T: FromValue>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        place: Place<'t>,
+    ) -> Option<Located<'t, T>> {
+        match T::from_value(value.get_ref()) {
+            Ok(value) => Some(Located { value, place }),
+            Err(Fault { fault, remedy }) => {
+                self.mistakes.push(place.mistake(fault, remedy));
+                None
+            }
+        }
+    }
+}
+
+fn known(table: &str) -> &'static [&'static str] {
+    KEYS.iter().find(|(name, _)| *name == table).map(|(_, keys)| *keys).unwrap_or_default()
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}

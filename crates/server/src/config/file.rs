@@ -1,0 +1,386 @@
+//! What the files say: one struct a table, defaults filled in, references not yet followed.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use call::{E164, Limits, RegistrarLimits, Source, Urgency};
+use sip::Transport;
+use sip::sdp::Codec;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::fields::{Fields, Located, Place};
+use super::mistake::Mistakes;
+use super::tree::Tree;
+use crate::log::{LogFormat, LogSettings};
+
+pub(super) struct File<'t> {
+    /// The main file, for what is missing in it.
+    pub(super) place: Place<'t>,
+    pub(super) server: ServerFile<'t>,
+    pub(super) listen: Vec<ListenFile<'t>>,
+    pub(super) media: MediaFile<'t>,
+    pub(super) log: LogSettings,
+    pub(super) calls: CallsFile<'t>,
+    pub(super) registrar: RegistrarLimits,
+    pub(super) registrar_place: Place<'t>,
+    pub(super) limits: (Limits, acd::Limits),
+    pub(super) trunks: Vec<Named<'t, TrunkFile<'t>>>,
+    pub(super) practices: Vec<Named<'t, PracticeFile<'t>>>,
+    pub(super) teams: Vec<Named<'t, acd::Team>>,
+    pub(super) agents: Vec<Named<'t, AgentFile<'t>>>,
+}
+
+/// An item of a part, by the name of its table or file.
+pub(super) struct Named<'t, T> {
+    pub(super) name: String,
+    pub(super) place: Place<'t>,
+    pub(super) item: T,
+}
+
+pub(super) struct ServerFile<'t> {
+    pub(super) realm: Option<Located<'t, String>>,
+    pub(super) node: u16,
+    pub(super) data: String,
+    pub(super) control: Option<String>,
+    pub(super) drain_timeout: Duration,
+}
+
+pub(super) struct ListenFile<'t> {
+    pub(super) address: Located<'t, SocketAddr>,
+    pub(super) advertise: Option<Located<'t, SocketAddr>>,
+}
+
+pub(super) struct MediaFile<'t> {
+    pub(super) address: Option<Located<'t, IpAddr>>,
+    pub(super) advertise: Option<Located<'t, IpAddr>>,
+    pub(super) ports: Option<Located<'t, RangeInclusive<u16>>>,
+    pub(super) threads: Option<Located<'t, usize>>,
+    pub(super) place: Place<'t>,
+}
+
+pub(super) struct CallsFile<'t> {
+    pub(super) codecs: Option<Vec<Located<'t, Codec>>>,
+    pub(super) ring_refresh: Option<Located<'t, Duration>>,
+    pub(super) unreachable_after: Option<Located<'t, Duration>>,
+    pub(super) inquiry_timeout: Option<Located<'t, Duration>>,
+    pub(super) place: Place<'t>,
+}
+
+pub(super) struct TrunkFile<'t> {
+    pub(super) name: Option<String>,
+    pub(super) sources: Vec<Located<'t, Source>>,
+    /// `sources` is there and is a list.
+    pub(super) has_sources: bool,
+    pub(super) transport: Transport,
+    pub(super) max_unanswered: Duration,
+}
+
+pub(super) struct PracticeFile<'t> {
+    pub(super) name: String,
+    pub(super) label: Option<String>,
+    pub(super) numbers: Vec<Located<'t, E164>>,
+    pub(super) has_numbers: bool,
+    pub(super) answer_within: Duration,
+    pub(super) urgency: Urgency,
+    pub(super) plan: Vec<Located<'t, StepFile>>,
+    pub(super) has_plan: bool,
+}
+
+pub(super) enum StepFile {
+    Queue { team: String, until: Option<Duration> },
+    Busy,
+}
+
+pub(super) struct AgentFile<'t> {
+    pub(super) name: Option<String>,
+    pub(super) teams: Vec<Located<'t, String>>,
+    pub(super) has_teams: bool,
+    pub(super) secret: SecretFile<'t>,
+    pub(super) wrap_up: Option<Duration>,
+}
+
+pub(super) struct SecretFile<'t> {
+    pub(super) ha1: Option<[u8; 16]>,
+    pub(super) ha1_sha256: Option<[u8; 32]>,
+    pub(super) file: Option<Located<'t, String>>,
+    /// A key is there, though perhaps wrong: not to be told as missing too.
+    pub(super) is_tried: bool,
+}
+
+impl<'t> File<'t> {
+    pub(super) fn read(tree: &'t Tree, mistakes: &mut Mistakes) -> Self {
+        let document = tree.main.parse(mistakes);
+        let place = Place { source: &tree.main, span: 0..0, key: String::new() };
+        let root = document.get_ref();
+        let mut main = Fields::new("", root, place.clone(), mistakes);
+        let mut file = File {
+            server: section(&mut main, "server", server),
+            listen: listen(&mut main),
+            media: section(&mut main, "media", media),
+            log: section(&mut main, "log", log),
+            calls: section(&mut main, "calls", calls),
+            registrar: section(&mut main, "registrar", registrar),
+            registrar_place: main
+                .table("registrar")
+                .map_or_else(|| place.within("registrar"), |(_, place)| place),
+            limits: section(&mut main, "limits", limits),
+            trunks: part(&mut main, "trunks", trunk),
+            practices: part(&mut main, "practices", practice),
+            teams: part(&mut main, "teams", team),
+            agents: part(&mut main, "agents", agent),
+            place,
+        };
+        file.read_items(tree, mistakes);
+        file
+    }
+
+    /// The files of the parts' folders, each one item.
+    fn read_items(&mut self, tree: &'t Tree, mistakes: &mut Mistakes) {
+        for item in &tree.items {
+            let document = item.source.parse(mistakes);
+            let key = format!("{}.{}", item.part, item.name);
+            let place = Place { source: &item.source, span: 0..0, key };
+            let name = item.name.clone();
+            let fields = Fields::new(item.part, document.get_ref(), place.clone(), mistakes);
+            match item.part {
+                "trunks" => add(&mut self.trunks, name, place, fields, trunk),
+                "practices" => add(&mut self.practices, name, place, fields, practice),
+                "teams" => add(&mut self.teams, name, place, fields, team),
+                "agents" => add(&mut self.agents, name, place, fields, agent),
+                other => unreachable!("invariant: {other} is one of tree::PARTS"),
+            }
+        }
+    }
+}
+
+/// Reads one table inside another; a missing one reads as empty, for its defaults.
+fn section<'t, T>(
+    outer: &mut Fields<'t, '_, '_>,
+    key: &'static str,
+    read: impl FnOnce(&mut Fields<'t, '_, '_>) -> T,
+) -> T {
+    match outer.table(key) {
+        Some((values, place)) => read(&mut Fields::new(key, values, place, outer.mistakes)),
+        None => {
+            let (empty, place) = (DeTable::new(), outer.place.within(key));
+            read(&mut Fields::new(key, &empty, place, outer.mistakes))
+        }
+    }
+}
+
+/// `[trunks.NAME]` and the like.
+fn part<'t, T>(
+    main: &mut Fields<'t, '_, '_>,
+    part: &'static str,
+    read: impl Fn(&mut Fields<'t, '_, '_>) -> T,
+) -> Vec<Named<'t, T>> {
+    let mut all = Vec::new();
+    let Some((items, place)) = main.table(part) else { return all };
+    for (name, value) in items {
+        let place = Place {
+            source: place.source,
+            span: value.span(),
+            key: format!("{part}.{}", name.get_ref()),
+        };
+        let Some((values, place)) = main.as_table(value, place) else { continue };
+        let place = Place { span: name.span(), ..place };
+        let fields = Fields::new(part, values, place.clone(), main.mistakes);
+        add(&mut all, name.get_ref().to_string(), place, fields, &read);
+    }
+    all
+}
+
+fn add<'t, T>(
+    all: &mut Vec<Named<'t, T>>,
+    name: String,
+    place: Place<'t>,
+    mut fields: Fields<'t, '_, '_>,
+    read: impl Fn(&mut Fields<'t, '_, '_>) -> T,
+) {
+    let item = read(&mut fields);
+    if let Some(other) = all.iter().find(|other| other.name == name) {
+        fields.mistakes.push(place.missing(
+            format!("there is one of this name already, in {}", other.place.shown()),
+            "give one of them another name, or remove it",
+        ));
+        return;
+    }
+    all.push(Named { name, place, item });
+}
+
+fn server<'t>(fields: &mut Fields<'t, '_, '_>) -> ServerFile<'t> {
+    ServerFile {
+        realm: fields.required("realm", "\"pbx.example.fr\""),
+        node: fields.or("node", 1),
+        data: fields.or("data", "data".to_owned()),
+        control: fields.take("control").map(|located| located.value),
+        drain_timeout: fields.or("drain_timeout", Duration::from_secs(30)),
+    }
+}
+
+fn listen<'t>(main: &mut Fields<'t, '_, '_>) -> Vec<ListenFile<'t>> {
+    let Some(tables) = main.elements("listen") else { return Vec::new() };
+    let mut all = Vec::new();
+    for (value, place) in tables {
+        let Some((values, place)) = main.as_table(value, place) else { continue };
+        let mut fields = Fields::new("listen", values, place, main.mistakes);
+        let advertise = fields.take("advertise");
+        if let Some(address) = fields.required("address", "\"192.0.2.1:5060\"") {
+            all.push(ListenFile { address, advertise });
+        }
+    }
+    all
+}
+
+fn media<'t>(fields: &mut Fields<'t, '_, '_>) -> MediaFile<'t> {
+    MediaFile {
+        address: fields.take("address"),
+        advertise: fields.take("advertise"),
+        ports: fields.take("ports"),
+        threads: fields.take("threads"),
+        place: fields.place.clone(),
+    }
+}
+
+fn log(fields: &mut Fields<'_, '_, '_>) -> LogSettings {
+    let level = fields.take::<String>("level");
+    if let Some(level) = &level
+        && level.value.parse::<tracing_subscriber::filter::Targets>().is_err()
+    {
+        fields.mistakes.push(level.place.mistake(
+            "no level of logging",
+            "write \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+        ));
+    }
+    LogSettings {
+        format: fields.or("format", LogFormat::Text),
+        level: level.map_or_else(|| "info".to_owned(), |level| level.value),
+    }
+}
+
+fn calls<'t>(fields: &mut Fields<'t, '_, '_>) -> CallsFile<'t> {
+    CallsFile {
+        codecs: fields.list("codecs"),
+        ring_refresh: fields.take("ring_refresh"),
+        unreachable_after: fields.take("unreachable_after"),
+        inquiry_timeout: fields.take("inquiry_timeout"),
+        place: fields.place.clone(),
+    }
+}
+
+fn registrar(fields: &mut Fields<'_, '_, '_>) -> RegistrarLimits {
+    let default = RegistrarLimits::default();
+    RegistrarLimits {
+        expires_default: fields.or("expires_default", default.expires_default),
+        expires_min: fields.or("expires_min", default.expires_min),
+        expires_max: fields.or("expires_max", default.expires_max),
+        bindings_max: fields.or("bindings_max", default.bindings_max),
+    }
+}
+
+fn limits(fields: &mut Fields<'_, '_, '_>) -> (Limits, acd::Limits) {
+    let default = Limits::default();
+    let limits = Limits {
+        calls_max: fields.or("calls_max", default.calls_max),
+        transactions_max: fields.or("transactions_max", default.transactions_max),
+        dialogs_max: fields.or("dialogs_max", default.dialogs_max),
+    };
+    let waiting_max = fields.or("waiting_max", acd::Limits::default().waiting_max);
+    (limits, acd::Limits { waiting_max })
+}
+
+fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
+    let sources = fields.list("sources");
+    TrunkFile {
+        name: fields.take("name").map(|located| located.value),
+        has_sources: sources.is_some(),
+        sources: sources.unwrap_or_default(),
+        transport: fields.or("transport", Transport::Udp),
+        max_unanswered: fields.or("max_unanswered", Duration::from_secs(120)),
+    }
+}
+
+fn practice<'t>(fields: &mut Fields<'t, '_, '_>) -> PracticeFile<'t> {
+    let numbers = fields.list("numbers");
+    let plan = fields.elements("plan");
+    let has_plan = plan.is_some();
+    let mut steps = Vec::new();
+    for (value, place) in plan.unwrap_or_default() {
+        let value = step(fields, value, place.clone());
+        steps.extend(value.map(|value| Located { value, place }));
+    }
+    PracticeFile {
+        name: fields
+            .required("name", "\"Cabinet du Dr Martin\"")
+            .map_or_else(String::new, |name| name.value),
+        label: fields.take("label").map(|located| located.value),
+        has_numbers: numbers.is_some(),
+        numbers: numbers.unwrap_or_default(),
+        answer_within: fields.or("answer_within", Duration::from_secs(25)),
+        urgency: fields.or("urgency", Urgency::Normal),
+        plan: steps,
+        has_plan,
+    }
+}
+
+/// `{ queue = "TEAM", for = "3 min" }` or `"busy"`.
+fn step<'d>(
+    fields: &mut Fields<'_, 'd, '_>,
+    value: &'d Spanned<DeValue<'d>>,
+    place: Place<'_>,
+) -> Option<StepFile> {
+    const REMEDY: &str = "write { queue = \"TEAM\", for = \"3 min\" } or \"busy\"";
+    match (value.get_ref().as_str(), value.get_ref().as_table()) {
+        (Some("busy"), _) => Some(StepFile::Busy),
+        (_, Some(values)) => {
+            let mut fields = Fields::new("plan", values, place, fields.mistakes);
+            let until = fields.take("for").map(|located| located.value);
+            let team = fields.required("queue", "\"TEAM\"")?.value;
+            Some(StepFile::Queue { team, until })
+        }
+        (_, None) => {
+            fields.mistakes.push(place.mistake("no step that is known", REMEDY));
+            None
+        }
+    }
+}
+
+fn team(fields: &mut Fields<'_, '_, '_>) -> acd::Team {
+    acd::Team {
+        ring_for: fields.or("ring_for", Duration::from_secs(15)),
+        wrap_up: fields.or("wrap_up", Duration::from_secs(10)),
+        retry_after: section(fields, "retry_after", retry_after),
+        misses_max: fields.or("misses_max", 3),
+    }
+}
+
+fn retry_after(fields: &mut Fields<'_, '_, '_>) -> acd::RetryAfter {
+    acd::RetryAfter {
+        no_answer: fields.or("no_answer", Duration::from_secs(30)),
+        declined: fields.or("declined", Duration::from_secs(30)),
+        busy: fields.or("busy", Duration::from_secs(10)),
+        unreachable: fields.or("unreachable", Duration::from_secs(10)),
+        dropped: fields.or("dropped", Duration::from_secs(5)),
+    }
+}
+
+fn agent<'t>(fields: &mut Fields<'t, '_, '_>) -> AgentFile<'t> {
+    let teams = fields.list("teams");
+    let is_tried = ["ha1", "ha1_sha256", "secret_file", "password", "secret"]
+        .iter()
+        .any(|key| fields.has(key));
+    AgentFile {
+        name: fields.take("name").map(|located| located.value),
+        has_teams: teams.is_some(),
+        teams: teams.unwrap_or_default(),
+        secret: SecretFile {
+            ha1: fields.take("ha1").map(|located| located.value),
+            ha1_sha256: fields.take("ha1_sha256").map(|located| located.value),
+            file: fields.take("secret_file"),
+            is_tried,
+        },
+        wrap_up: fields.take("wrap_up").map(|located| located.value),
+    }
+}

@@ -1,0 +1,80 @@
+//! Agents' secrets: digests in the configuration, or a password in a file of its own.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use sip::Account;
+
+use super::file::{AgentFile, Named};
+use super::mistake::{Mistake, Mistakes};
+
+/// Octets of a password.
+const PASSWORD_BYTES_MAX: usize = 256;
+
+/// Relative paths start from the folder of the file that names them.
+pub(super) fn account(
+    agent: &Named<'_, AgentFile<'_>>,
+    folder: &Path,
+    realm: Option<&str>,
+    mistakes: &mut Mistakes,
+) -> Account {
+    let secret = &agent.item.secret;
+    let mut account = Account { ha1_md5: secret.ha1, ha1_sha256: secret.ha1_sha256 };
+    let has_digest = account.ha1_md5.is_some() || account.ha1_sha256.is_some();
+    let Some(file) = &secret.file else {
+        if !secret.is_tried {
+            mistakes.push(agent.place.within("ha1").missing(
+                "missing: her phone could not register",
+                format!(
+                    "write `ha1 = \"…\"` with what `monoligne ha1 {} {}` prints",
+                    agent.name,
+                    realm.unwrap_or("REALM")
+                ),
+            ));
+        }
+        return account;
+    };
+    if has_digest {
+        mistakes.push(file.place.mistake("a second secret beside `ha1`", "keep one of them"));
+    }
+    match read(&folder.join(&file.value)) {
+        Ok(password) => {
+            let realm = realm.unwrap_or_default();
+            account.ha1_md5 = Some(sip::ha1_md5(&agent.name, realm, &password));
+            account.ha1_sha256 = Some(sip::ha1_sha256(&agent.name, realm, &password));
+        }
+        Err((fault, remedy)) => {
+            let mistake: Mistake = file.place.mistake(fault, remedy);
+            mistakes.push(mistake);
+        }
+    }
+    account
+}
+
+/// The file's first line. Everybody's to read is no secret.
+fn read(path: &Path) -> Result<String, (String, String)> {
+    let shown = path.display();
+    let failed = |error: std::io::Error| {
+        (
+            format!("{shown} cannot be read: {error}"),
+            "write the password into this file, readable for monoligne's user".to_owned(),
+        )
+    };
+    let mode = std::fs::metadata(path).map_err(failed)?.mode();
+    if mode & 0o007 != 0 {
+        return Err((
+            format!("{shown} may be read or written by everybody (mode {:03o})", mode & 0o777),
+            format!("chmod 640 {shown}"),
+        ));
+    }
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    match text.lines().next().map(str::trim_end) {
+        Some(password) if (1..=PASSWORD_BYTES_MAX).contains(&password.len()) => {
+            Ok(password.to_owned())
+        }
+        _ => Err((
+            format!("{shown} holds no password"),
+            format!("write it as the first line, of at most {PASSWORD_BYTES_MAX} octets"),
+        )),
+    }
+}

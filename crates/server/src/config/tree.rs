@@ -1,0 +1,129 @@
+//! The files: reading them, finding lines, and where each part may be.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::mistake::{Mistake, Mistakes};
+
+pub(super) const MAIN: &str = "monoligne.toml";
+/// The parts that may have a folder: one file an item, its name without `.toml` is the item's.
+pub(super) const PARTS: [&str; 4] = ["trunks", "practices", "teams", "agents"];
+
+pub(super) struct Tree {
+    pub(super) main: Source,
+    pub(super) items: Vec<Item>,
+}
+
+/// A file of a part's folder.
+pub(super) struct Item {
+    pub(super) part: &'static str,
+    pub(super) name: String,
+    pub(super) source: Source,
+}
+
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    text: String,
+}
+
+impl Tree {
+    /// `None`: the main file cannot be read.
+    pub(super) fn read(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
+        let main = if path.is_dir() { path.join(MAIN) } else { path.to_owned() };
+        let folder = main.parent().map(Path::to_owned).unwrap_or_default();
+        let main = Source::read(main, mistakes)?;
+        let mut items = Vec::new();
+        for part in PARTS {
+            for path in toml_files(&folder.join(part), mistakes) {
+                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                if let Some(source) = Source::read(path, mistakes) {
+                    items.push(Item { part, name, source });
+                }
+            }
+        }
+        Some(Self { main, items })
+    }
+
+    /// What relative paths in the configuration start from.
+    pub(super) fn folder(&self) -> &Path {
+        self.main.path.parent().unwrap_or(Path::new(""))
+    }
+}
+
+/// By name, so that ids do not depend on the file system's order. No folder: none.
+fn toml_files(folder: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            mistakes.about_file(
+                folder,
+                format!("the folder cannot be read: {error}"),
+                "make it readable for monoligne's user",
+            );
+            return Vec::new();
+        }
+    };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    files
+}
+
+impl Source {
+    fn read(path: PathBuf, mistakes: &mut Mistakes) -> Option<Self> {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Some(Self { path, text }),
+            Err(error) => {
+                mistakes.about_file(
+                    &path,
+                    format!("the file cannot be read: {error}"),
+                    "name an existing, readable file or folder with --config (config/ in the \
+                     project is a sample)",
+                );
+                None
+            }
+        }
+    }
+
+    /// The document, as far as it can be read; syntax errors become mistakes.
+    pub(super) fn parse(&self, mistakes: &mut Mistakes) -> Spanned<DeTable<'_>> {
+        let (table, errors) = DeTable::parse_recoverable(&self.text);
+        for error in errors {
+            let at = error.span().unwrap_or_default();
+            mistakes.push(Mistake {
+                file: self.path.clone(),
+                line: self.line(&at),
+                key: String::new(),
+                value: String::new(),
+                fault: error.message().to_owned(),
+                remedy: format!("put the TOML right: `{}`", self.line_text(&at)),
+            });
+        }
+        table
+    }
+
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    /// What is written there, on one line and not too long.
+    pub(super) fn written(&self, span: &Range<usize>) -> String {
+        let text = self.text.get(span.clone()).unwrap_or_default();
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match line.char_indices().nth(60) {
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None => line,
+        }
+    }
+
+    fn line_text(&self, span: &Range<usize>) -> &str {
+        self.text.lines().nth(self.line(span) - 1).unwrap_or_default().trim()
+    }
+}

@@ -1,0 +1,313 @@
+//! The engine's thread: a batch in, the engine, the records, a batch out.
+//!
+//! It reads the clock once a batch, takes up to a batch of inputs, drains what the engine wants,
+//! hands the records to their writer *before* anything is told outside, then carries the actions out
+//! in their order, and sleeps until the next input or the engine's next timer. It never waits for
+//! a disk, a socket or a subscriber.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use call::{Action, Engine, Input, Ledger};
+use hdrhistogram::Histogram;
+use tokio::sync::broadcast;
+use tracing::{debug, error, info, warn};
+
+use crate::clock::{Clock, Reading};
+use crate::inbox::{Inbox, Item};
+use crate::limits::{BATCH_MAX, FAREWELL};
+use crate::records::{Entry, Records, RecordsStatus};
+use crate::relay::Media;
+use crate::server::Told;
+use crate::status::{self, Latency, Status};
+use crate::transport::Sockets;
+
+/// How long it sleeps when nothing is due: only a bound.
+const SLEEP_MAX: Duration = Duration::from_secs(3600);
+/// How soon orders that the relay's ring refused are given again.
+const RELAY_RETRY: Duration = Duration::from_millis(1);
+
+pub(crate) struct Driver {
+    clock: Clock,
+    config: Arc<call::Config>,
+    engine: Engine,
+    items: Receiver<Item>,
+    inbox: Inbox,
+    sockets: Sockets,
+    media: Media,
+    records: Records,
+    notices: broadcast::Sender<Told>,
+    /// From the edge's reading of a message to the end of the batch that answered it.
+    latency: Histogram<u64>,
+    stage: Stage,
+    batch: Batch,
+}
+
+/// What one turn works on; kept for its allocations.
+#[derive(Default)]
+struct Batch {
+    /// When the edge had each message of the batch.
+    arrivals: Vec<sip::Instant>,
+    actions: Vec<Action>,
+    /// Flows whose packets the system refused: inputs of the next batch.
+    failed: Vec<sip::Flow>,
+    /// The relay had more events than a batch takes.
+    more_events: bool,
+}
+
+enum Stage {
+    Serving,
+    /// New calls are refused; live ones may go on until then.
+    Draining { until: sip::Instant },
+    /// What was left is being hung up; answers may come until then.
+    Leaving { until: sip::Instant },
+    Done,
+}
+
+/// How a server's life ended.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub ledger: Ledger,
+    /// Calls that the drain's end cut.
+    pub hung_up: usize,
+    pub records: RecordsStatus,
+    pub latency: Latency,
+    /// A bug of ours ended the engine.
+    pub panicked: bool,
+}
+
+impl Driver {
+    #[expect(clippy::too_many_arguments, reason = "everything that the engine's thread owns")]
+    pub(crate) fn new(
+        clock: Clock,
+        config: Arc<call::Config>,
+        setup: call::Setup,
+        items: Receiver<Item>,
+        inbox: Inbox,
+        sockets: Sockets,
+        media: Media,
+        records: Records,
+        notices: broadcast::Sender<Told>,
+    ) -> Self {
+        let engine = Engine::new(Arc::clone(&config), setup);
+        let latency = Histogram::new_with_bounds(1, 60_000_000, 3)
+            .expect("invariant: the bounds are constants that the histogram allows");
+        Self {
+            clock,
+            config,
+            engine,
+            items,
+            inbox,
+            sockets,
+            media,
+            records,
+            notices,
+            latency,
+            stage: Stage::Serving,
+            batch: Batch::default(),
+        }
+    }
+
+    pub(crate) fn spawn(self) -> std::io::Result<JoinHandle<Report>> {
+        std::thread::Builder::new().name("engine".to_owned()).spawn(|| self.run())
+    }
+
+    fn run(mut self) -> Report {
+        self.engine.handle(self.clock.now(), Input::Ports(self.media.pool().clone()));
+        let mut hung_up = 0;
+        loop {
+            let first = self.wait();
+            let reading = self.clock.read();
+            self.take(reading.now, first);
+            self.advance_stage(reading.now, &mut hung_up);
+            self.carry_out(&reading);
+            if matches!(self.stage, Stage::Done) {
+                break;
+            }
+        }
+        let report = Report {
+            ledger: self.engine.ledger().clone(),
+            hung_up,
+            latency: Latency::of(&self.latency),
+            ..Report::default()
+        };
+        self.media.shutdown();
+        report
+    }
+
+    /// Sleeps until there is an input or a timer is due.
+    fn wait(&mut self) -> Option<Item> {
+        if !self.batch.failed.is_empty() || self.batch.more_events {
+            return self.items.try_recv().ok();
+        }
+        let mut sleep = SLEEP_MAX;
+        if let Some((at, _)) = self.engine.poll_timeout() {
+            sleep = sleep.min(self.clock.until(at));
+        }
+        match self.stage {
+            Stage::Draining { until } | Stage::Leaving { until } => {
+                sleep = sleep.min(self.clock.until(until));
+            }
+            Stage::Serving | Stage::Done => {}
+        }
+        if self.media.flush() {
+            sleep = sleep.min(RELAY_RETRY);
+        }
+        match self.items.recv_timeout(sleep) {
+            Ok(item) => Some(item),
+            // Disconnected cannot be: the driver keeps a sender for the edge's counters.
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Feeds the engine a batch: timers, refused packets, the relay's events, then what came in.
+    fn take(&mut self, now: sip::Instant, first: Option<Item>) {
+        if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.engine.handle_timeout(now);
+            self.collect();
+        }
+        for flow in std::mem::take(&mut self.batch.failed) {
+            self.input(now, Input::FlowFailed { flow });
+        }
+        self.batch.more_events = true;
+        for _ in 0..BATCH_MAX {
+            let Some(event) = self.media.poll_event() else {
+                self.batch.more_events = false;
+                break;
+            };
+            self.input(now, Input::Media(event));
+        }
+        let mut next = first;
+        for _ in 0..BATCH_MAX {
+            let Some(item) = next.take().or_else(|| self.items.try_recv().ok()) else { break };
+            self.item(now, item);
+        }
+    }
+
+    fn item(&mut self, now: sip::Instant, item: Item) {
+        match item {
+            Item::Input { at, input } => {
+                if matches!(input, Input::Message { .. }) {
+                    self.batch.arrivals.push(at);
+                }
+                if let Input::Configure(config) = &input {
+                    self.config = Arc::clone(config);
+                }
+                self.input(now, input);
+            }
+            // Its events were taken at the head of the batch, or will be in the next.
+            Item::MediaReady => {}
+            Item::Status(reply) => {
+                // The asker may have given up: nothing to do then.
+                let _ = reply.try_send(self.status(now));
+            }
+            Item::Stop { drain } => {
+                info!(drain_s = drain.as_secs(), "draining: new calls are refused");
+                self.stage = Stage::Draining { until: now + drain };
+                self.input(now, Input::Drain);
+            }
+        }
+    }
+
+    fn input(&mut self, now: sip::Instant, input: Input) {
+        self.engine.handle(now, input);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(action) = self.engine.poll_action() {
+            self.batch.actions.push(action);
+        }
+    }
+
+    fn advance_stage(&mut self, now: sip::Instant, hung_up: &mut usize) {
+        match self.stage {
+            Stage::Serving | Stage::Done => {}
+            Stage::Draining { until } => {
+                if self.engine.is_drained() {
+                    self.stage = Stage::Done;
+                } else if until <= now {
+                    *hung_up = self.calls();
+                    warn!(calls = *hung_up, "the drain's time is over: hanging up");
+                    self.input(now, Input::HangUpAll);
+                    self.stage = Stage::Leaving { until: now + FAREWELL };
+                }
+            }
+            Stage::Leaving { until } => {
+                if self.engine.is_drained() {
+                    self.stage = Stage::Done;
+                } else if until <= now {
+                    error!(calls = self.calls(), "calls that could not be ended are left");
+                    self.stage = Stage::Done;
+                }
+            }
+        }
+    }
+
+    /// Records first, then the outside in the engine's order.
+    fn carry_out(&mut self, reading: &Reading) {
+        let mut actions = std::mem::take(&mut self.batch.actions);
+        self.write(&actions, reading);
+        for action in actions.drain(..) {
+            match action {
+                Action::Transmit(transmit) => {
+                    if let Err(error) = self.sockets.transmit(&transmit) {
+                        debug!(%error, remote = %transmit.flow.remote, "cannot send");
+                        self.batch.failed.push(transmit.flow);
+                    }
+                }
+                Action::Media(order) => self.media.order(order),
+                Action::Record(_) => {} // written above
+                Action::Notice(notice) => {
+                    // Nobody listening is no fault.
+                    let _ = self.notices.send(Told { at: reading.now, wall: reading.wall, notice });
+                }
+            }
+        }
+        self.batch.actions = actions;
+        if !self.batch.arrivals.is_empty() {
+            let done = self.clock.now();
+            for at in self.batch.arrivals.drain(..) {
+                let micros = done.saturating_duration_since(at).as_micros() as u64;
+                self.latency.saturating_record(micros.max(1));
+            }
+        }
+    }
+
+    /// The record hook: what must outlive us is on its way before anybody is told.
+    fn write(&mut self, actions: &[Action], reading: &Reading) {
+        for action in actions {
+            if let Action::Record(record) = action {
+                self.records.keep(Entry {
+                    record: record.clone(),
+                    reading: *reading,
+                    config: Arc::clone(&self.config),
+                });
+            }
+        }
+    }
+
+    fn calls(&self) -> usize {
+        let ledger = self.engine.ledger();
+        let ended: u64 = ledger.dispositions.values().sum();
+        usize::try_from(ledger.offered.saturating_sub(ended)).unwrap_or(usize::MAX)
+    }
+
+    fn status(&self, now: sip::Instant) -> Status {
+        status::of(status::Sources {
+            now,
+            engine: &self.engine,
+            config: &self.config,
+            listen: self.sockets.locals().collect(),
+            draining: !matches!(self.stage, Stage::Serving),
+            traffic: self.sockets.traffic(),
+            inbox_dropped: self.inbox.dropped(),
+            latency: Latency::of(&self.latency),
+            records: self.records.status(),
+            relay: self.media.counters(),
+            ports: self.media.pool().shards.iter().map(Vec::len).sum(),
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! The driver's bounded inbox: everything that reaches the engine goes through it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use crate::limits::{ASK_TIMEOUT, INBOX_MAX};
+use crate::status::Status;
+
+pub(crate) enum Item {
+    /// For the engine; `at` is when the edge had it.
+    Input { at: sip::Instant, input: call::Input },
+    /// The relay has events: the driver looks each batch, this only wakes it.
+    MediaReady,
+    Status(SyncSender<Status>),
+    /// Drain: refuse new calls, end when the last is over or after this time, then hang up.
+    Stop { drain: Duration },
+}
+
+/// The sending end. Clones share the counter.
+#[derive(Clone)]
+pub(crate) struct Inbox {
+    sender: SyncSender<Item>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The driver is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("the engine has ended")]
+pub struct Ended;
+
+pub(crate) fn inbox() -> (Inbox, Receiver<Item>) {
+    let (sender, receiver) = sync_channel(INBOX_MAX);
+    (Inbox { sender, dropped: Arc::new(AtomicU64::new(0)) }, receiver)
+}
+
+impl Inbox {
+    /// For what the network sends: a full inbox drops it, and it is counted. `false`: the driver is
+    /// gone.
+    pub(crate) fn offer(&self, item: Item) -> bool {
+        match self.sender.try_send(item) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    /// For our own orders: waits for room.
+    pub(crate) fn send(&self, item: Item) -> Result<(), Ended> {
+        self.sender.send(item).map_err(|_| Ended)
+    }
+
+    pub(crate) fn ask_status(&self) -> Result<Status, Ended> {
+        let (reply, answer) = sync_channel(1);
+        self.send(Item::Status(reply))?;
+        answer.recv_timeout(ASK_TIMEOUT).map_err(|_| Ended)
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,34 @@
+//! Bounds at the edge, and what happens beyond them.
+
+use std::time::Duration;
+
+/// Inputs that wait for the engine. Beyond: the datagram is dropped and counted; SIP sends again.
+pub(crate) const INBOX_MAX: usize = 8_192;
+/// Inputs that the engine takes before what they led to goes out.
+pub(crate) const BATCH_MAX: usize = 256;
+/// Datagrams read from one socket before the task yields.
+pub(crate) const READ_BATCH_MAX: usize = 64;
+/// Octets of a datagram. A UDP payload cannot be larger.
+pub(crate) const DATAGRAM_BYTES_MAX: usize = 65_535;
+/// What a signalling socket may hold, as asked for: a burst while the process is not scheduled.
+pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// Notices that a slow subscriber may be behind. Beyond: it misses the oldest, and is told so.
+pub(crate) const NOTICES_MAX: usize = 8_192;
+/// Records on their way to the writer. Beyond what it holds too: lost, counted and logged.
+pub(crate) const RECORDS_QUEUE_MAX: usize = 2_048;
+/// Records that the writer keeps in memory while the disk fails.
+pub(crate) const RECORDS_HELD_MAX: usize = 10_000;
+/// Records of one transaction.
+pub(crate) const RECORDS_BATCH_MAX: usize = 512;
+/// How often the writer tries a failed disk again.
+pub(crate) const RECORDS_RETRY: Duration = Duration::from_secs(1);
+/// How long a query of the running engine may take before it is given up.
+pub(crate) const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// After the drain: how long BYEs and CANCELs may take to be answered.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
+/// Connections to the control socket at once. Beyond: closed at once.
+pub(crate) const CONTROL_CONNECTIONS_MAX: usize = 16;
+/// Octets of one control command. Beyond: the connection is closed.
+pub(crate) const CONTROL_LINE_BYTES_MAX: usize = 16 * 1024;
+/// How long a control connection may be idle.
+pub(crate) const CONTROL_IDLE: Duration = Duration::from_secs(30);

@@ -1,0 +1,120 @@
+//! What lasts of calls: one row a call and one an offer, in SQLite.
+//!
+//! [`Records`] is the driver's end and never waits; one [`Writer`] thread owns the file and writes
+//! one transaction a batch. While the disk fails it keeps what comes in memory and tries again;
+//! what does not fit any more is counted as lost. [`Reader`] is for tests, `demo` and tools: the file
+//! is SQLite in WAL mode and may be read at any time.
+
+mod reader;
+mod schema;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::thread::JoinHandle;
+
+use call::CallRecord;
+use serde::{Deserialize, Serialize};
+use tracing::error;
+
+use crate::clock::Reading;
+
+pub use reader::{CallRow, OfferRow, Reader};
+pub use schema::OpenError;
+
+/// A record, and what turns its instants and ids into civil time and names.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) record: Box<CallRecord>,
+    pub(crate) reading: Reading,
+    pub(crate) config: Arc<call::Config>,
+}
+
+/// The driver's end.
+pub(crate) struct Records {
+    sender: SyncSender<Entry>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    written: AtomicU64,
+    held: AtomicU64,
+    lost: AtomicU64,
+    failing: AtomicU64,
+}
+
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct RecordsStatus {
+    pub written: u64,
+    /// In memory because the disk fails.
+    pub held: u64,
+    /// Neither the disk nor the memory had room.
+    pub lost: u64,
+    /// The last try failed.
+    pub is_failing: bool,
+}
+
+/// The thread that owns the file.
+pub(crate) struct Writer {
+    thread: JoinHandle<()>,
+    counters: Arc<Counters>,
+}
+
+impl Records {
+    /// Never waits. A record that nobody can take is lost, counted and logged.
+    pub(crate) fn keep(&self, entry: Entry) {
+        match self.sender.try_send(entry) {
+            Ok(()) => {}
+            Err(TrySendError::Full(entry) | TrySendError::Disconnected(entry)) => {
+                let lost = self.counters.lost.fetch_add(1, Ordering::Relaxed) + 1;
+                error!(call = %entry.record.call, lost, "record lost: the disk fails and the memory is full");
+            }
+        }
+    }
+
+    pub(crate) fn status(&self) -> RecordsStatus {
+        self.counters.status()
+    }
+}
+
+impl Counters {
+    fn status(&self) -> RecordsStatus {
+        RecordsStatus {
+            written: self.written.load(Ordering::Relaxed),
+            held: self.held.load(Ordering::Relaxed),
+            lost: self.lost.load(Ordering::Relaxed),
+            is_failing: self.failing.load(Ordering::Relaxed) != 0,
+        }
+    }
+}
+
+impl Writer {
+    /// Opens the file (its folder too) and starts the thread. The number is the epoch of this life:
+    /// larger than any before on this file.
+    pub(crate) fn start(path: &Path, at: Reading) -> Result<(Self, Records, u32), OpenError> {
+        let (connection, epoch) = schema::open(path, at)?;
+        let counters = Arc::new(Counters::default());
+        let (sender, entries) = std::sync::mpsc::sync_channel(crate::limits::RECORDS_QUEUE_MAX);
+        let state = writer::State::new(connection, entries, Arc::clone(&counters));
+        let thread = std::thread::Builder::new()
+            .name("records".to_owned())
+            .spawn(|| state.run())
+            .map_err(OpenError::Thread)?;
+        let records = Records { sender, counters: Arc::clone(&counters) };
+        Ok((Self { thread, counters }, records, epoch))
+    }
+
+    /// Waits until everything is written or given up. The driver's end must be gone.
+    pub(crate) fn finish(self) -> RecordsStatus {
+        if self.thread.join().is_err() {
+            error!("the records' thread has panicked");
+        }
+        self.counters.status()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Reading the records, beside a running server or after it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Row};
+use serde::{Deserialize, Serialize};
+
+pub struct Reader {
+    connection: Connection,
+}
+
+/// One call, as kept.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct CallRow {
+    pub call: String,
+    pub trunk: String,
+    pub dialled: Option<String>,
+    pub practice: Option<String>,
+    /// `known`, `withheld` or `other`.
+    pub caller_kind: String,
+    pub caller: Option<String>,
+    pub arrived_at: String,
+    pub arrived_ms: i64,
+    pub answered_ms: Option<i64>,
+    pub ended_ms: i64,
+    /// Until answered, else until ended.
+    pub wait_ms: i64,
+    pub talk_ms: Option<i64>,
+    pub disposition: String,
+    pub status: u16,
+    pub released_by: String,
+    pub agent: Option<String>,
+}
+
+/// One offer of a call to a secretary.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct OfferRow {
+    pub call: String,
+    /// From 1.
+    pub number: u32,
+    pub agent: String,
+    pub offered_ms: i64,
+    pub ringing_ms: Option<i64>,
+    pub answered_ms: Option<i64>,
+    pub ended_ms: i64,
+    pub outcome: String,
+}
+
+impl Reader {
+    pub fn open(path: &Path) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        Ok(Self { connection })
+    }
+
+    /// All calls by arrival.
+    pub fn calls(&self) -> rusqlite::Result<Vec<CallRow>> {
+        let mut statement = self.connection.prepare(
+            "SELECT call, trunk, dialled, practice, caller_kind, caller, arrived_at, arrived_ms,
+                    answered_ms, ended_ms, wait_ms, talk_ms, disposition, status, released_by, agent
+             FROM calls ORDER BY arrived_ms, epoch, sequence",
+        )?;
+        statement.query_map([], call_row)?.collect()
+    }
+
+    /// All offers, by call and number.
+    pub fn offers(&self) -> rusqlite::Result<Vec<OfferRow>> {
+        let mut statement = self.connection.prepare(
+            "SELECT call, number, agent, offered_ms, ringing_ms, answered_ms, ended_ms, outcome
+             FROM offers ORDER BY offered_ms, call, number",
+        )?;
+        statement.query_map([], offer_row)?.collect()
+    }
+
+    pub fn count(&self) -> rusqlite::Result<u64> {
+        self.connection.query_row("SELECT count(*) FROM calls", [], |row| {
+            row.get::<_, i64>(0).map(i64::cast_unsigned)
+        })
+    }
+}
+
+fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
+    Ok(CallRow {
+        call: row.get(0)?,
+        trunk: row.get(1)?,
+        dialled: row.get(2)?,
+        practice: row.get(3)?,
+        caller_kind: row.get(4)?,
+        caller: row.get(5)?,
+        arrived_at: row.get(6)?,
+        arrived_ms: row.get(7)?,
+        answered_ms: row.get(8)?,
+        ended_ms: row.get(9)?,
+        wait_ms: row.get(10)?,
+        talk_ms: row.get(11)?,
+        disposition: row.get(12)?,
+        status: row.get(13)?,
+        released_by: row.get(14)?,
+        agent: row.get(15)?,
+    })
+}
+
+fn offer_row(row: &Row<'_>) -> rusqlite::Result<OfferRow> {
+    Ok(OfferRow {
+        call: row.get(0)?,
+        number: row.get(1)?,
+        agent: row.get(2)?,
+        offered_ms: row.get(3)?,
+        ringing_ms: row.get(4)?,
+        answered_ms: row.get(5)?,
+        ended_ms: row.get(6)?,
+        outcome: row.get(7)?,
+    })
+}

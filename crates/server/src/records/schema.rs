@@ -1,0 +1,122 @@
+//! The tables, and opening the file.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::clock::Reading;
+
+/// `PRAGMA user_version` of files that this program reads and writes.
+const VERSION: u32 = 1;
+
+const TABLES: &str = "
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT;
+
+-- One row a call. `*_at` is civil time (ISO 8601, UTC), `*_ms` the same in milliseconds since 1970.
+CREATE TABLE calls (
+    call         TEXT PRIMARY KEY,         -- node-epoch-sequence
+    node         INTEGER NOT NULL,
+    epoch        INTEGER NOT NULL,
+    sequence     INTEGER NOT NULL,
+    trunk_id     INTEGER NOT NULL,
+    trunk        TEXT NOT NULL,
+    dialled      TEXT,                     -- +E.164
+    practice_id  INTEGER,
+    practice     TEXT,
+    caller_kind  TEXT NOT NULL,            -- known, withheld, other
+    caller       TEXT,                     -- +E.164 of a known one, text of another
+    arrived_at   TEXT NOT NULL,
+    arrived_ms   INTEGER NOT NULL,
+    answered_at  TEXT,
+    answered_ms  INTEGER,
+    ended_at     TEXT NOT NULL,
+    ended_ms     INTEGER NOT NULL,
+    wait_ms      INTEGER NOT NULL,         -- until answered, else until ended
+    talk_ms      INTEGER,
+    disposition  TEXT NOT NULL,
+    status       INTEGER NOT NULL,         -- the final SIP status that the caller got
+    released_by  TEXT NOT NULL,            -- caller, agent, us
+    agent_id     INTEGER,
+    agent        TEXT
+) STRICT;
+CREATE INDEX calls_arrived ON calls (arrived_ms);
+CREATE INDEX calls_practice ON calls (practice_id, arrived_ms);
+
+-- One row an offer of a call to a secretary, in order.
+CREATE TABLE offers (
+    call         TEXT NOT NULL REFERENCES calls (call) ON DELETE CASCADE,
+    number       INTEGER NOT NULL,         -- from 1
+    agent_id     INTEGER NOT NULL,
+    agent        TEXT NOT NULL,
+    offered_at   TEXT NOT NULL,
+    offered_ms   INTEGER NOT NULL,
+    ringing_at   TEXT,
+    ringing_ms   INTEGER,
+    answered_at  TEXT,
+    answered_ms  INTEGER,
+    ended_at     TEXT NOT NULL,
+    ended_ms     INTEGER NOT NULL,
+    outcome      TEXT NOT NULL,
+    PRIMARY KEY (call, number)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the folder cannot be made: {0}")]
+    Folder(io::Error),
+    #[error("{0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("made by a newer monoligne (its version is {found}, this program knows {VERSION}): start that one, or name another file")]
+    Newer { found: u32 },
+    #[error("the writer's thread cannot be started: {0}")]
+    Thread(io::Error),
+}
+
+/// Opens or makes the file, and takes the next epoch out of it.
+pub(super) fn open(path: &Path, at: Reading) -> Result<(Connection, u32), OpenError> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(OpenError::Folder)?;
+    }
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_millis(500))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // One fsync a transaction, that is a batch.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    let transaction = connection.transaction()?;
+    match transaction.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))? {
+        0 => {
+            transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        VERSION => {}
+        found => return Err(OpenError::Newer { found }),
+    }
+    let epoch = next_epoch(&transaction, at)?;
+    transaction.commit()?;
+    Ok((connection, epoch))
+}
+
+/// Seconds since 1970, or one more than the last epoch where the clock went back.
+fn next_epoch(connection: &Connection, at: Reading) -> rusqlite::Result<u32> {
+    let last: Option<u32> = connection
+        .query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))
+        .optional()?;
+    let seconds = at.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let epoch = u32::try_from(seconds)
+        .unwrap_or(u32::MAX)
+        .max(last.map_or(1, |last| last.saturating_add(1)));
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES ('epoch', ?1)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        [epoch],
+    )?;
+    Ok(epoch)
+}

@@ -1,0 +1,205 @@
+//! The records' thread: gather, write in one transaction, hold while the disk fails.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+
+use call::{CallRecord, CallerNumber, OfferRecord};
+use rusqlite::{Connection, params};
+use tracing::{error, warn};
+
+use super::{Counters, Entry};
+use crate::clock::{Reading, iso};
+use crate::limits::{RECORDS_BATCH_MAX, RECORDS_HELD_MAX, RECORDS_RETRY};
+
+/// Tries to get rid of what is held when the server ends.
+const LAST_TRIES: u32 = 5;
+
+pub(super) struct State {
+    connection: Connection,
+    entries: Receiver<Entry>,
+    counters: Arc<Counters>,
+    /// Not on the disk yet, in order.
+    held: VecDeque<Entry>,
+    /// The last transaction failed.
+    is_failing: bool,
+}
+
+impl State {
+    pub(super) fn new(
+        connection: Connection,
+        entries: Receiver<Entry>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self { connection, entries, counters, held: VecDeque::new(), is_failing: false }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut is_open = true;
+        while is_open {
+            is_open = self.gather();
+            self.write_held();
+        }
+        for _ in 0..LAST_TRIES {
+            if self.held.is_empty() {
+                return;
+            }
+            std::thread::park_timeout(RECORDS_RETRY);
+            self.write_held();
+        }
+        let lost = self.held.len() as u64;
+        if lost > 0 {
+            self.counters.lost.fetch_add(lost, Ordering::Relaxed);
+            error!(lost, "records lost: the disk failed until the end");
+        }
+    }
+
+    /// Waits for one record and takes what else is there. `false`: no more will come.
+    fn gather(&mut self) -> bool {
+        let first = if self.is_failing {
+            match self.entries.recv_timeout(RECORDS_RETRY) {
+                Ok(entry) => Some(entry),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        } else {
+            match self.entries.recv() {
+                Ok(entry) => Some(entry),
+                Err(_) => return false,
+            }
+        };
+        self.held.extend(first);
+        // What does not fit stays in the channel, whose end knows what to do when it is full.
+        while self.held.len() < RECORDS_HELD_MAX {
+            let Ok(entry) = self.entries.try_recv() else { break };
+            self.held.push_back(entry);
+        }
+        true
+    }
+
+    fn write_held(&mut self) {
+        while !self.held.is_empty() {
+            let batch = self.held.len().min(RECORDS_BATCH_MAX);
+            match write(&mut self.connection, self.held.iter().take(batch)) {
+                Ok(()) => {
+                    self.held.drain(..batch);
+                    self.counters.written.fetch_add(batch as u64, Ordering::Relaxed);
+                    if std::mem::take(&mut self.is_failing) {
+                        warn!(held = self.held.len(), "records are written again");
+                    }
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.is_failing, true) {
+                        warn!(%error, held = self.held.len(), "records cannot be written: kept in memory");
+                    }
+                    break;
+                }
+            }
+        }
+        self.counters.held.store(self.held.len() as u64, Ordering::Relaxed);
+        self.counters.failing.store(self.is_failing.into(), Ordering::Relaxed);
+    }
+}
+
+/// All of the batch, or nothing.
+fn write<'a>(
+    connection: &mut Connection,
+    entries: impl Iterator<Item = &'a Entry>,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for entry in entries {
+        write_call(&transaction, entry)?;
+        for (offer, number) in entry.record.offers.iter().zip(1_u32..) {
+            write_offer(&transaction, entry, number, offer)?;
+        }
+    }
+    transaction.commit()
+}
+
+fn write_call(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    let Entry { record, reading, config } = entry;
+    let CallRecord { call, trunk, practice, agent, .. } = &**record;
+    let (caller_kind, caller) = match &record.caller {
+        CallerNumber::Known(number) => ("known", Some(number.to_string())),
+        CallerNumber::Withheld => ("withheld", None),
+        CallerNumber::Other(text) => ("other", Some(text.clone())),
+    };
+    let (arrived_at, arrived_ms) = civil(reading, record.arrived_at);
+    let (answered_at, answered_ms) = record.answered_at.map(|at| civil(reading, at)).unzip();
+    let (ended_at, ended_ms) = civil(reading, record.ended_at);
+    let waited_until = record.answered_at.unwrap_or(record.ended_at);
+    let talk_ms = record.answered_at.map(|at| millis(record.ended_at, at));
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+         ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+    )?;
+    statement.execute(params![
+        call.to_string(),
+        call.node,
+        call.epoch,
+        call.sequence.cast_signed(),
+        trunk.0,
+        config.trunks.get(trunk).map_or("?", |trunk| &trunk.name),
+        record.dialled.map(|number| number.to_string()),
+        practice.map(|practice| practice.0),
+        practice.and_then(|id| config.practices.get(&id)).map(|practice| &practice.name),
+        caller_kind,
+        caller,
+        arrived_at,
+        arrived_ms,
+        answered_at,
+        answered_ms,
+        ended_at,
+        ended_ms,
+        millis(waited_until, record.arrived_at),
+        talk_ms,
+        record.disposition.as_str(),
+        record.status,
+        record.released_by.as_str(),
+        agent.map(|agent| agent.0),
+        agent.and_then(|id| config.agents.get(&id)).map(|agent| &agent.name),
+    ])?;
+    Ok(())
+}
+
+fn write_offer(
+    connection: &Connection,
+    entry: &Entry,
+    number: u32,
+    offer: &OfferRecord,
+) -> rusqlite::Result<()> {
+    let Entry { record, reading, config } = entry;
+    let (offered_at, offered_ms) = civil(reading, offer.offered_at);
+    let (ringing_at, ringing_ms) = offer.ringing_at.map(|at| civil(reading, at)).unzip();
+    let (answered_at, answered_ms) = offer.answered_at.map(|at| civil(reading, at)).unzip();
+    let (ended_at, ended_ms) = civil(reading, offer.ended_at);
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO offers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    statement.execute(params![
+        record.call.to_string(),
+        number,
+        offer.agent.0,
+        config.agents.get(&offer.agent).map_or("?", |agent| &agent.name),
+        offered_at,
+        offered_ms,
+        ringing_at,
+        ringing_ms,
+        answered_at,
+        answered_ms,
+        ended_at,
+        ended_ms,
+        offer.outcome.as_str(),
+    ])?;
+    Ok(())
+}
+
+fn civil(reading: &Reading, at: sip::Instant) -> (String, i64) {
+    let ms = reading.epoch_ms(at);
+    (iso(ms), ms)
+}
+
+fn millis(later: sip::Instant, earlier: sip::Instant) -> i64 {
+    i64::try_from(later.saturating_duration_since(earlier).as_millis()).unwrap_or(i64::MAX)
+}

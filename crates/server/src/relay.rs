@@ -1,0 +1,146 @@
+//! The relay's place in the driver: orders out, events in, in the words of either crate.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+
+use call::{MediaEvent, MediaLeg, MediaOrder, MediaSource, MediaStats, Owner, Pool, ToneCodec};
+use tokio::io::unix::AsyncFd;
+use tracing::warn;
+
+use crate::inbox::{Inbox, Item};
+use crate::server::StartError;
+use crate::settings::MediaSettings;
+
+pub(crate) struct Media {
+    relay: media::Relay,
+    pool: Pool,
+    /// Orders that a full ring refused: the latest of each port, since an order states the whole
+    /// wish. Bounded by the pool.
+    waiting: BTreeMap<u16, media::Order>,
+}
+
+impl Media {
+    pub(crate) fn start(settings: &MediaSettings) -> Result<Self, StartError> {
+        let mut config = media::Config::new(settings.address, settings.ports.clone());
+        config.threads = settings.threads;
+        let relay = media::start(config)?;
+        let pool = Pool {
+            address: settings.advertise.unwrap_or(settings.address),
+            shards: relay.shards().to_vec(),
+        };
+        Ok(Self { relay, pool, waiting: BTreeMap::new() })
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Wakes the driver when events wait. The task ends with the runtime, or with the engine.
+    pub(crate) fn watch(&self, inbox: Inbox) -> Result<(), StartError> {
+        let system = |source| StartError::System { what: "watch the relay", source };
+        let readable: OwnedFd = self.relay.event_fd().try_clone_to_owned().map_err(system)?;
+        let readable = AsyncFd::new(readable).map_err(system)?;
+        tokio::spawn(async move {
+            loop {
+                match readable.readable().await {
+                    // Cleared before the driver looks: what comes after wakes again.
+                    Ok(mut guard) => guard.clear_ready(),
+                    Err(error) => {
+                        warn!(%error, "the relay's events cannot be awaited any longer");
+                        return;
+                    }
+                }
+                // A full inbox keeps the driver awake, and it looks each batch: no need to insist.
+                if !inbox.offer(Item::MediaReady) {
+                    return;
+                }
+            }
+        });
+        Ok(())
+    }
+
+    pub(crate) fn order(&mut self, order: MediaOrder) {
+        let order = translate(order);
+        if self.waiting.is_empty() {
+            if let Err(media::Full(order)) = self.relay.order(order) {
+                self.waiting.insert(order.port(), *order);
+            }
+        } else {
+            self.waiting.insert(order.port(), order);
+        }
+    }
+
+    /// Gives waiting orders again. `true`: some still wait.
+    pub(crate) fn flush(&mut self) -> bool {
+        while let Some((_, order)) = self.waiting.pop_first() {
+            if let Err(media::Full(order)) = self.relay.order(order) {
+                self.waiting.insert(order.port(), *order);
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<MediaEvent> {
+        self.relay.poll_event().map(event)
+    }
+
+    pub(crate) fn counters(&self) -> media::Counters {
+        self.relay.counters()
+    }
+
+    pub(crate) fn shutdown(self) {
+        self.relay.shutdown();
+    }
+}
+
+fn translate(order: MediaOrder) -> media::Order {
+    match order {
+        MediaOrder::Set { port, owner: Owner(owner), leg: wish } => {
+            media::Order::Set { port, owner, leg: leg(wish) }
+        }
+        MediaOrder::Release { port, owner: Owner(owner) } => media::Order::Release { port, owner },
+    }
+}
+
+fn leg(wish: MediaLeg) -> media::Leg {
+    media::Leg {
+        remote: wish.remote.map(|remote| media::Remote { rtp: remote.rtp, rtcp: remote.rtcp }),
+        source: match wish.source {
+            MediaSource::Fixed => media::Source::Fixed,
+            MediaSource::Latch => media::Source::Latch,
+        },
+        signalling: Some(wish.signalling),
+        peer: wish.peer,
+        payload_map: wish.payload_map,
+        tone: wish.tone.map(|_| media::Tone::Ringback),
+        tone_payload: wish.tone.map(|tone| {
+            let codec = match tone.codec {
+                ToneCodec::Pcma => media::ToneCodec::Pcma,
+                ToneCodec::Pcmu => media::ToneCodec::Pcmu,
+            };
+            (tone.payload_type, codec)
+        }),
+        watch: wish.watch,
+    }
+}
+
+fn event(event: media::Event) -> MediaEvent {
+    match event {
+        media::Event::Heard { port, owner } => MediaEvent::Heard { port, owner: Owner(owner) },
+        media::Event::Silent { port, owner } => MediaEvent::Silent { port, owner: Owner(owner) },
+        media::Event::Released { port, owner, stats } => MediaEvent::Released {
+            port,
+            owner: Owner(owner),
+            stats: MediaStats {
+                packets_in: stats.rtp_in,
+                packets_out: stats.rtp_out,
+                packets_rejected: stats.rejected,
+                packets_lost: stats.lost,
+            },
+        },
+        media::Event::Failed { port, owner, error } => {
+            MediaEvent::Failed { port, owner: Owner(owner), error }
+        }
+    }
+}

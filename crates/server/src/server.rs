@@ -1,0 +1,218 @@
+//! A running monoligne: owns every thread and task, and their end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use call::{AgentCommand, AgentId, Ledger, Notice};
+use tokio::sync::broadcast;
+
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::driver::{Driver, Report};
+use crate::inbox::{Ended, Inbox, Item, inbox};
+use crate::limits::NOTICES_MAX;
+use crate::records::{self, Writer};
+use crate::relay::Media;
+use crate::settings::ServerSettings;
+use crate::status::Status;
+use crate::transport::{Sockets, udp};
+
+/// Ends politely by [`shutdown`](Self::shutdown); dropping it ends it at once.
+///
+/// No method is async: call them from a thread that may wait. `start` may be called inside or
+/// outside a tokio runtime; the server brings its own.
+pub struct Server {
+    inbox: Inbox,
+    driver: Option<JoinHandle<Report>>,
+    notices: broadcast::WeakSender<Told>,
+    first_notices: Option<Notices>,
+    locals: Vec<SocketAddr>,
+    records: PathBuf,
+    control: Option<PathBuf>,
+    writer: Option<Writer>,
+    logger: Option<JoinHandle<()>>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+/// A milestone, and when it was.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub at: sip::Instant,
+    pub wall: SystemTime,
+    pub notice: Notice,
+}
+
+/// Milestones as they happen. `recv().await` or `blocking_recv()`; one who falls behind by
+/// 8,192 is told how many he missed; `Closed` when the engine has ended.
+pub type Notices = broadcast::Receiver<Told>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on udp {address}: {source}{}", udp::remedy(source, address))]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("the relay does not start: {0}")]
+    Relay(#[from] media::StartError),
+    #[error("cannot open the records {}: {source}", path.display())]
+    Records { path: PathBuf, source: records::OpenError },
+    #[error("cannot open the control socket {}: {source}", path.display())]
+    Control { path: PathBuf, source: io::Error },
+    #[error("cannot {what}: {source}")]
+    System { what: &'static str, source: io::Error },
+}
+
+impl Server {
+    /// Binds everything, then starts the engine. When it returns, calls are taken.
+    pub fn start(settings: ServerSettings, config: call::Config) -> Result<Self, StartError> {
+        let config = Arc::new(config);
+        let clock = Clock::start();
+        let (inbox, items) = inbox();
+        let (notices, first_notices) = broadcast::channel(NOTICES_MAX);
+
+        let bound = udp::bind(&settings.listen)?;
+        let locals = bound.iter().map(|listener| listener.local).collect();
+        let control = settings.control.as_deref().map(Control::bind).transpose()?;
+        let (writer, records_sender, epoch) = Writer::start(&settings.records, clock.read())
+            .map_err(|source| StartError::Records { path: settings.records.clone(), source })?;
+        let media = Media::start(&settings.media)?;
+
+        let runtime = runtime()?;
+        let sockets = {
+            let _entered = runtime.enter();
+            media.watch(inbox.clone())?;
+            if let Some(control) = control {
+                control.serve(inbox.clone())?;
+            }
+            Sockets::serve(bound, clock, &inbox)?
+        };
+        let setup = call::Setup {
+            node: settings.node,
+            epoch,
+            seed: seed()?,
+            user_agent: format!("monoligne/{}", env!("CARGO_PKG_VERSION")),
+        };
+        let logger = crate::log::spawn(notices.subscribe(), Arc::clone(&config))
+            .map_err(|source| StartError::System { what: "start a thread", source })?;
+        let weak = notices.downgrade();
+        let driver = Driver::new(
+            clock, config, setup, items, inbox.clone(), sockets, media, records_sender, notices,
+        )
+        .spawn()
+        .map_err(|source| StartError::System { what: "start a thread", source })?;
+        Ok(Self {
+            inbox,
+            driver: Some(driver),
+            notices: weak,
+            first_notices: Some(first_notices),
+            locals,
+            records: settings.records,
+            control: settings.control,
+            writer: Some(writer),
+            logger: Some(logger),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Where SIP is taken, as peers see it (the first listener).
+    pub fn local_addr(&self) -> SocketAddr {
+        self.locals[0]
+    }
+
+    /// All listeners, in the order of the settings.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.locals
+    }
+
+    /// Milestones. The first subscriber gets them from the start, later ones from here on.
+    pub fn notices(&mut self) -> Notices {
+        match (self.first_notices.take(), self.notices.upgrade()) {
+            (Some(first), _) => first,
+            (None, Some(sender)) => sender.subscribe(),
+            // The engine has ended: a receiver that says so.
+            (None, None) => broadcast::channel(1).1,
+        }
+    }
+
+    /// A snapshot, made between two inputs of the engine.
+    pub fn status(&self) -> Result<Status, Ended> {
+        self.inbox.ask_status()
+    }
+
+    pub fn ledger(&self) -> Result<Ledger, Ended> {
+        self.status().map(|status| status.ledger)
+    }
+
+    pub fn command(&self, agent: AgentId, command: AgentCommand) -> Result<(), Ended> {
+        let input = call::Input::Agent { agent, command };
+        self.inbox.send(Item::Input { at: sip::Instant::ZERO, input })
+    }
+
+    /// The SQLite file; open it with [`records::Reader`].
+    pub fn records_path(&self) -> &Path {
+        &self.records
+    }
+
+    pub fn control_path(&self) -> Option<&Path> {
+        self.control.as_deref()
+    }
+
+    /// Refuses new calls, lets live ones go on for up to `drain`, hangs up what is left, and returns
+    /// when every record is on the disk and every thread has ended.
+    pub fn shutdown(mut self, drain: Duration) -> Report {
+        // An engine that has ended needs no order: the join below tells how.
+        let _already_ended = self.inbox.send(Item::Stop { drain });
+        self.end()
+    }
+
+    fn end(&mut self) -> Report {
+        let report = match self.driver.take().map(JoinHandle::join) {
+            Some(Ok(report)) => report,
+            Some(Err(_)) => Report { panicked: true, ..Report::default() },
+            None => Report::default(),
+        };
+        if let Some(control) = &self.control {
+            // Gone already is as good.
+            let _ = std::fs::remove_file(control);
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+        if let Some(logger) = self.logger.take() {
+            // It only formats lines: a panic there has printed itself.
+            let _ = logger.join();
+        }
+        let records = self.writer.take().map(Writer::finish).unwrap_or_default();
+        Report { records, ..report }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.driver.is_some() {
+            let _already_ended = self.inbox.send(Item::Stop { drain: Duration::ZERO });
+            self.end();
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("edge")
+        .enable_all()
+        .build()
+        .map_err(|source| StartError::System { what: "start the edge's threads", source })
+}
+
+/// The engine's secret randomness, from the system's generator.
+fn seed() -> Result<[u8; 32], StartError> {
+    let read = || -> io::Result<[u8; 32]> {
+        let mut seed = [0; 32];
+        io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut seed)?;
+        Ok(seed)
+    };
+    read().map_err(|source| StartError::System { what: "read /dev/urandom", source })
+}

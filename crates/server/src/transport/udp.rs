@@ -1,0 +1,156 @@
+//! UDP: a batch of datagrams is read and parsed, then offered to the inbox.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use call::Input;
+use sip::{Flow, Message, Transport};
+use socket2::{Domain, Protocol, Socket, Type};
+use tracing::{trace, warn};
+
+use super::{Bound, Traffic};
+use crate::clock::Clock;
+use crate::inbox::{Inbox, Item};
+use crate::limits::{DATAGRAM_BYTES_MAX, READ_BATCH_MAX, SOCKET_BUFFER_BYTES};
+use crate::server::StartError;
+use crate::settings::Listen;
+
+/// Binds every listener, or none.
+pub(crate) fn bind(listen: &[Listen]) -> Result<Vec<Bound>, StartError> {
+    listen
+        .iter()
+        .map(|listen| {
+            bind_one(listen)
+                .map_err(|source| StartError::Listen { address: listen.address, source })
+        })
+        .collect()
+}
+
+/// What a person may do about a socket that could not be bound, as the end of an error's line.
+pub(crate) fn remedy(error: &io::Error, address: &SocketAddr) -> String {
+    let port = address.port();
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            ": another program has this port (`ss -lunp 'sport = :{port}'` names it); end it, or \
+             change `listen` in [server]"
+        ),
+        io::ErrorKind::AddrNotAvailable => format!(
+            ": no interface of this machine has the address {} (`ip address` lists them); change \
+             `listen` in [server]",
+            address.ip()
+        ),
+        io::ErrorKind::PermissionDenied => {
+            ": ports below 1024 need CAP_NET_BIND_SERVICE; take another in `listen` in [server]"
+                .to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+fn bind_one(listen: &Listen) -> io::Result<Bound> {
+    let socket =
+        Socket::new(Domain::for_address(listen.address), Type::DGRAM, Some(Protocol::UDP))?;
+    if listen.address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // As much as the system allows: less only loses bursts.
+    if let Err(error) = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES) {
+        warn!(%error, address = %listen.address, "the receive buffer stays small");
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&listen.address.into())?;
+    let socket = UdpSocket::from(socket);
+    let bound = socket.local_addr()?;
+    let local = match listen.advertise {
+        Some(advertise) if advertise.port() == 0 => {
+            SocketAddr::new(advertise.ip(), bound.port())
+        }
+        Some(advertise) => advertise,
+        None => bound,
+    };
+    Ok(Bound { local, socket })
+}
+
+/// The reading task of one socket. It ends with the runtime, or when the engine has ended.
+pub(crate) struct Reading {
+    socket: tokio::net::UdpSocket,
+    local: SocketAddr,
+    clock: Clock,
+    inbox: Inbox,
+    traffic: Arc<Traffic>,
+    buffer: Box<[u8]>,
+}
+
+impl Reading {
+    pub(crate) fn new(
+        bound: Bound,
+        clock: Clock,
+        inbox: Inbox,
+        traffic: Arc<Traffic>,
+    ) -> io::Result<Self> {
+        let socket = tokio::net::UdpSocket::from_std(bound.socket)?;
+        let buffer = vec![0; DATAGRAM_BYTES_MAX].into_boxed_slice();
+        Ok(Self { socket, local: bound.local, clock, inbox, traffic, buffer })
+    }
+
+    pub(crate) async fn run(mut self) {
+        loop {
+            if let Err(error) = self.socket.readable().await {
+                warn!(%error, local = %self.local, "the socket cannot be read any longer");
+                return;
+            }
+            if !self.read_batch() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// `false`: the engine has ended.
+    fn read_batch(&mut self) -> bool {
+        let at = self.clock.now();
+        for _ in 0..READ_BATCH_MAX {
+            match self.socket.try_recv_from(&mut self.buffer) {
+                Ok((length, remote)) => {
+                    let flow = Flow {
+                        transport: Transport::Udp,
+                        local: self.local,
+                        remote,
+                        connection: 0,
+                    };
+                    self.traffic.received.fetch_add(1, Ordering::Relaxed);
+                    let Some(input) = self.read(flow, length) else { continue };
+                    if !self.inbox.offer(Item::Input { at, input }) {
+                        return false;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // An ICMP error of an earlier packet (Linux reports it here), or an interruption.
+                Err(error) => trace!(%error, local = %self.local, "recv"),
+            }
+        }
+        true
+    }
+
+    /// `None`: a keep-alive (RFC 5626 §3.5.1), nothing for the engine.
+    fn read(&self, flow: Flow, length: usize) -> Option<Input> {
+        match Message::read(Bytes::copy_from_slice(&self.buffer[..length])) {
+            Ok(message) => Some(Input::Message { flow, message }),
+            Err(malformed) if malformed.reason.is_keep_alive() => {
+                self.traffic.keep_alives.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+            Err(malformed) => {
+                self.traffic.malformed.fetch_add(1, Ordering::Relaxed);
+                trace!(reason = %malformed.reason, remote = %flow.remote, "malformed");
+                Some(Input::Malformed { flow, malformed })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
