@@ -11,7 +11,6 @@
 //! The whole state is serialisable, the random generator included: a restored endpoint goes on
 //! to the byte.
 
-mod challenge;
 mod clients;
 mod event;
 mod io;

@@ -6,8 +6,9 @@
 //! Reading is zero-copy: a [`Message`] is one [`bytes::Bytes`] and offsets into it; headers are
 //! read as typed views ([`Via`], [`NameAddr`], [`Uri`], …) on demand.
 
-mod endpoint;
+mod dialog;
 mod digest;
+mod endpoint;
 mod flow;
 mod header;
 pub mod limits;
@@ -16,6 +17,7 @@ mod registrar;
 pub mod sdp;
 mod time;
 mod timer;
+mod transaction;
 mod uri;
 mod write;
 

@@ -7,7 +7,7 @@ use crate::timer::{T1_64, TimerReason};
 use crate::transaction::{
     Branch, ClientInvite, ClientNonInvite, Draft, Fired, Heard, TimerOwner, TransactionKey,
 };
-use crate::{Credentials, Flow, HeaderName, Instant, Message, Method, Transmit};
+use crate::{Credentials, Flow, Instant, Message, Method, Transmit};
 
 /// Challenges to one request that are answered: a proxy's and the server's.
 const CHALLENGES_MAX: u8 = 2;
@@ -248,11 +248,9 @@ impl Endpoint {
         response: &Message,
         cseq: u32,
     ) -> Option<TransactionKey> {
-        let (challenge, answer) = match response.status()? {
-            401 => (HeaderName::WwwAuthenticate, HeaderName::Authorization),
-            407 => (HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization),
-            _ => return None,
-        };
+        if !matches!(response.status(), Some(401 | 407)) {
+            return None;
+        }
         let transaction = self.clients.get(key)?;
         let mut credits = transaction.credits.clone();
         if credits.answered >= CHALLENGES_MAX {
@@ -262,10 +260,11 @@ impl Endpoint {
         let mut draft = transaction.draft.clone();
         let user = transaction.user;
         let cnonce = self.io.random.cnonce();
-        let value = super::challenge::answer(credentials, response, challenge, &draft, &cnonce)?;
+        let (name, value) =
+            credentials.answer(response, &draft.method, &draft.request_uri, 1, cnonce)?;
         credits.answered += 1;
-        draft.authorization.retain(|(name, _)| name != answer.as_str());
-        draft.authorization.push((answer.as_str().to_string(), value));
+        draft.authorization.retain(|(given, _)| given != name);
+        draft.authorization.push((name.to_string(), value));
         draft.branch = self.io.random.branch();
         draft.cseq = cseq;
         Some(self.launch(now, draft, user, credits))

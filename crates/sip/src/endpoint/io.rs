@@ -74,8 +74,8 @@ impl Random {
         format!("{:032x}", self.u128())
     }
 
-    pub(super) fn cnonce(&mut self) -> String {
-        format!("{:016x}", self.0.next_u64())
+    pub(super) fn cnonce(&mut self) -> u64 {
+        self.0.next_u64()
     }
 
     fn u128(&mut self) -> u128 {
