@@ -25,6 +25,9 @@ const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 
 pub(super) struct Line {
     socket: tokio::net::UdpSocket,
+    /// The same socket. tokio sends only once its reactor has seen the socket, the first datagram
+    /// would be lost.
+    sender: UdpSocket,
     role: Role,
     buffer: Box<[u8]>,
     /// Neither hears nor speaks: see [`super::Floor::cut`].
@@ -45,7 +48,7 @@ impl Line {
         setup: PhonesSetup,
     ) -> io::Result<Self> {
         let (socket, ua) = open(line, seed, bind, setup.server, "monoligne-floor-phone")?;
-        Ok(Self::new(socket, Role::Phones(Phones::new(ua, setup))))
+        Self::new(socket, Role::Phones(Phones::new(ua, setup)))
     }
 
     pub(super) fn trunk(
@@ -55,12 +58,14 @@ impl Line {
         setup: TrunkSetup,
     ) -> io::Result<Self> {
         let (socket, ua) = open(line, seed, bind, setup.server, "monoligne-floor-trunk")?;
-        Ok(Self::new(socket, Role::Trunk(Trunk::new(ua, setup))))
+        Self::new(socket, Role::Trunk(Trunk::new(ua, setup)))
     }
 
-    fn new(socket: tokio::net::UdpSocket, role: Role) -> Self {
+    fn new(socket: UdpSocket, role: Role) -> io::Result<Self> {
+        let sender = socket.try_clone()?;
+        let socket = tokio::net::UdpSocket::from_std(socket)?;
         let buffer = vec![0; DATAGRAM_BYTES_MAX].into_boxed_slice();
-        Self { socket, role, buffer, is_cut: false, unsent: 0 }
+        Ok(Self { socket, sender, role, buffer, is_cut: false, unsent: 0 })
     }
 
     pub(super) fn socket(&self) -> &tokio::net::UdpSocket {
@@ -219,7 +224,7 @@ impl Line {
             if self.is_cut {
                 continue;
             }
-            if self.socket.try_send_to(&transmit.bytes, transmit.flow.remote).is_err() {
+            if self.sender.send_to(&transmit.bytes, transmit.flow.remote).is_err() {
                 self.unsent += 1;
             }
         }
@@ -250,7 +255,7 @@ fn open(
     bind: IpAddr,
     server: SocketAddr,
     user_agent: &str,
-) -> io::Result<(tokio::net::UdpSocket, Ua)> {
+) -> io::Result<(UdpSocket, Ua)> {
     let socket = UdpSocket::bind((bind, 0))?;
     let options = socket2::SockRef::from(&socket);
     options.set_recv_buffer_size(SOCKET_BUFFER_BYTES)?;
@@ -269,7 +274,7 @@ fn open(
         shared_rtp,
         sessions: 0,
     };
-    Ok((tokio::net::UdpSocket::from_std(socket)?, ua))
+    Ok((socket, ua))
 }
 
 impl Ua {
