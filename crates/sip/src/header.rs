@@ -37,6 +37,8 @@ pub enum HeaderError {
     Quote,
     #[error("parameters that are not well-formed")]
     Params,
+    #[error("not one word")]
+    CallId,
     #[error("not a Via of SIP/2.0")]
     Via,
 }

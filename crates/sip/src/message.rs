@@ -191,8 +191,9 @@ impl Message {
     }
 
     pub fn call_id(&self) -> Result<&str, HeaderError> {
-        let value = self.required(HeaderName::CallId)?;
-        std::str::from_utf8(value).map_err(|_| HeaderError::NotText)
+        let value = crate::header::text(self.required(HeaderName::CallId)?)?;
+        let is_word = !value.is_empty() && !value.bytes().any(|byte| byte.is_ascii_whitespace());
+        if is_word { Ok(value) } else { Err(HeaderError::CallId) }
     }
 
     /// `None` without the header (RFC 2543 clients leave it out).

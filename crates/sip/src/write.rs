@@ -90,16 +90,15 @@ impl ResponseWriter {
         Self { out: response_head(request, status, to_tag, Some(flow.remote)) }
     }
 
+    #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        put_header(&mut self.out, name.as_bytes(), value.as_bytes());
+        put_ours(&mut self.out, name, value);
         self
     }
 
-    pub fn headers(mut self, headers: &[(&str, &str)]) -> Self {
-        for (name, value) in headers {
-            put_header(&mut self.out, name.as_bytes(), value.as_bytes());
-        }
-        self
+    #[must_use]
+    pub fn headers(self, headers: &[(&str, &str)]) -> Self {
+        headers.iter().fold(self, |writer, (name, value)| writer.header(name, value))
     }
 
     pub fn finish(mut self, body: Option<(&str, &[u8])>) -> Bytes {
@@ -130,7 +129,7 @@ pub(crate) fn refusal(request: &Message, reason: MalformedReason) -> Option<Byte
         return None;
     }
     let mut out = response_head(request, reason.status(), Some(&stateless_tag(request)), None);
-    put_header(&mut out, b"Warning", format!("399 monoligne \"{reason}\"").as_bytes());
+    put_ours(&mut out, "Warning", &format!("399 monoligne \"{reason}\""));
     put_body(&mut out, None);
     Some(Bytes::from(out))
 }
@@ -186,7 +185,7 @@ fn put_to(out: &mut Vec<u8>, request: &Message, tag: Option<&str>) {
     let has_tag = request.to().is_ok_and(|to| to.tag().is_some());
     match tag {
         Some(tag) if !has_tag => {
-            put_header(out, b"To", &[value, b";tag=", tag.as_bytes()].concat());
+            put_header(out, b"To", &[value, b";tag=", one_line(tag).as_bytes()].concat());
         }
         Some(_) | None => put_header(out, b"To", value),
     }
@@ -228,7 +227,13 @@ fn offset_of(outer: &[u8], inner: &[u8]) -> usize {
     (inner.as_ptr() as usize).saturating_sub(outer.as_ptr() as usize).min(outer.len())
 }
 
-pub(crate) fn put_header(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+/// A header of ours: the value as text on one line, without NUL.
+fn put_ours(out: &mut Vec<u8>, name: &str, value: &str) {
+    put_header(out, name.as_bytes(), one_line(value).as_bytes());
+}
+
+/// A header copied from a message: a fold becomes one space.
+fn put_header(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     if !is_name(name) {
         return;
     }
@@ -242,7 +247,7 @@ fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|&byte| crate::message::is_token(byte))
 }
 
-/// As [`put_value`], for text.
+/// Text that stays on its line: CR, LF and NUL become one space.
 fn one_line(value: &str) -> Cow<'_, str> {
     let value = value.trim();
     if !value.contains(['\r', '\n', '\0']) {
@@ -252,13 +257,13 @@ fn one_line(value: &str) -> Cow<'_, str> {
     Cow::Owned(parts.collect::<Vec<_>>().join(" "))
 }
 
-/// A fold becomes one space; so does a lone CR, LF or NUL.
+/// A fold becomes one space; so does a lone CR or LF.
 fn put_value(out: &mut Vec<u8>, value: &[u8]) {
     let value = value.trim_ascii();
-    if memchr::memchr3(b'\r', b'\n', 0, value).is_none() {
+    if memchr::memchr2(b'\r', b'\n', value).is_none() {
         return out.extend_from_slice(value);
     }
-    for part in value.split(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+    for part in value.split(|byte| matches!(byte, b'\r' | b'\n')) {
         let part = part.trim_ascii();
         if !part.is_empty() {
             if out.last() != Some(&b' ') {
@@ -272,7 +277,7 @@ fn put_value(out: &mut Vec<u8>, value: &[u8]) {
 fn put_body(out: &mut Vec<u8>, body: Option<(&str, &[u8])>) {
     let (media_type, body) = body.unwrap_or_default();
     if !body.is_empty() {
-        put_header(out, b"Content-Type", media_type.as_bytes());
+        put_ours(out, "Content-Type", media_type);
     }
     out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
     out.extend_from_slice(body);

@@ -36,6 +36,8 @@ pub enum MalformedReason {
     Scheme,
     #[error("a SIP version other than 2.0")]
     Version,
+    #[error("a lone CR before the body")]
+    LoneCr,
     #[error("a line that is no header field")]
     HeaderLine,
     #[error("a header field is too long")]
@@ -76,6 +78,7 @@ impl MalformedReason {
             Self::Version => 505,
             Self::StartLine
             | Self::RequestUri
+            | Self::LoneCr
             | Self::HeaderLine
             | Self::HeaderTooLong
             | Self::TooManyHeaders

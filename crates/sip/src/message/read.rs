@@ -4,7 +4,7 @@
 //! its own Via, From, To, Call-ID and CSeq. The first fault decides the status.
 
 use bytes::Bytes;
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::{Field, Malformed, MalformedReason as Reason, Message, Method, Start};
 use crate::header::{HeaderName, Via, trim};
@@ -65,7 +65,7 @@ pub(super) fn read(bytes: Bytes) -> Result<Message, Malformed> {
         bytes.truncate(MESSAGE_BYTES_MAX);
     }
 
-    let (line_end, mut at) = line(&bytes, 0);
+    let (line_end, mut at) = line(&bytes, 0, &mut fault);
     let Some(start) = read_start(&bytes[..line_end], &mut fault) else {
         return Err(silent(fault.unwrap_or(Reason::NotSip)));
     };
@@ -108,16 +108,20 @@ fn offset(at: usize) -> u16 {
 }
 
 /// The end of the line that starts at `from`, and where the next one starts. A bare LF ends a
-/// line too.
-fn line(bytes: &[u8], from: usize) -> (usize, usize) {
-    match memchr(b'\n', &bytes[from..]) {
-        None => (bytes.len(), bytes.len()),
-        Some(feed) => {
-            let end = from + feed;
-            let cut = usize::from(feed > 0 && bytes[end - 1] == b'\r');
-            (end - cut, end + 1)
+/// line too. A lone CR does not, but to others it may: what one element reads as one header and
+/// the next as two is refused. (A NUL is allowed, after a backslash in quotes: §25.1.)
+fn line(bytes: &[u8], from: usize, fault: &mut Option<Reason>) -> (usize, usize) {
+    let mut at = from;
+    while let Some(found) = memchr2(b'\n', b'\r', &bytes[at..]) {
+        at += found;
+        match bytes[at] {
+            b'\n' => return (at, at + 1),
+            b'\r' if bytes.get(at + 1) == Some(&b'\n') => return (at, at + 2),
+            _ => note(fault, Reason::LoneCr),
         }
+        at += 1;
     }
+    (bytes.len(), bytes.len())
 }
 
 /// `None`: not a SIP start line at all, or a response that cannot be used.
@@ -201,13 +205,13 @@ fn read_fields(
         if start >= bytes.len() {
             return if is_line_whole { End::AfterLine } else { End::InLine };
         }
-        let (mut end, mut next) = line(bytes, start);
+        let (mut end, mut next) = line(bytes, start, fault);
         if end == start {
             *at = next;
             return End::EmptyLine;
         }
         while matches!(bytes.get(next), Some(b' ' | b'\t')) {
-            (end, next) = line(bytes, next);
+            (end, next) = line(bytes, next, fault);
         }
         *at = next;
         is_line_whole = next > end;
@@ -294,8 +298,8 @@ impl Message {
                 note(fault, Reason::Missing(name));
             }
         }
-        if self.header(HeaderName::CallId).is_some_and(<[u8]>::is_empty) {
-            note(fault, Reason::Missing(HeaderName::CallId));
+        if let Err(error) = self.call_id() {
+            note(fault, Reason::Header(HeaderName::CallId, error));
         }
     }
 

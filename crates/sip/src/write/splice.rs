@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::put_header;
+use super::{one_line, put_header, put_ours};
 use crate::header::HeaderName;
 use crate::message::Message;
 
@@ -18,7 +18,7 @@ pub struct Splice<'a> {
     /// Field indexes that are left out.
     removed: Vec<usize>,
     /// Field index, new value.
-    replaced: Vec<(usize, Vec<u8>)>,
+    replaced: Vec<(usize, String)>,
     body: Option<(String, Bytes)>,
 }
 
@@ -42,13 +42,13 @@ impl<'a> Splice<'a> {
 
     /// A header before all others: a Via, a Record-Route.
     pub fn push_front(mut self, name: &str, value: &str) -> Self {
-        put_header(&mut self.front, name.as_bytes(), value.as_bytes());
+        put_ours(&mut self.front, name, value);
         self
     }
 
     /// A header after all others.
     pub fn push_back(mut self, name: &str, value: &str) -> Self {
-        put_header(&mut self.back, name.as_bytes(), value.as_bytes());
+        put_ours(&mut self.back, name, value);
         self
     }
 
@@ -63,8 +63,8 @@ impl<'a> Splice<'a> {
     pub fn replace(mut self, name: HeaderName, value: &str) -> Self {
         let mut indexes = self.indexes(name).into_iter();
         match indexes.next() {
-            Some(first) => self.replaced.push((first, value.as_bytes().to_vec())),
-            None => put_header(&mut self.back, name.as_str().as_bytes(), value.as_bytes()),
+            Some(first) => self.replaced.push((first, one_line(value).into_owned())),
+            None => put_ours(&mut self.back, name.as_str(), value),
         }
         self.removed.extend(indexes);
         self
@@ -91,7 +91,7 @@ impl<'a> Splice<'a> {
             }
             let name = &bytes[usize::from(field.start)..usize::from(field.name_end)];
             match self.replaced.iter().rfind(|(replaced, _)| *replaced == index) {
-                Some((_, value)) => put_header(&mut out, name, value),
+                Some((_, value)) => put_header(&mut out, name, value.as_bytes()),
                 None => {
                     out.extend_from_slice(
                         &bytes[usize::from(field.start)..usize::from(field.value_end)],
