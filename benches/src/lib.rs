@@ -1,1 +1,1 @@
-//! 
+//! The measurements are the `[[bench]]` targets beside this folder.
