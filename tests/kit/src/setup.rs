@@ -1,6 +1,7 @@
 //! What a test wants of the server, and the configuration that says so.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ impl Setup {
         for user in &self.agents {
             let secret = folder.join(format!("{user}.secret"));
             fs::write(&secret, password(user))?;
+            fs::set_permissions(&secret, Permissions::from_mode(0o600))?; // else it is refused
             toml.push_str(&format!(
                 "[agents.{user}]\nteams = [\"floor\"]\nsecret_file = {secret:?}\n"
             ));
