@@ -11,7 +11,7 @@ use std::time::Duration;
 use acd::{AgentId, PracticeId};
 use serde::{Deserialize, Serialize};
 use sip::sdp::Codec;
-use sip::{Account, Flow, Transport};
+use sip::{Account, Algorithm, Flow, Transport};
 
 use crate::number::E164;
 
@@ -111,9 +111,12 @@ pub struct Agent {
     pub account: Account,
 }
 
-/// What a phone may ask of the registrar (RFC 3261 §10.3).
-#[derive(Copy, Clone, Debug)]
+/// What a phone may ask of the registrar (RFC 3261 §10.3), and how it is challenged.
+#[derive(Clone, Debug)]
 pub struct RegistrarLimits {
+    /// Digest algorithms offered, the preferred one first (RFC 8760 §2.4). Many phones know MD5 only
+    /// and stumble over a second one.
+    pub algorithms: Vec<Algorithm>,
     pub expires_default: Duration,
     pub expires_min: Duration,
     pub expires_max: Duration,
@@ -127,6 +130,7 @@ impl Default for RegistrarLimits {
             expires_min: Duration::from_secs(60),
             expires_max: Duration::from_secs(3600),
             bindings_max: 8,
+            algorithms: vec![Algorithm::Md5],
         }
     }
 }

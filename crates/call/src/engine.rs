@@ -144,7 +144,9 @@ impl Engine {
             expires_max: config.registrar.expires_max,
             bindings_max: config.registrar.bindings_max,
             aors_max: config.agents.len().max(1),
+            algorithms: config.registrar.algorithms.clone(),
             nonce_key: draw(),
+            nonce_epoch: u64::from(setup.epoch),
         });
         let scheduler = Scheduler::new(Arc::clone(&config.floor));
         let state = State {
