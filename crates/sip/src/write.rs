@@ -19,10 +19,10 @@ pub use splice::Splice;
 /// The phrase for a status code (RFC 3261 §21), from rsip's names: `BusyHere` is `Busy Here`. A
 /// code without a name gets that of its class (§8.1.3.2).
 pub fn reason_phrase(status: u16) -> String {
-    let code = match rsip::StatusCode::from(status) {
-        rsip::StatusCode::Other(..) => rsip::StatusCode::from(status / 100 * 100),
-        named => named,
-    };
+    let mut code = rsip::StatusCode::from(status);
+    if matches!(code, rsip::StatusCode::Other(..)) {
+        code = rsip::StatusCode::from(status / 100 * 100);
+    }
     let text = code.to_string();
     let name = text.split_once(' ').map_or("", |(_, name)| name);
     let mut phrase = String::with_capacity(name.len() + 4);
@@ -183,9 +183,12 @@ fn copy_first(out: &mut Vec<u8>, request: &Message, name: HeaderName) {
 fn put_to(out: &mut Vec<u8>, request: &Message, tag: Option<&str>) {
     let Some(value) = request.header(HeaderName::To) else { return };
     let has_tag = request.to().is_ok_and(|to| to.tag().is_some());
+    // Some devices leave a last `;`: an empty parameter must not come of it.
+    let bare = value.trim_ascii_end();
+    let bare = bare.strip_suffix(b";").unwrap_or(bare);
     match tag {
         Some(tag) if !has_tag => {
-            put_header(out, b"To", &[value, b";tag=", one_line(tag).as_bytes()].concat());
+            put_header(out, b"To", &[bare, b";tag=", one_line(tag).as_bytes()].concat());
         }
         Some(_) | None => put_header(out, b"To", value),
     }

@@ -1,5 +1,7 @@
 //! The verifier and the client against each other, and what an attacker might try.
 
+#![expect(clippy::unwrap_used, reason = "what a test stands on fails it loudly")]
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,6 +1,8 @@
 //! Every file of sip-fixtures/ against the expectation beside it, rsip as a second opinion, and
 //! what must hold for any mutation of them.
 
+#![expect(clippy::unwrap_used, reason = "what a test stands on fails it loudly")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -108,6 +110,7 @@ fn answer_gap(name: &str, error: sip::Malformed) -> Message {
     let expected = match name {
         "bad-missing-call-id" => "Call-ID is required",
         "bad-cseq-overflow" => "CSeq: not a number in range",
+        "bad-empty-tag" => "To: parameters that are not well-formed",
         "bad-call-id-with-space" => "Call-ID: not one word",
         "bad-too-many-vias" => "too many Via values",
         "bad-unterminated-quote" => "To: a quote without its end",
@@ -285,6 +288,7 @@ fn look_at_all(bytes: Bytes) {
             return;
         }
     };
+    assert_eq!(Message::read(message.bytes().clone()).expect("read before"), message);
     let _ = (message.top_via().is_ok(), message.from().is_ok(), message.to().is_ok());
     for contact in message.contacts().flatten() {
         let _ = (contact.display_name(), contact.user(), contact.expires(), contact.tag());
@@ -306,11 +310,13 @@ fn look_at_all(bytes: Bytes) {
         assert_eq!(answer.cseq(), message.cseq());
         assert_eq!(answer.vias().count(), message.vias().count());
     }
+    if message.all().count() + 3 > sip::limits::HEADERS_MAX {
+        return;
+    }
     let spliced = Splice::new(&message).replace(HeaderName::Subject, "x").body("text/plain", b"y");
     let again = Message::read(spliced.finish()).expect("a spliced message");
     assert_eq!(again.body(), b"y");
     assert_eq!(again.header(HeaderName::Subject), Some(&b"x"[..]));
-    assert_eq!(Message::read(message.bytes().clone()).expect("read before"), message);
 }
 
 proptest! {

@@ -1,5 +1,7 @@
 //! Session descriptions of trunks and phones, and what we say to them.
 
+#![expect(clippy::unwrap_used, reason = "what a test stands on fails it loudly")]
+
 use sip::sdp::{Codec, Direction, Format, LocalSession, Offer, SdpError, common};
 
 const TRUNK: &str = "v=0\r\no=- 1730000000 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.21\r\n\

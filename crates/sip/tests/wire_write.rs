@@ -1,5 +1,7 @@
 //! What we write.
 
+#![expect(clippy::unwrap_used, reason = "what a test stands on fails it loudly")]
+
 use bytes::Bytes;
 use sip::{
     Flow, HeaderName, Message, Method, RequestWriter, Splice, Transport, reason_phrase, response_to,

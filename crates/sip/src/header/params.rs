@@ -65,11 +65,11 @@ impl<'a> Params<'a> {
             rest = rest.strip_prefix(';').ok_or(HeaderError::Params)?;
             let end = param_end(rest);
             let param = rest[..end].trim();
+            if has_open_quote(param) {
+                return Err(HeaderError::Quote);
+            }
             if (param.is_empty() && end < rest.len()) || param.starts_with('=') {
                 return Err(HeaderError::Params);
-            }
-            if param.contains('"') && param.bytes().filter(|&byte| byte == b'"').count() < 2 {
-                return Err(HeaderError::Quote);
             }
             rest = &rest[end..];
         }
@@ -96,6 +96,20 @@ fn param_end(text: &str) -> usize {
         at += 1;
     }
     bytes.len()
+}
+
+fn has_open_quote(param: &str) -> bool {
+    let (mut quoted, mut bytes) = (false, param.bytes());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' if quoted => {
+                bytes.next();
+            }
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    quoted
 }
 
 fn unquote(value: &str) -> &str {

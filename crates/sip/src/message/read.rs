@@ -7,7 +7,7 @@ use bytes::Bytes;
 use memchr::{memchr, memchr2};
 
 use super::{Field, Malformed, MalformedReason as Reason, Message, Method, Start};
-use crate::header::{HeaderName, Via, trim};
+use crate::header::{HeaderError, HeaderName, Via, trim};
 use crate::limits::{
     HEADER_BYTES_MAX, HEADERS_INLINE, HEADERS_MAX, MESSAGE_BYTES_MAX, REQUEST_URI_BYTES_MAX,
     VIAS_MAX,
@@ -20,7 +20,7 @@ pub(crate) struct Fields {
     inline: [Field; HEADERS_INLINE],
     len: u16,
     /// All of them, once there are more than fit inline.
-    spilled: Option<Box<Vec<Field>>>,
+    spilled: Option<Vec<Field>>,
 }
 
 const NO_FIELD: Field =
@@ -47,7 +47,7 @@ impl Fields {
                 let mut fields = Vec::with_capacity(2 * HEADERS_INLINE);
                 fields.extend_from_slice(&self.inline);
                 fields.push(field);
-                self.spilled = Some(Box::new(fields));
+                self.spilled = Some(fields);
             }
         }
         self.len += 1;
@@ -76,9 +76,9 @@ pub(super) fn read(bytes: Bytes) -> Result<Message, Malformed> {
     message.check(&mut fault);
     let length = message.cut_body(&mut fault);
     let is_whole = match end {
-        End::EmptyLine => true,
-        End::AfterLine => length == Some(0),
-        End::InLine => false,
+        End::Proper => true,
+        End::Early => length == Some(0),
+        End::Cut => false,
     };
     if !is_whole {
         note(&mut fault, Reason::NoEndOfHeaders);
@@ -186,11 +186,12 @@ fn read_status_line(line: &[u8], fault: &mut Option<Reason>) -> Option<Start> {
 
 /// How the headers end.
 enum End {
-    EmptyLine,
+    /// With an empty line.
+    Proper,
     /// With the bytes, after a whole line: good enough if Content-Length promises no body.
-    AfterLine,
+    Early,
     /// With the bytes, inside a line.
-    InLine,
+    Cut,
 }
 
 fn read_fields(
@@ -203,12 +204,12 @@ fn read_fields(
     loop {
         let start = *at;
         if start >= bytes.len() {
-            return if is_line_whole { End::AfterLine } else { End::InLine };
+            return if is_line_whole { End::Early } else { End::Cut };
         }
         let (mut end, mut next) = line(bytes, start, fault);
         if end == start {
             *at = next;
-            return End::EmptyLine;
+            return End::Proper;
         }
         while matches!(bytes.get(next), Some(b' ' | b'\t')) {
             (end, next) = line(bytes, next, fault);
@@ -257,8 +258,13 @@ impl Message {
         self.check_single(fault);
         self.check_vias(fault);
         for (name, address) in [(HeaderName::From, self.from()), (HeaderName::To, self.to())] {
-            if let Err(error) = address {
-                note(fault, Reason::Header(name, error));
+            match address {
+                // A tag of ours could not be told from an empty one.
+                Ok(address) if address.params.get("tag") == Some("") => {
+                    note(fault, Reason::Header(name, HeaderError::Params));
+                }
+                Ok(_) => {}
+                Err(error) => note(fault, Reason::Header(name, error)),
             }
         }
         if let Err(error) = self.max_forwards() {
