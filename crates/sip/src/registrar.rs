@@ -191,9 +191,10 @@ impl Registrar {
             if !is_sip {
                 return Err(bad(400));
             }
-            let expires = contact.expires().or(header).map_or(self.expires_default, |secs| {
-                Duration::from_secs(u64::from(secs))
-            });
+            let expires = contact
+                .expires()
+                .or(header)
+                .map_or(self.expires_default, |secs| Duration::from_secs(u64::from(secs)));
             if !expires.is_zero() && expires < self.expires_min {
                 let min = self.expires_min.as_secs().to_string();
                 let headers = vec![(HeaderName::MinExpires.as_str().to_string(), min)];

@@ -20,9 +20,7 @@ pub const T4: Duration = Duration::from_secs(5);
 pub const T1_64: Duration = Duration::from_secs(32);
 
 /// Why the endpoint wants to be woken.
-#[derive(
-    Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize,
-)]
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
 pub enum TimerReason {
     /// INVITE sent again over UDP, doubling from T1 (§17.1.1.2).
     A,
@@ -52,8 +50,8 @@ pub enum TimerReason {
     Answer,
     /// The ACK to our 2xx never came: BYE (§13.3.1.4).
     AckWait,
-    /// Our CANCEL was sent but the INVITE got no final response: given up (§9.1).
-    CancelWait,
+    /// Our INVITE was cancelled, or a BYE ended its dialog, and no final response came (§9.1).
+    GiveUp,
     /// A request was not responded to by the owner while its sender could still listen.
     Unanswered,
 }
@@ -62,7 +60,10 @@ pub enum TimerReason {
 /// in the order of `(owner, reason)`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<(O, TimerReason), Instant>", into = "BTreeMap<(O, TimerReason), Instant>")]
-#[serde(bound(serialize = "O: Ord + Copy + Serialize", deserialize = "O: Ord + Copy + Deserialize<'de>"))]
+#[serde(bound(
+    serialize = "O: Ord + Copy + Serialize",
+    deserialize = "O: Ord + Copy + Deserialize<'de>"
+))]
 pub(crate) struct Timers<O: Ord + Copy> {
     deadlines: BTreeMap<(O, TimerReason), Instant>,
     queue: BTreeSet<(Instant, O, TimerReason)>,

@@ -64,6 +64,10 @@ impl Context<'_> {
         self.timers.set(self.owner, reason, self.now + after);
     }
 
+    pub(crate) fn stop(&mut self, reason: TimerReason) {
+        self.timers.stop(self.owner, reason);
+    }
+
     pub(crate) fn stop_all(&mut self) {
         self.timers.clear(self.owner);
     }

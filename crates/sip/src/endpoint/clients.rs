@@ -102,8 +102,18 @@ impl Endpoint {
         let Some(transaction) = self.clients.get(invite) else { return };
         let bytes = transaction.draft.cancel(reason);
         let draft = Draft { method: Method::Cancel, body: None, ..transaction.draft.clone() };
-        self.io.timers.set(TimerOwner::Client(invite), TimerReason::CancelWait, now + T1_64);
         self.launch_bytes(now, draft, bytes, User::Nobody, Credits::default());
+        self.give_up(now, invite);
+    }
+
+    /// An INVITE that is proceeding has no timer of its own: nobody waits for this one any more.
+    pub(super) fn give_up(&mut self, now: Instant, invite: TransactionKey) {
+        if let Some(ClientTransaction { machine: ClientMachine::Invite(machine), .. }) =
+            self.clients.get(invite)
+            && machine.is_pending()
+        {
+            self.io.timers.set(TimerOwner::Client(invite), TimerReason::GiveUp, now + T1_64);
+        }
     }
 
     /// Sends the ACK to the 2xx of `invite` with this To-tag; while the transaction lives, again

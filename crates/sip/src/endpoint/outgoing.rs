@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::clients::{ClientTransaction, Credits, User};
 use super::session::Phase;
 use super::uac::{NOWHERE, name_addr};
-use super::{
-    ClientKey, DialogKey, EndedBy, Endpoint, Event, Full, Request, ResolveId, Timeout,
-};
+use super::{ClientKey, DialogKey, EndedBy, Endpoint, Event, Full, Request, ResolveId, Timeout};
 use crate::transaction::{Draft, TransactionKey};
 use crate::{Flow, Instant, Message, Target};
 

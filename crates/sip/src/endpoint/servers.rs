@@ -286,7 +286,8 @@ impl Endpoint {
         let request = &transaction.request;
         let tag = transaction.tag.to_string();
         let mut writer = ResponseWriter::new(request, status, Some(&tag), &transaction.flow);
-        let is_given = |name: &str| headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+        let is_given =
+            |name: &str| headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
         let makes_target = matches!(request.method_ref(), Method::Invite | Method::Update);
         if makes_target && (101..300).contains(&status) && !is_given("Contact") {
             let user = match transaction.user {
@@ -295,7 +296,8 @@ impl Endpoint {
                 }
                 ServerUser::Nobody => None,
             };
-            writer = writer.header("Contact", &contact(user.unwrap_or_default(), &transaction.flow));
+            writer =
+                writer.header("Contact", &contact(user.unwrap_or_default(), &transaction.flow));
         }
         let tells_methods = makes_target || *request.method_ref() == Method::Options;
         if (tells_methods && (200..300).contains(&status) || status == 405) && !is_given("Allow") {
@@ -389,7 +391,6 @@ fn reply_flow(mut flow: Flow, request: &Message) -> Flow {
 
 /// The extensions that the request requires: we have none (§8.2.2.3).
 fn required(request: &Message) -> Option<String> {
-    let tags: Vec<_> =
-        request.values(HeaderName::Require).map(String::from_utf8_lossy).collect();
+    let tags: Vec<_> = request.values(HeaderName::Require).map(String::from_utf8_lossy).collect();
     (!tags.is_empty()).then(|| tags.join(", "))
 }

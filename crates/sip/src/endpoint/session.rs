@@ -127,7 +127,10 @@ pub(super) struct Confirmed {
 pub(super) enum Exchange {
     Idle,
     /// Our INVITE got its 2xx, the owner has not called `ack`.
-    AckDue { transaction: TransactionKey, cseq: u32 },
+    AckDue {
+        transaction: TransactionKey,
+        cseq: u32,
+    },
     /// Our 2xx has no ACK: it is sent again.
     AckAwaited(AckAwaited),
     /// Our re-INVITE has no final response.

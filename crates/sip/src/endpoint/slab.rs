@@ -23,7 +23,9 @@ impl fmt::Debug for Slot {
     }
 }
 
-pub(crate) trait Key: Copy + Eq + Ord + Hash + fmt::Debug + Serialize + DeserializeOwned {
+pub(crate) trait Key:
+    Copy + Eq + Ord + Hash + fmt::Debug + Serialize + DeserializeOwned
+{
     fn new(slot: Slot) -> Self;
     fn slot(self) -> Slot;
 }

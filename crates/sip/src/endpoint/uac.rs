@@ -65,12 +65,7 @@ impl Endpoint {
     }
 
     /// The target's addresses are known, the best first; none: it is unreachable.
-    pub(super) fn invite_on(
-        &mut self,
-        now: Instant,
-        dialog: DialogKey,
-        mut flows: VecDeque<Flow>,
-    ) {
+    pub(super) fn invite_on(&mut self, now: Instant, dialog: DialogKey, mut flows: VecDeque<Flow>) {
         let Some(session) = self.sessions.get(dialog) else { return };
         let Phase::Resolving(draft) = &session.phase else { return };
         let Some(flow) = flows.pop_front() else {
@@ -170,7 +165,8 @@ impl Endpoint {
             100..200 => {
                 let is_first = !std::mem::replace(&mut inviting.heard, true);
                 let tag = message.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-                let is_new = !tag.is_empty() && !inviting.early.iter().any(|early| early.tag == tag);
+                let is_new =
+                    !tag.is_empty() && !inviting.early.iter().any(|early| early.tag == tag);
                 if is_new && inviting.early.len() < self.limits.forks_max {
                     inviting.early.push(Early { tag: tag.to_string(), cseq: None });
                 }
@@ -247,7 +243,8 @@ impl Endpoint {
         // Only a 503 says that another address may do better (RFC 3263 §4.3).
         if may_retry
             && status == 503
-            && let Some(flow) = self.inviting(dialog).and_then(|inviting| inviting.flows.pop_front())
+            && let Some(flow) =
+                self.inviting(dialog).and_then(|inviting| inviting.flows.pop_front())
             && let Some(transaction) = self.clients.get(key)
         {
             let (draft, credits) = transaction.again();

@@ -8,9 +8,7 @@ use super::outgoing::Purpose;
 use super::servers::ServerUser;
 use super::session::{Bye, Cancel, Exchange, Phase};
 use super::uac::{SDP, reason_of};
-use super::{
-    ClientKey, DialogKey, EndedBy, Endpoint, Event, Full, Misuse, RequestKey, Timeout,
-};
+use super::{ClientKey, DialogKey, EndedBy, Endpoint, Event, Full, Misuse, RequestKey, Timeout};
 use crate::transaction::{ALLOW, ServerId, TimerOwner, TransactionKey};
 use crate::{Flow, Instant, Message, Method};
 
@@ -222,7 +220,8 @@ impl Endpoint {
         bye: Message,
     ) {
         let reason = reason_of(&bye);
-        let remote_tag = bye.from().ok().and_then(|from| from.tag()).unwrap_or_default().to_string();
+        let remote_tag =
+            bye.from().ok().and_then(|from| from.tag()).unwrap_or_default().to_string();
         let request = self.accept_request(now, flow, id, bye, ServerUser::Nobody);
         self.send_response(now, request, 200, &[], None);
         let Some(session) = self.sessions.get_mut(dialog) else { return };
@@ -323,12 +322,14 @@ impl Endpoint {
         }
     }
 
-    /// What they asked in a dialog that ends gets 487 (§15.1.2).
+    /// What they asked in a dialog that ends gets 487 (§15.1.2); our re-INVITE may get nothing.
     fn end_pending(&mut self, now: Instant, dialog: DialogKey, exchange: &Exchange) {
         let Some(session) = self.sessions.get_mut(dialog) else { return };
         let mut pending = std::mem::take(&mut session.pending);
-        if let Exchange::Theirs(request) = exchange {
-            pending.push(*request);
+        match exchange {
+            Exchange::Theirs(request) => pending.push(*request),
+            Exchange::Ours(transaction) => self.give_up(now, *transaction),
+            Exchange::Idle | Exchange::AckDue { .. } | Exchange::AckAwaited(_) => {}
         }
         for request in pending {
             if self.is_pending(request) {

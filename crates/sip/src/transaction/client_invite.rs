@@ -66,10 +66,16 @@ impl ClientInvite {
     ) -> Heard {
         let status = response.status().unwrap_or_default();
         match &mut self.state {
+            State::Calling { .. } | State::Proceeding if status < 200 => {
+                // The end that was set after a CANCEL stays.
+                context.stop(TimerReason::A);
+                context.stop(TimerReason::B);
+                self.state = State::Proceeding;
+                Heard::Pass
+            }
             State::Calling { .. } | State::Proceeding => {
                 context.stop_all();
                 match status {
-                    100..200 => self.state = State::Proceeding,
                     200..300 => {
                         context.set(TimerReason::M, T1_64);
                         let tag = tag_of(response);
@@ -138,8 +144,9 @@ impl ClientInvite {
                 context.set(TimerReason::A, interval);
                 Fired::Goes
             }
-            (State::Calling { .. }, TimerReason::B)
-            | (State::Proceeding, TimerReason::CancelWait) => Fired::TimedOut,
+            (State::Calling { .. }, TimerReason::B) | (State::Proceeding, TimerReason::GiveUp) => {
+                Fired::TimedOut
+            }
             (State::Completed { .. }, TimerReason::D)
             | (State::Accepted { .. }, TimerReason::M) => Fired::Over,
             // Stopped on leaving its state.

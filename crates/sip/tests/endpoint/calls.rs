@@ -45,10 +45,7 @@ fn a_call_is_ended_by_its_callee() {
     pair.callee.bye(now, theirs, None).unwrap();
     pair.settle();
     assert_eq!(pair.ladder()[5..], ["callee: BYE", "caller: 200 BYE"]);
-    assert!(matches!(
-        pair.callee_events.last(),
-        Some(Event::Ended { by: EndedBy::Local, .. })
-    ));
+    assert!(matches!(pair.callee_events.last(), Some(Event::Ended { by: EndedBy::Local, .. })));
     pair.run_out();
     pair.assert_empty();
 }
@@ -85,10 +82,7 @@ fn answers_carry_our_contact_and_one_to_tag() {
     assert_eq!(tags.len(), 2);
     assert!(tags[0].is_some() && tags[0] == tags[1]);
     for sent in responses {
-        assert_eq!(
-            sent.message.text(HeaderName::Contact),
-            Some("<sip:0123456789@192.0.2.2:5070>")
-        );
+        assert_eq!(sent.message.text(HeaderName::Contact), Some("<sip:0123456789@192.0.2.2:5070>"));
     }
 }
 
@@ -111,16 +105,10 @@ fn an_invite_is_sent_again_after_t1_doubling_until_64_t1_then_rejected_as_408() 
     pair.invite();
     let start = pair.now;
     pair.run_out();
-    let times: Vec<_> = pair
-        .sent
-        .iter()
-        .map(|sent| sent.at.saturating_duration_since(start).as_millis())
-        .collect();
+    let times: Vec<_> =
+        pair.sent.iter().map(|sent| sent.at.saturating_duration_since(start).as_millis()).collect();
     assert_eq!(times, [0, 500, 1500, 3500, 7500, 15_500, 31_500]);
-    assert!(matches!(
-        pair.caller_events[..],
-        [Event::Rejected { status: 408, message: None, .. }]
-    ));
+    assert!(matches!(pair.caller_events[..], [Event::Rejected { status: 408, message: None, .. }]));
     assert_eq!(pair.now.saturating_duration_since(start), Duration::from_secs(32));
     pair.assert_empty();
 }

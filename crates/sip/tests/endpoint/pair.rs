@@ -121,7 +121,11 @@ impl Pair {
     pub(crate) fn drain(&mut self) {
         for side in [Side::Caller, Side::Callee] {
             while let Some(transmit) = self.endpoint(side).poll_transmit() {
-                assert_eq!(transmit.flow, self.flow(side), "responses and requests stay on the flow");
+                assert_eq!(
+                    transmit.flow,
+                    self.flow(side),
+                    "responses and requests stay on the flow"
+                );
                 let message = Message::read(transmit.bytes).expect("we write what we can read");
                 self.put(side, message);
             }
@@ -267,7 +271,8 @@ impl Pair {
     }
 }
 
-pub(crate) const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+pub(crate) const SDP: &[u8] =
+    b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
 m=audio 4000 RTP/AVP 8\r\n";
 
 pub(crate) fn invite(flow: Flow) -> Invite {
