@@ -51,7 +51,7 @@ impl Reading {
 }
 
 /// `2026-03-29T01:59:59.123Z`.
-pub fn iso(epoch_ms: i64) -> String {
+pub(crate) fn iso(epoch_ms: i64) -> String {
     let (days, ms) = (epoch_ms.div_euclid(86_400_000), epoch_ms.rem_euclid(86_400_000));
     let (year, month, day) = civil(days);
     let (h, m, s, ms) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);

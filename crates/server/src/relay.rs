@@ -1,6 +1,7 @@
 //! The relay's place in the driver: orders out, events in, in the words of either crate.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::OwnedFd;
 
 use call::{MediaEvent, MediaLeg, MediaOrder, MediaSource, MediaStats, Owner, Pool, ToneCodec};
@@ -39,7 +40,7 @@ impl Media {
     pub(crate) fn watch(&self, inbox: Inbox) -> Result<(), StartError> {
         let system = |source| StartError::System { what: "watch the relay", source };
         let readable: OwnedFd = self.relay.event_fd().try_clone_to_owned().map_err(system)?;
-        let readable = AsyncFd::new(readable).map_err(system)?;
+        let readable = register(readable).map_err(system)?;
         tokio::spawn(async move {
             loop {
                 match readable.readable().await {
@@ -92,6 +93,13 @@ impl Media {
     pub(crate) fn shutdown(self) {
         self.relay.shutdown();
     }
+}
+
+#[expect(unsafe_code, reason = "tokio has no safe way to await a descriptor of another's making")]
+fn register(readable: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the descriptor is owned, stays in the `AsyncFd` until that is dropped, and nothing
+    // replaces or closes it before.
+    unsafe { AsyncFd::register(readable) }.map_err(|error| error.into_parts().1)
 }
 
 fn translate(order: MediaOrder) -> media::Order {

@@ -1,18 +1,198 @@
 //! `monoligne serve`: from the configuration to the last record.
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use acd::Step;
 use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+use tracing::{error, info};
 
 use crate::config::{self, Loaded};
-use crate::server::Server;
+use crate::driver::Report;
+use crate::notify::notify;
+use crate::server::{Notices, Server};
 
-pub fn run(config: &Path) -> anyhow::Result<ExitCode> {
-    let Loaded { settings, engine, log, .. } = config::load(config)?;
-    crate::log::init(&log);
-    let drain = settings.drain_timeout;
-    let server = Server::start(settings, engine).context("monoligne does not start")?;
-    server.shutdown(drain);
+/// Serves until a signal. The first one drains, the second ends at once.
+pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
+    let loaded = config::load(path)?;
+    crate::log::init(&loaded.log);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot listen for signals")?;
+    runtime.block_on(serve(loaded))
+}
+
+async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let drain = loaded.settings.drain_timeout;
+    let mut server = Server::start(loaded.settings.clone(), loaded.engine.clone())
+        .context("monoligne does not start")?;
+    let mut notices = server.notices();
+    say(&welcome(&loaded, &server))?;
+    notify("READY=1");
+
+    tokio::select! {
+        name = signals.next() => info!(signal = name, "stopping"),
+        () = ended(&mut notices) => error!("the engine has ended by itself"),
+    }
+    notify("STOPPING=1");
+    let stopped = tokio::task::spawn_blocking(move || server.shutdown(drain));
+    tokio::select! {
+        report = stopped => farewell(&report.context("the server did not end in order")?),
+        name = signals.next() => {
+            error!(signal = name, "ended at once: calls are cut, their records may be lost");
+            std::process::exit(1);
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Returns when the engine has ended.
+async fn ended(notices: &mut Notices) {
+    loop {
+        match notices.recv().await {
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn farewell(report: &Report) -> anyhow::Result<ExitCode> {
+    info!(
+        offered = report.ledger.offered,
+        hung_up = report.hung_up,
+        records = report.records.written,
+        records_lost = report.records.lost,
+        p99_us = report.latency.p99_us,
+        "stopped"
+    );
+    anyhow::ensure!(!report.panicked, "the engine has panicked: a bug of monoligne");
+    let lost = report.records.lost + report.records.held;
+    anyhow::ensure!(lost == 0, "{lost} records could not be written");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where it listens, and how to try it.
+fn welcome(loaded: &Loaded, server: &Server) -> String {
+    let (settings, engine) = (&loaded.settings, &loaded.engine);
+    let mut text = format!("monoligne {} takes calls", env!("CARGO_PKG_VERSION"));
+    for (listen, peers) in settings.listen.iter().zip(server.local_addrs()) {
+        let _ = write!(text, "\n  SIP       udp {peers}");
+        if listen.address.ip() != peers.ip() {
+            let _ = write!(text, " (bound to {})", listen.address);
+        }
+    }
+    let ports = &settings.media.ports;
+    let _ = write!(
+        text,
+        "\n  voice     udp {} ports {}-{}\n  records   {}",
+        settings.media.advertise.unwrap_or(settings.media.address),
+        ports.start(),
+        ports.end(),
+        settings.records.display()
+    );
+    if let Some(control) = server.control_path() {
+        let _ = write!(text, "\n  control   {} (`monoligne status`)", control.display());
+    }
+    for trunk in engine.trunks.values() {
+        let sources: Vec<String> = trunk.sources.iter().map(source).collect();
+        let _ = write!(text, "\n  trunk     {}: from {}", trunk.name, sources.join(", "));
+    }
+    for (number, practice) in &engine.numbers {
+        let name = engine.practices.get(practice).map_or("?", |practice| &practice.name);
+        let _ = write!(text, "\n  number    {} is {name}", number.spoken());
+    }
+    text.push_str(&phones(loaded, server));
+    text.push_str(&call(loaded, server));
+    text.push_str("\nCtrl-C drains and ends; a second one ends at once.");
+    text
+}
+
+fn phones(loaded: &Loaded, server: &Server) -> String {
+    let agents: Vec<&call::Agent> = loaded.engine.agents.values().collect();
+    let Some(first) = agents.first() else {
+        return "\nThere are no secretaries: nobody can answer. Add agents/USER.toml.".to_owned();
+    };
+    let peers = server.local_addr();
+    let others: Vec<String> = agents
+        .iter()
+        .take(8)
+        .map(|agent| format!("{} ({})", agent.user, agent.name))
+        .collect();
+    format!(
+        "\nRegister a softphone (Linphone, baresip, …) of {}:\
+         \n  user      {}\
+         \n  server    {peers} (domain {}), transport UDP, no STUN\
+         \n  password  the one behind `ha1` of her file (the sample's are in its comments)\
+         \n  baresip   <sip:{}@{peers};transport=udp>;auth_user={};auth_pass=PASSWORD",
+        others.join(", "),
+        first.user,
+        loaded.engine.realm,
+        first.user,
+        first.user,
+    )
+}
+
+fn call(loaded: &Loaded, server: &Server) -> String {
+    let engine = &loaded.engine;
+    let reached = engine.numbers.iter().find(|(_, practice)| {
+        let plan = engine.floor.practices.get(practice).map(|practice| &practice.plan);
+        plan.is_some_and(|plan| plan.steps.iter().any(|step| matches!(step, Step::Queue { .. })))
+    });
+    let source = engine.trunks.values().flat_map(|trunk| &trunk.sources).next();
+    let (Some((number, _)), Some(from)) = (reached, source) else {
+        return "\nThere is no trunk or no number: nobody can call.".to_owned();
+    };
+    let port = from.port.map_or_else(String::new, |port| format!(" -p {port}"));
+    let place = if from.network.address.is_loopback() {
+        "from this machine".to_owned()
+    } else {
+        format!("from {}", self::source(from))
+    };
+    format!(
+        "\nPlace a call {place}, for example with sipp:\
+         \n  sipp -sn uac {} -i {}{port} -s {number} -m 1 -d 20000",
+        server.local_addr(),
+        from.network.address,
+    )
+}
+
+fn source(source: &call::Source) -> String {
+    let call::Network { address, prefix } = source.network;
+    let is_host = prefix == if address.is_ipv4() { 32 } else { 128 };
+    match source.port {
+        Some(port) => std::net::SocketAddr::new(address, port).to_string(),
+        None if is_host => address.to_string(),
+        None => format!("{address}/{prefix}"),
+    }
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write to stdout")
 }

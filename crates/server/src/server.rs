@@ -52,15 +52,15 @@ pub type Notices = broadcast::Receiver<Told>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("cannot listen on udp {address}: {source}{}", udp::remedy(source, address))]
-    Listen { address: SocketAddr, source: io::Error },
-    #[error("the relay does not start: {0}")]
+    #[error("cannot listen on udp {address}: {cause}{}", udp::remedy(cause, address))]
+    Listen { address: SocketAddr, cause: io::Error },
+    #[error("the relay does not start")]
     Relay(#[from] media::StartError),
-    #[error("cannot open the records {}: {source}", path.display())]
+    #[error("cannot open the records {}", path.display())]
     Records { path: PathBuf, source: records::OpenError },
-    #[error("cannot open the control socket {}: {source}", path.display())]
+    #[error("cannot open the control socket {}", path.display())]
     Control { path: PathBuf, source: io::Error },
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}")]
     System { what: &'static str, source: io::Error },
 }
 

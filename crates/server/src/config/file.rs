@@ -277,6 +277,7 @@ fn registrar(fields: &mut Fields<'_, '_, '_>) -> RegistrarLimits {
         expires_min: fields.or("expires_min", default.expires_min),
         expires_max: fields.or("expires_max", default.expires_max),
         bindings_max: fields.or("bindings_max", default.bindings_max),
+        algorithms: default.algorithms,
     }
 }
 

@@ -69,14 +69,14 @@ CREATE TABLE offers (
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("the folder cannot be made: {0}")]
-    Folder(io::Error),
-    #[error("{0}")]
+    #[error("the folder cannot be made")]
+    Folder(#[source] io::Error),
+    #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     #[error("made by a newer monoligne (its version is {found}, this program knows {VERSION}): start that one, or name another file")]
     Newer { found: u32 },
-    #[error("the writer's thread cannot be started: {0}")]
-    Thread(io::Error),
+    #[error("the writer's thread cannot be started")]
+    Thread(#[source] io::Error),
 }
 
 /// Opens or makes the file, and takes the next epoch out of it.

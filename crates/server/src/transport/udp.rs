@@ -24,7 +24,7 @@ pub(crate) fn bind(listen: &[Listen]) -> Result<Vec<Bound>, StartError> {
         .iter()
         .map(|listen| {
             bind_one(listen)
-                .map_err(|source| StartError::Listen { address: listen.address, source })
+                .map_err(|cause| StartError::Listen { address: listen.address, cause })
         })
         .collect()
 }
@@ -35,15 +35,15 @@ pub(crate) fn remedy(error: &io::Error, address: &SocketAddr) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
             ": another program has this port (`ss -lunp 'sport = :{port}'` names it); end it, or \
-             change `listen` in [server]"
+             change `address` in [[listen]]"
         ),
         io::ErrorKind::AddrNotAvailable => format!(
             ": no interface of this machine has the address {} (`ip address` lists them); change \
-             `listen` in [server]",
+             `address` in [[listen]]",
             address.ip()
         ),
         io::ErrorKind::PermissionDenied => {
-            ": ports below 1024 need CAP_NET_BIND_SERVICE; take another in `listen` in [server]"
+            ": ports below 1024 need CAP_NET_BIND_SERVICE; take another `address` in [[listen]]"
                 .to_owned()
         }
         _ => String::new(),
