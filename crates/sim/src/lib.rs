@@ -4,7 +4,44 @@
 //! [`run`] plays one seed to its end and checks the invariants after every step. The same seed
 //! gives the same run, to the byte, in any process.
 
+mod caller;
 mod dice;
+mod failure;
+mod invariants;
+mod network;
+mod phone;
 pub mod reference;
+mod relay;
+mod scene;
+mod stage;
+mod tally;
+mod transcript;
+mod wire;
+mod witness;
+mod world;
+
+use std::panic::AssertUnwindSafe;
 
 pub use dice::Dice;
+pub use failure::{Check, Failure};
+pub use scene::Scene;
+pub use tally::{Happening, Tally};
+pub use world::{Options, Outcomes};
+
+/// Plays one seed. A panic anywhere is a failure of the run.
+pub fn run(seed: u64, options: Options) -> Outcomes {
+    play(seed, Scene::draw(seed), options)
+}
+
+/// Plays a scene made by hand; `seed` still decides what is left to chance.
+pub fn play(seed: u64, scene: Scene, options: Options) -> Outcomes {
+    let world = world::World::new(seed, scene, options);
+    let played = std::panic::catch_unwind(AssertUnwindSafe(|| world.run(seed)));
+    played.unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Outcomes::panicked(seed, text.unwrap_or_default())
+    })
+}

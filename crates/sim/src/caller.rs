@@ -1,0 +1,723 @@
+//! A caller behind an operator's trunk: a small UAC of its own, which watches what it is told.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sip::{HeaderName, Instant, Message, Method};
+
+use crate::failure::{Check, Failure};
+use crate::stage::{Actor, Alarm, Mark, Stage, T1, T1_64, T2, Voice, doubled};
+use crate::tally::Happening;
+use crate::wire::{self, Described, ENGINE, Head};
+use crate::witness::{Witness, check_echo};
+
+/// What a caller is going to do.
+#[derive(Clone, Debug)]
+pub struct Script {
+    pub arrives: Instant,
+    /// Dialled, in E.164 with its plus.
+    pub number: String,
+    pub offer: Offering,
+    /// Gives up after this, if nobody answered.
+    pub patience: Option<Duration>,
+    /// Gives up this long after a phone began to ring for him.
+    pub leaves_when_rung: Option<Duration>,
+    /// Sends CANCEL just when our 200 is on its way.
+    pub cancels_across: bool,
+    /// Hangs up after this long a talk; else the secretary does.
+    pub talks: Option<Duration>,
+    pub ack: Acking,
+    /// Says nothing, but is there.
+    pub mute: bool,
+    /// Dies without a word this long after the answer.
+    pub vanishes: Option<Duration>,
+    /// Sends a re-INVITE this long after the answer.
+    pub reinvites: Option<Duration>,
+    /// Sends OPTIONS out of a dialog ahead of the call, as trunks do to see whether we live.
+    pub pings: bool,
+    /// How long the trunk lets him wait.
+    pub max_unanswered: Duration,
+}
+
+/// What his SDP offers.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Offering {
+    Codecs { types: &'static str, maps: &'static str },
+    /// No SDP in the INVITE.
+    Late,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Acking {
+    Normal,
+    /// Only the n-th 200 is confirmed.
+    After(u8),
+    Never,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum CallerAlarm {
+    Arrive,
+    InviteAgain(Duration),
+    NoResponse,
+    NoFinal,
+    GiveUp,
+    CancelAgain(Duration),
+    CancelUnanswered,
+    HangUp,
+    ByeAgain(Duration),
+    ByeUnanswered,
+    Vanish,
+    Reinvite,
+    ReinviteAgain(Duration),
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+enum State {
+    Unborn,
+    Calling,
+    Proceeding,
+    Talking,
+    /// Sent BYE.
+    Leaving,
+    Done,
+    /// Died: hears and says nothing.
+    Gone,
+}
+
+#[derive(Debug)]
+pub struct Caller {
+    pub index: u16,
+    pub script: Script,
+    address: SocketAddr,
+    media: SocketAddr,
+    state: State,
+    from: String,
+    to: String,
+    uri: String,
+    call_id: String,
+    branch: String,
+    invite: Bytes,
+    wants_to_leave: bool,
+    cancel: Option<Bytes>,
+    cancel_done: bool,
+    /// The remote tag, from the answer.
+    answer: Option<Answer>,
+    bye: Option<Bytes>,
+    bye_done: bool,
+    reinvite: Option<(Bytes, u32)>,
+    cseq: u32,
+    /// The final answer that reached him.
+    pub saw: Option<u16>,
+    pub sent_bye: bool,
+    pub got_bye: bool,
+    answers_seen: u8,
+    witness: Witness,
+    last_ring: Option<Instant>,
+    rings: u32,
+    answers_sent: u32,
+    last_answer: Instant,
+    ack_arrived: bool,
+}
+
+#[derive(Debug)]
+struct Answer {
+    to: String,
+    contact: String,
+    ack: Bytes,
+    relay_port: u16,
+}
+
+impl Caller {
+    pub fn new(index: u16, script: Script, address: SocketAddr) -> Self {
+        let media = SocketAddr::new(address.ip(), 30_000 + 2 * index);
+        let number = &script.number;
+        Self {
+            index,
+            address,
+            media,
+            state: State::Unborn,
+            from: format!("<sip:{}@{}>;tag=c{index}", number_of(index), address.ip()),
+            to: format!("<sip:{number}@{ENGINE}>"),
+            uri: format!("sip:{number}@{ENGINE}"),
+            call_id: format!("c{index}-{}", address.ip()),
+            branch: format!("z9hG4bKc{index}-1"),
+            script,
+            invite: Bytes::new(),
+            wants_to_leave: false,
+            cancel: None,
+            cancel_done: false,
+            answer: None,
+            bye: None,
+            bye_done: false,
+            reinvite: None,
+            cseq: 1,
+            saw: None,
+            sent_bye: false,
+            got_bye: false,
+            answers_seen: 0,
+            witness: Witness::default(),
+            last_ring: None,
+            rings: 0,
+            answers_sent: 0,
+            last_answer: Instant::ZERO,
+            ack_arrived: false,
+        }
+    }
+
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Done | State::Gone)
+    }
+
+    pub fn is_gone(&self) -> bool {
+        self.state == State::Gone
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The final answer that left for him.
+    pub fn was_sent(&self) -> Option<u16> {
+        self.witness.final_status()
+    }
+
+    /// Media comes from him.
+    pub fn speaks(&self) -> bool {
+        self.state == State::Talking && !self.script.mute
+    }
+
+    pub fn alarm(&mut self, stage: &mut Stage<'_>, alarm: CallerAlarm) {
+        match alarm {
+            CallerAlarm::Arrive => self.arrive(stage),
+            CallerAlarm::InviteAgain(interval) => {
+                if self.state == State::Calling {
+                    stage.note(Happening::RetransmittedByPeer);
+                    self.send(stage, self.invite.clone());
+                    self.after(stage, interval * 2, CallerAlarm::InviteAgain(interval * 2));
+                }
+            }
+            CallerAlarm::NoResponse => {
+                if self.state == State::Calling {
+                    stage.fail(Check::Unanswered, format!("INVITE of caller {}", self.index));
+                }
+            }
+            CallerAlarm::NoFinal => {
+                if matches!(self.state, State::Calling | State::Proceeding) {
+                    stage.fail(Check::Unanswered, format!("no final answer for caller {}", self.index));
+                }
+            }
+            CallerAlarm::GiveUp => {
+                if matches!(self.state, State::Calling | State::Proceeding) {
+                    self.wants_to_leave = true;
+                    self.cancel(stage);
+                }
+            }
+            CallerAlarm::CancelAgain(interval) => {
+                if !self.cancel_done
+                    && let Some(cancel) = self.cancel.clone()
+                    && !self.is_done()
+                {
+                    stage.note(Happening::RetransmittedByPeer);
+                    self.send(stage, cancel);
+                    let next = doubled(interval);
+                    self.after(stage, next, CallerAlarm::CancelAgain(next));
+                }
+            }
+            CallerAlarm::CancelUnanswered => {
+                if !self.cancel_done && !self.is_done() {
+                    stage.fail(Check::Unanswered, format!("CANCEL of caller {}", self.index));
+                }
+            }
+            CallerAlarm::HangUp => {
+                if self.state == State::Talking {
+                    self.hang_up(stage);
+                }
+            }
+            CallerAlarm::ByeAgain(interval) => {
+                if !self.bye_done
+                    && self.state == State::Leaving
+                    && let Some(bye) = self.bye.clone()
+                {
+                    stage.note(Happening::RetransmittedByPeer);
+                    self.send(stage, bye);
+                    let next = doubled(interval);
+                    self.after(stage, next, CallerAlarm::ByeAgain(next));
+                }
+            }
+            CallerAlarm::ByeUnanswered => {
+                if !self.bye_done && self.state == State::Leaving {
+                    stage.fail(Check::Unanswered, format!("BYE of caller {}", self.index));
+                }
+            }
+            CallerAlarm::Vanish => {
+                if self.state == State::Talking {
+                    self.state = State::Gone;
+                    stage.note(Happening::CallerVanished);
+                    stage.out.fell_silent.push(self.media);
+                }
+            }
+            CallerAlarm::Reinvite => self.reinvite(stage),
+            CallerAlarm::ReinviteAgain(interval) => {
+                if let Some((reinvite, _)) = self.reinvite.clone()
+                    && self.state == State::Talking
+                {
+                    stage.note(Happening::RetransmittedByPeer);
+                    self.send(stage, reinvite);
+                    self.after(stage, interval * 2, CallerAlarm::ReinviteAgain(interval * 2));
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, stage: &mut Stage<'_>) {
+        stage.note(Happening::Call);
+        if self.script.pings {
+            stage.note(Happening::TrunkOptions);
+            let branch = format!("z9hG4bKc{}-0", self.index);
+            let head = Head {
+                method: "OPTIONS",
+                uri: &format!("sip:{ENGINE}"),
+                to: &format!("<sip:{ENGINE}>"),
+                branch: &branch,
+                cseq: 1,
+                call_id: &format!("o{}-ping", self.index),
+                ..self.head()
+            };
+            let ping = wire::request(&head, "", None);
+            self.send(stage, ping);
+        }
+        let sdp = match self.script.offer {
+            Offering::Codecs { types, maps } => Some(wire::sdp(self.media, 7, 1, types, maps)),
+            Offering::Late => {
+                stage.note(Happening::LateOffer);
+                None
+            }
+        };
+        let contact = self.contact();
+        let headers = format!("{contact}Supported: 100rel\r\nUser-Agent: trunk\r\n");
+        self.invite = wire::request(&self.head(), &headers, sdp.as_deref());
+        self.state = State::Calling;
+        self.send(stage, self.invite.clone());
+        self.after(stage, T1, CallerAlarm::InviteAgain(T1));
+        self.after(stage, T1_64, CallerAlarm::NoResponse);
+        let at_most = self.script.max_unanswered + Duration::from_secs(45);
+        self.after(stage, at_most, CallerAlarm::NoFinal);
+        if let Some(patience) = self.script.patience {
+            self.after(stage, patience, CallerAlarm::GiveUp);
+        }
+    }
+
+    /// A phone rings for him.
+    pub fn rung(&mut self, stage: &mut Stage<'_>) {
+        if let Some(delay) = self.script.leaves_when_rung {
+            self.after(stage, delay, CallerAlarm::GiveUp);
+        }
+    }
+
+    fn cancel(&mut self, stage: &mut Stage<'_>) {
+        // Not before a provisional response (RFC 3261 §9.1).
+        if self.cancel.is_some() || self.state == State::Calling || self.saw.is_some() {
+            return;
+        }
+        let cancel = wire::request(&Head { method: "CANCEL", ..self.head() }, "", None);
+        self.cancel = Some(cancel.clone());
+        self.send(stage, cancel);
+        self.after(stage, T1, CallerAlarm::CancelAgain(T1));
+        self.after(stage, T1_64, CallerAlarm::CancelUnanswered);
+    }
+
+    fn hang_up(&mut self, stage: &mut Stage<'_>) {
+        self.state = State::Leaving;
+        self.sent_bye = true;
+        self.cseq += 1;
+        let branch = format!("z9hG4bKc{}-b{}", self.index, self.cseq);
+        let bye = self.in_dialog("BYE", &branch, self.cseq, None);
+        self.bye = Some(bye.clone());
+        self.send(stage, bye);
+        self.after(stage, T1, CallerAlarm::ByeAgain(T1));
+        self.after(stage, T1_64, CallerAlarm::ByeUnanswered);
+        stage.out.fell_silent.push(self.media);
+    }
+
+    fn reinvite(&mut self, stage: &mut Stage<'_>) {
+        let Offering::Codecs { types, maps } = self.script.offer else { return };
+        if self.state != State::Talking || !self.ack_arrived {
+            return;
+        }
+        stage.note(Happening::Reinvite);
+        self.cseq += 1;
+        let sdp = wire::sdp(self.media, 7, 2, types, maps);
+        let branch = format!("z9hG4bKc{}-r{}", self.index, self.cseq);
+        let reinvite = self.in_dialog("INVITE", &branch, self.cseq, Some(&sdp));
+        self.reinvite = Some((reinvite.clone(), self.cseq));
+        self.send(stage, reinvite);
+        self.after(stage, T1, CallerAlarm::ReinviteAgain(T1));
+    }
+
+    pub fn receive(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        if self.state == State::Gone {
+            return;
+        }
+        if message.is_request() {
+            return self.requested(stage, message);
+        }
+        let status = message.status().unwrap_or(0);
+        match message.method() {
+            Method::Invite => {
+                let number = message.cseq().map_or(0, |cseq| cseq.number);
+                if number == 1 {
+                    self.invite_answered(stage, message, status);
+                } else {
+                    self.reinvite_answered(stage, message, status, number);
+                }
+            }
+            Method::Cancel => self.cancel_done = true,
+            Method::Bye => {
+                self.bye_done = true;
+                self.state = State::Done;
+            }
+            _ => {}
+        }
+    }
+
+    fn invite_answered(&mut self, stage: &mut Stage<'_>, message: &Message, status: u16) {
+        if status < 200 {
+            if self.state == State::Calling {
+                self.state = State::Proceeding;
+                if self.wants_to_leave {
+                    self.cancel(stage);
+                }
+            }
+            return;
+        }
+        if status >= 300 {
+            let to = text(message, HeaderName::To);
+            let ack = wire::request(&Head { method: "ACK", to: &to, ..self.head() }, "", None);
+            self.send(stage, ack);
+            if self.saw.is_none() {
+                self.saw = Some(status);
+                self.state = State::Done;
+            }
+            return;
+        }
+        self.answers_seen = self.answers_seen.saturating_add(1);
+        if self.saw.is_none() {
+            self.saw = Some(status);
+            self.picked_up(stage, message);
+        }
+        let confirms = match self.script.ack {
+            Acking::Normal => true,
+            Acking::After(count) => self.answers_seen > count,
+            Acking::Never => false,
+        };
+        if confirms && let Some(answer) = &self.answer {
+            let ack = answer.ack.clone();
+            stage.out.packets.push((Actor::Caller(self.index), ack, Mark::Ack));
+            if self.script.ack != Acking::Normal && self.answers_seen > 1 {
+                stage.note(Happening::AckSentLate);
+            }
+            if self.cancel.is_some() && self.state == State::Talking {
+                self.hang_up(stage);
+            }
+        }
+    }
+
+    fn picked_up(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        let Some(described) = Described::read(message.body()) else {
+            return stage.fail(Check::Readable, format!("answer to caller {}", self.index));
+        };
+        let sdp = match self.script.offer {
+            Offering::Codecs { types, .. } => {
+                let offered: Vec<&str> = types.split(' ').collect();
+                let known = described.types.iter().all(|it| offered.contains(&it.to_string().as_str()));
+                if !known || described.types.is_empty() {
+                    let detail = format!("caller {} offered {types}", self.index);
+                    return stage.fail(Check::Readable, detail);
+                }
+                None
+            }
+            Offering::Late => {
+                let chosen = described.types.first().copied().unwrap_or(8);
+                let map = described.map_of(chosen);
+                Some(wire::sdp(self.media, 7, 1, &chosen.to_string(), &map))
+            }
+        };
+        let contact = message.contacts().next().and_then(Result::ok).map(|it| it.uri.to_owned());
+        let Some(contact) = contact else {
+            return stage.fail(Check::Readable, "a 200 without Contact");
+        };
+        let to = text(message, HeaderName::To);
+        let branch = format!("z9hG4bKc{}-a", self.index);
+        let head = Head { method: "ACK", uri: &contact, to: &to, branch: &branch, ..self.head() };
+        let ack = wire::request(&head, "", sdp.as_deref());
+        self.answer = Some(Answer { to, contact, ack, relay_port: described.address.port() });
+        self.state = State::Talking;
+        if self.cancel.is_some() {
+            return;
+        }
+        if self.script.ack != Acking::Never {
+            if let Some(talks) = self.script.talks {
+                self.after(stage, talks, CallerAlarm::HangUp);
+            }
+            self.after(stage, Duration::from_secs(150), CallerAlarm::HangUp);
+        }
+        if let Some(delay) = self.script.vanishes {
+            self.after(stage, delay, CallerAlarm::Vanish);
+        }
+        if let Some(delay) = self.script.reinvites {
+            self.after(stage, delay, CallerAlarm::Reinvite);
+        }
+        if !self.script.mute {
+            for delay in [30, 400, 1_500] {
+                let voice = Voice {
+                    from: self.media,
+                    port: described.address.port(),
+                    caller: self.index,
+                    agent: None,
+                };
+                stage.out.voices.push((stage.now + Duration::from_millis(delay), voice));
+            }
+        }
+    }
+
+    fn reinvite_answered(&mut self, stage: &mut Stage<'_>, message: &Message, status: u16, number: u32) {
+        if status < 200 {
+            return;
+        }
+        let _ = message;
+        self.reinvite = None;
+        if status >= 300 {
+            let branch = format!("z9hG4bKc{}-r{number}", self.index);
+            let ack = self.in_dialog("ACK", &branch, number, None);
+            return self.send(stage, ack);
+        }
+        let branch = format!("z9hG4bKc{}-ra{number}", self.index);
+        let ack = self.in_dialog("ACK", &branch, number, None);
+        self.send(stage, ack);
+    }
+
+    fn requested(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        let in_dialog = self.answer.is_some() && matches!(self.state, State::Talking | State::Leaving);
+        match message.method() {
+            Method::Bye => {
+                self.got_bye = true;
+                let status = if in_dialog || self.saw == Some(200) { 200 } else { 481 };
+                self.respond(stage, message, status, Mark::ByeDone { call: 0 });
+                if self.state == State::Talking {
+                    self.state = State::Done;
+                    stage.out.fell_silent.push(self.media);
+                }
+                if self.script.ack == Acking::Never && !self.ack_arrived {
+                    stage.note(Happening::AckNeverSent);
+                }
+            }
+            Method::Options => {
+                let status = if in_dialog { 200 } else { 481 };
+                self.respond(stage, message, status, Mark::Nothing);
+                if in_dialog && self.script.mute {
+                    stage.note(Happening::MuteSurvived);
+                }
+            }
+            _ => stage.fail(Check::Readable, format!("caller {} is sent {message:?}", self.index)),
+        }
+    }
+
+    /// Looks at what leaves the engine for him.
+    pub fn watch(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        let watched = self.watched(stage, message);
+        stage.check(watched);
+    }
+
+    fn watched(&mut self, stage: &mut Stage<'_>, message: &Message) -> Result<(), Failure> {
+        if message.is_request() {
+            let fresh = self.witness.request(message, stage.branches)?;
+            if fresh && message.method() == Method::Options {
+                stage.note(Happening::AskedWhenSilent);
+            }
+            if message.method() == Method::Bye {
+                self.watch_bye(stage.now)?;
+                let glares = fresh && stage.dice.percent(8);
+                if glares && self.state == State::Talking && self.script.ack == Acking::Normal {
+                    stage.note(Happening::ByeGlare);
+                    self.hang_up(stage);
+                }
+            }
+            return Ok(());
+        }
+        if message.call_id().is_ok_and(|it| it.starts_with('o')) {
+            return Ok(());
+        }
+        let number = message.cseq().map_or(0, |cseq| cseq.number);
+        if message.method() != Method::Invite {
+            if message.method() == Method::Bye && message.status() == Some(200) {
+                self.witness.over = true;
+            }
+            return Ok(());
+        }
+        if number != 1 {
+            if message.status() == Some(200) {
+                self.witness.description(message.body())?;
+            }
+            return Ok(());
+        }
+        check_echo(message, &self.branch, &self.from, 1)?;
+        let status = message.status().unwrap_or(0);
+        let first = self.witness.invite_response(message)?;
+        if status == 180 {
+            self.watch_ring(stage, "180")?;
+        }
+        if first {
+            if status != 200 || self.last_ring.is_some() {
+                self.watch_ring(stage, "final")?;
+            }
+            if status == 200 && !stage.truth.callers[usize::from(self.index)].was_taken {
+                let detail = format!("caller {} is answered, no phone has answered", self.index);
+                return Err(Failure::new(Check::AnsweredBeforeHer, detail));
+            }
+        }
+        if status == 200 {
+            self.watch_answer(stage, message, first)?;
+        }
+        Ok(())
+    }
+
+    /// At most a minute between two signs of life.
+    fn watch_ring(&mut self, stage: &mut Stage<'_>, what: &str) -> Result<(), Failure> {
+        let now = stage.now;
+        if let Some(last) = self.last_ring.filter(|&last| last + Duration::from_secs(60) < now) {
+            let detail = format!("caller {}: {what} at {now}, the last 180 at {last}", self.index);
+            return Err(Failure::new(Check::RingRefresh, detail));
+        }
+        if what == "180" {
+            self.last_ring = Some(now);
+            self.rings += 1;
+            if self.rings == 2 {
+                stage.note(Happening::RingRefreshed);
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 3261 §13.3.1.4: 200 goes out again after T1, doubled up to T2, until the ACK comes.
+    fn watch_answer(&mut self, stage: &mut Stage<'_>, message: &Message, first: bool) -> Result<(), Failure> {
+        let now = stage.now;
+        if first {
+            self.witness.description(message.body())?;
+            if self.script.cancels_across && self.state == State::Proceeding {
+                self.wants_to_leave = true;
+                stage.note(Happening::CancelCrossedAnswer);
+                self.cancel(stage);
+            }
+        } else if self.ack_arrived {
+            let detail = format!("caller {}: 200 again though confirmed", self.index);
+            return Err(Failure::new(Check::AnswerRepeated, detail));
+        } else {
+            self.check_answer_gap(now)?;
+        }
+        self.answers_sent += 1;
+        self.last_answer = now;
+        Ok(())
+    }
+
+    fn check_answer_gap(&self, now: Instant) -> Result<(), Failure> {
+        let gap = (0..self.answers_sent.min(6).saturating_sub(1)).fold(T1, |gap, _| (gap * 2).min(T2));
+        if self.last_answer + gap < now {
+            let detail = format!(
+                "caller {}: {} answers sent, the last at {}, next due after {gap:?}",
+                self.index, self.answers_sent, self.last_answer
+            );
+            return Err(Failure::new(Check::AnswerRepeated, detail));
+        }
+        Ok(())
+    }
+
+    /// RFC 3261 §15: not before the ACK came or cannot come any more.
+    fn watch_bye(&self, now: Instant) -> Result<(), Failure> {
+        if !self.ack_arrived && self.answers_sent > 0 && !self.sent_bye {
+            if self.answers_sent < 10 {
+                let detail = format!("caller {}: BYE after {} 200s", self.index, self.answers_sent);
+                return Err(Failure::new(Check::AnswerRepeated, detail));
+            }
+            self.check_answer_gap(now)?;
+        }
+        Ok(())
+    }
+
+    /// One of his packets has reached the engine.
+    pub fn arrived(&mut self, stage: &mut Stage<'_>, mark: Mark) {
+        match mark {
+            Mark::Ack => {
+                if !self.ack_arrived && !self.sent_bye {
+                    let checked = self.check_answer_gap(stage.now);
+                    stage.check(checked);
+                }
+                self.ack_arrived = true;
+            }
+            Mark::ByeDone { .. } => self.witness.over = true,
+            Mark::Nothing | Mark::Provisional { .. } | Mark::Final { .. } => {}
+        }
+    }
+
+    /// A voice reaches his ear.
+    pub fn hear(&mut self, stage: &mut Stage<'_>, voice: &Voice) {
+        if voice.caller != self.index || voice.agent.is_none() {
+            let detail = format!("caller {} hears {voice:?}", self.index);
+            return stage.fail(Check::WrongEar, detail);
+        }
+        stage.truth.callers[usize::from(self.index)].heard_agent = true;
+    }
+
+    pub fn relay_port(&self) -> Option<u16> {
+        self.answer.as_ref().map(|answer| answer.relay_port)
+    }
+
+    fn head(&self) -> Head<'_> {
+        Head {
+            method: "INVITE",
+            uri: &self.uri,
+            via: self.address,
+            branch: &self.branch,
+            from: &self.from,
+            to: &self.to,
+            call_id: &self.call_id,
+            cseq: 1,
+        }
+    }
+
+    fn contact(&self) -> String {
+        format!("Contact: <sip:c{}@{}>\r\n", self.index, self.address)
+    }
+
+    fn in_dialog(&self, method: &str, branch: &str, cseq: u32, sdp: Option<&str>) -> Bytes {
+        let (uri, to) = match &self.answer {
+            Some(answer) => (answer.contact.as_str(), answer.to.as_str()),
+            None => (self.uri.as_str(), self.to.as_str()),
+        };
+        let headers = if method == "INVITE" { self.contact() } else { String::new() };
+        wire::request(&Head { method, uri, branch, to, cseq, ..self.head() }, &headers, sdp)
+    }
+
+    fn respond(&self, stage: &mut Stage<'_>, request: &Message, status: u16, mark: Mark) {
+        let response = wire::response(request, status, None, "", None);
+        stage.out.packets.push((Actor::Caller(self.index), response, mark));
+    }
+
+    fn send(&self, stage: &mut Stage<'_>, bytes: Bytes) {
+        stage.out.packets.push((Actor::Caller(self.index), bytes, Mark::Nothing));
+    }
+
+    fn after(&self, stage: &mut Stage<'_>, delay: Duration, alarm: CallerAlarm) {
+        stage.after(delay, Alarm::Caller(self.index, alarm));
+    }
+}
+
+/// The telephone number of a caller, in E.164.
+pub fn number_of(index: u16) -> String {
+    format!("+336000{index:05}")
+}
+
+fn text(message: &Message, name: HeaderName) -> String {
+    message.text(name).unwrap_or_default().to_owned()
+}

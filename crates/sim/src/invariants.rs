@@ -1,0 +1,244 @@
+//! What must hold between any two steps, whatever happened (DESIGN.md, "Invariants").
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use acd::{AgentId, AgentState, CallerStage, Decision, Waiting};
+use call::{Config, Engine, SchedulerEntry, SchedulerKind, Stage};
+use sip::Instant;
+
+use crate::failure::{Check, Failure};
+use crate::reference::{Reference, agree};
+use crate::relay::Relay;
+
+pub struct Invariants {
+    config: Arc<Config>,
+    reference: Reference,
+    /// Where the reference left each agent after the last exchange.
+    states: BTreeMap<AgentId, AgentState>,
+}
+
+impl Invariants {
+    pub fn new(config: &Arc<Config>) -> Self {
+        let reference = Reference::new(Arc::clone(&config.floor));
+        let states = reference.states().collect();
+        Self { config: Arc::clone(config), reference, states }
+    }
+
+    pub fn check(
+        &mut self,
+        now: Instant,
+        engine: &Engine,
+        relay: &Relay,
+        log: &[SchedulerEntry],
+    ) -> Result<(), Failure> {
+        for entry in log {
+            self.check_exchange(entry)?;
+        }
+        if !log.is_empty() {
+            self.check_order(now, engine, log)?;
+            self.check_work_conservation(now, engine)?;
+            self.check_single_line(engine)?;
+        }
+        self.check_stages(engine)?;
+        self.check_ledger(engine)?;
+        self.check_ports(engine, relay)?;
+        self.check_caps(engine)
+    }
+
+    /// The scheduler against its plain twin.
+    fn check_exchange(&mut self, entry: &SchedulerEntry) -> Result<(), Failure> {
+        let (expected, refused) = match &entry.kind {
+            SchedulerKind::Input(input) => self.reference.handle(entry.now, input),
+            SchedulerKind::Timeout => (self.reference.handle_timeout(entry.now), false),
+        };
+        if refused != entry.refused {
+            let detail = format!("{:?}: refused: {}", entry.kind, entry.refused);
+            return Err(Failure::new(Check::Reference, detail));
+        }
+        agree(&self.reference, &self.states, &entry.decisions, &expected).map_err(|why| {
+            let detail = format!(
+                "{:?}: {why}; decided {:?}, must be {expected:?}",
+                entry.kind, entry.decisions
+            );
+            Failure::new(Check::Reference, detail)
+        })?;
+        self.states.clear();
+        self.states.extend(self.reference.states());
+        Ok(())
+    }
+
+    /// Whoever still waits and stands before one that was just offered could not have had her.
+    fn check_order(
+        &self,
+        now: Instant,
+        engine: &Engine,
+        log: &[SchedulerEntry],
+    ) -> Result<(), Failure> {
+        let [SchedulerEntry { decisions, .. }] = log else { return Ok(()) };
+        for decision in decisions {
+            let Decision::Offer { offer, agent, .. } = decision else { continue };
+            let Some(offered) = engine.scheduler().caller(offer.caller) else { continue };
+            let ahead = engine.scheduler().waiting().find(|waiting| {
+                order(waiting) < order(&offered.waiting)
+                    && self.takes(*agent, waiting)
+                    && !self.is_moving_on(now, engine, waiting)
+            });
+            if let Some(ahead) = ahead {
+                let detail = format!("{offer:?} to {agent:?} while {ahead:?} waits");
+                return Err(Failure::new(Check::Order, detail));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_work_conservation(&self, now: Instant, engine: &Engine) -> Result<(), Failure> {
+        let scheduler = engine.scheduler();
+        if scheduler.waiting().next().is_none() {
+            return Ok(());
+        }
+        for agent in scheduler.agents().filter(|agent| agent.free) {
+            let waiting = scheduler.waiting().find(|waiting| {
+                self.takes(agent.agent, waiting) && !self.is_moving_on(now, engine, waiting)
+            });
+            if let Some(waiting) = waiting {
+                let detail = format!("{waiting:?} waits while {agent:?} is free");
+                return Err(Failure::new(Check::WorkConservation, detail));
+            }
+        }
+        Ok(())
+    }
+
+    fn takes(&self, agent: AgentId, waiting: &Waiting) -> bool {
+        let agent = self.config.floor.agents.get(&agent);
+        agent.is_some_and(|agent| agent.teams.contains(&waiting.team))
+    }
+
+    /// His time in this step is over at this very instant.
+    fn is_moving_on(&self, now: Instant, engine: &Engine, waiting: &Waiting) -> bool {
+        let Some(caller) = engine.scheduler().caller(waiting.caller) else { return true };
+        let ends = [caller.leave_by, caller.step_end];
+        ends.into_iter().flatten().any(|end| end.as_micros() <= now.as_micros())
+    }
+
+    fn check_single_line(&self, engine: &Engine) -> Result<(), Failure> {
+        let mut busy: Vec<AgentId> = engine.agent_legs().map(|leg| leg.agent).collect();
+        busy.sort_unstable();
+        if let Some(pair) = busy.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Failure::new(Check::SingleLine, format!("{:?} has two legs", pair[0])));
+        }
+        if engine.ledger().single_line_violations > 0 {
+            return Err(Failure::new(Check::SingleLine, "the engine counts a violation"));
+        }
+        Ok(())
+    }
+
+    /// The engine and the scheduler tell the same of each caller.
+    fn check_stages(&self, engine: &Engine) -> Result<(), Failure> {
+        let scheduler = engine.scheduler();
+        let mut live = 0;
+        for call in engine.live_calls() {
+            live += 1;
+            let Some(caller) = scheduler.caller(call.caller) else {
+                let detail = format!("{} is up, the scheduler does not know it", call.call);
+                return Err(Failure::new(Check::OneStage, detail));
+            };
+            let same = match (call.stage, caller.stage) {
+                (Stage::Bridged { agent, .. }, CallerStage::Served { agent: hers, .. }) => agent == hers,
+                (
+                    Stage::Waiting | Stage::Returned { .. },
+                    CallerStage::Waiting | CallerStage::Offered { .. },
+                ) => true,
+                (Stage::Bridged { .. }, CallerStage::Waiting | CallerStage::Offered { .. })
+                | (Stage::Waiting | Stage::Returned { .. }, CallerStage::Served { .. }) => false,
+            };
+            if !same {
+                let detail = format!("{}: {:?} and {:?}", call.call, call.stage, caller.stage);
+                return Err(Failure::new(Check::OneStage, detail));
+            }
+            if let CallerStage::Offered { offer, agent, .. } = caller.stage
+                && !engine.agent_legs().any(|leg| leg.offer == offer && leg.agent == agent)
+            {
+                let detail = format!("{offer:?} is out, {agent:?} has no leg");
+                return Err(Failure::new(Check::OneStage, detail));
+            }
+        }
+        let known = callers(engine);
+        if known != live {
+            let detail = format!("{live} calls, the scheduler knows {known} callers");
+            return Err(Failure::new(Check::OneStage, detail));
+        }
+        Ok(())
+    }
+
+    fn check_ledger(&self, engine: &Engine) -> Result<(), Failure> {
+        let ledger = engine.ledger();
+        let ended: u64 = ledger.dispositions.values().sum();
+        let live = engine.live_calls().count() as u64;
+        if ledger.offered != ended + live {
+            let detail = format!("{} offered, {ended} ended, {live} live", ledger.offered);
+            return Err(Failure::new(Check::Ledger, detail));
+        }
+        Ok(())
+    }
+
+    fn check_ports(&self, engine: &Engine, relay: &Relay) -> Result<(), Failure> {
+        let live: usize = engine.live_calls().map(|call| call.ports.len()).sum();
+        let (engines, relays) = (engine.ports_in_use(), relay.in_use());
+        if engines != relays || engines != live {
+            let detail = format!("engine {engines}, relay {relays}, legs {live}");
+            return Err(Failure::new(Check::PortsInUse, detail));
+        }
+        relay.check_peers()
+    }
+
+    fn check_caps(&self, engine: &Engine) -> Result<(), Failure> {
+        let limits = &self.config.limits;
+        let counts = engine.endpoint_counts();
+        let transactions = counts.client_transactions.max(counts.server_transactions);
+        let calls = engine.live_calls().count();
+        // Who came back from a conversation always fits; they are at most one an agent.
+        let waiting = engine.scheduler().waiting().count();
+        let waiting_max = self.config.floor.limits.waiting_max + self.config.agents.len();
+        if calls > limits.calls_max
+            || counts.dialogs > limits.dialogs_max
+            || transactions > limits.transactions_max
+            || waiting > waiting_max
+        {
+            let detail = format!("{calls} calls, {waiting} waiting, {counts:?}");
+            return Err(Failure::new(Check::Caps, detail));
+        }
+        Ok(())
+    }
+
+    /// 64·T1 after the last call and some more: every table is empty.
+    pub fn check_drained(&self, engine: &Engine, relay: &Relay) -> Result<(), Failure> {
+        let counts = engine.endpoint_counts();
+        let left = [
+            ("calls", engine.live_calls().count()),
+            ("agent legs", engine.agent_legs().count()),
+            ("ports", engine.ports_in_use()),
+            ("relay's ports", relay.in_use()),
+            ("dialogs", counts.dialogs),
+            ("client transactions", counts.client_transactions),
+            ("server transactions", counts.server_transactions),
+            ("requests", counts.requests),
+            ("callers", callers(engine)),
+        ];
+        match left.into_iter().find(|(_, count)| *count > 0) {
+            Some((what, count)) => {
+                Err(Failure::new(Check::Drained, format!("{count} {what} are left: {counts:?}")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn order(waiting: &Waiting) -> (acd::Urgency, acd::Instant, acd::Instant, u64) {
+    (waiting.urgency, waiting.deadline, waiting.arrival, waiting.sequence)
+}
+
+fn callers(engine: &Engine) -> usize {
+    let counts = engine.scheduler().counts();
+    counts.waiting + counts.offered + counts.served
+}

@@ -1,0 +1,936 @@
+//! A secretary's phone: a small UA of its own with one line. It registers with digest, rings, answers
+//! as its temper says, and holds it against the engine when it is rung while it is busy.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sip::{HeaderName, Instant, Message, Method};
+
+use crate::failure::{Check, Failure};
+use crate::stage::{Actor, Alarm, Mark, Stage, T1, T1_64, Voice, doubled};
+use crate::tally::Happening;
+use crate::transcript::Digest;
+use crate::wire::{self, Described, ENGINE, Head};
+use crate::witness::{Witness, check_echo};
+
+/// How her phone is wont to behave.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Temper {
+    Prompt,
+    Slow,
+    /// Refuses now and then.
+    Declining,
+    /// Registers, then is switched off.
+    Absent,
+    /// Dies in conversations.
+    Vanishing,
+    /// Of everything a little.
+    Mixed,
+    /// Has not the password of the user it claims to be.
+    Impostor,
+}
+
+/// Who she is.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub user: String,
+    pub password: String,
+    pub realm: String,
+    pub expires: u32,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum PhoneAlarm {
+    Register,
+    Refresh { cseq: u32 },
+    RegisterAgain { cseq: u32, interval: Duration },
+    RegisterUnanswered { cseq: u32 },
+    Unregister,
+    SwitchOff,
+    SwitchOn,
+    /// Places a call herself.
+    Dial,
+    Ring { call: u32 },
+    Act { call: u32 },
+    FinalAgain { call: u32, interval: Duration },
+    FinalUnconfirmed { call: u32 },
+    HangUp { call: u32 },
+    ByeAgain { call: u32, interval: Duration },
+    ByeUnanswered { call: u32 },
+    Die { call: u32 },
+}
+
+/// What she does with one call.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+enum Then {
+    Answer,
+    /// Picks up with a session description that fits nothing.
+    AnswerBadly,
+    Decline(u16),
+    LetRing,
+    /// Picks up just when our CANCEL is on its way.
+    AnswerAcross,
+    /// The phone does not react at all.
+    Dead,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+enum State {
+    Ringing,
+    /// 200 sent, no ACK yet.
+    Answered,
+    Talking,
+    /// BYE sent: the line is clear as she sees it.
+    Leaving,
+    Over,
+}
+
+#[derive(Debug)]
+struct PhoneCall {
+    key: u64,
+    invite: Message,
+    state: State,
+    then: Then,
+    hangs_up: Option<Duration>,
+    mute: bool,
+    dies: Option<Duration>,
+    caller: u16,
+    tag: String,
+    relay_port: u16,
+    media: SocketAddr,
+    /// The last response to the INVITE, for when it comes again.
+    response: Option<Bytes>,
+    final_status: Option<u16>,
+    confirmed: bool,
+    bye: Option<Bytes>,
+    bye_done: bool,
+    witness: Witness,
+}
+
+#[derive(Debug)]
+pub struct Phone {
+    pub index: u16,
+    pub temper: Temper,
+    account: Account,
+    address: SocketAddr,
+    alive: bool,
+    wants_registration: bool,
+    registration: Registration,
+    calls: Vec<PhoneCall>,
+    /// The calls that were on it when it was switched off: what still comes of them is unknown to it.
+    witness_only: Vec<(u64, Witness)>,
+}
+
+#[derive(Debug, Default)]
+struct Registration {
+    cseq: u32,
+    call: u32,
+    /// What was sent last and has no answer.
+    pending: Option<Bytes>,
+    branch: String,
+    expires: u32,
+    with_credentials: bool,
+    count: u32,
+    was_off: bool,
+    seen_once: bool,
+}
+
+impl Phone {
+    pub fn new(index: u16, temper: Temper, account: Account, address: SocketAddr) -> Self {
+        Self {
+            index,
+            temper,
+            account,
+            address,
+            alive: true,
+            wants_registration: false,
+            registration: Registration::default(),
+            calls: Vec::new(),
+            witness_only: Vec::new(),
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Media comes from this call of hers.
+    pub fn speaks(&self, port: u16) -> bool {
+        self.alive
+            && self
+                .call_at(port)
+                .is_some_and(|call| call.state == State::Talking && !call.mute)
+    }
+
+    pub fn alarm(&mut self, stage: &mut Stage<'_>, alarm: PhoneAlarm) {
+        match alarm {
+            PhoneAlarm::SwitchOn => return self.switch_on(stage),
+            PhoneAlarm::SwitchOff => return self.switch_off(stage),
+            _ if !self.alive => return,
+            _ => {}
+        }
+        match alarm {
+            PhoneAlarm::SwitchOn | PhoneAlarm::SwitchOff => {}
+            PhoneAlarm::Register => {
+                if !stage.closing {
+                    self.wants_registration = true;
+                    self.register(stage, self.account.expires, None);
+                }
+            }
+            PhoneAlarm::Refresh { cseq } => {
+                if cseq == self.registration.cseq && !stage.closing && self.wants_registration {
+                    stage.note(Happening::Refreshed);
+                    self.register(stage, self.account.expires, None);
+                }
+            }
+            PhoneAlarm::RegisterAgain { cseq, interval } => {
+                if cseq == self.registration.cseq
+                    && let Some(bytes) = self.registration.pending.clone()
+                {
+                    stage.note(Happening::RetransmittedByPeer);
+                    self.send(stage, bytes, Mark::Nothing);
+                    let interval = doubled(interval);
+                    self.after(stage, interval, PhoneAlarm::RegisterAgain { cseq, interval });
+                }
+            }
+            PhoneAlarm::RegisterUnanswered { cseq } => {
+                if cseq == self.registration.cseq && self.registration.pending.is_some() {
+                    stage.fail(Check::Unanswered, format!("REGISTER of phone {}", self.index));
+                }
+            }
+            PhoneAlarm::Unregister => {
+                if self.wants_registration {
+                    self.wants_registration = false;
+                    self.register(stage, 0, None);
+                    let pause = stage.millis(15_000, 50_000);
+                    self.after(stage, pause, PhoneAlarm::Register);
+                }
+            }
+            PhoneAlarm::Dial => self.dial(stage),
+            PhoneAlarm::Ring { call } => {
+                let it = &self.calls[call as usize];
+                if it.state == State::Ringing && it.final_status.is_none() {
+                    self.reply(stage, call, 180, None);
+                }
+            }
+            PhoneAlarm::Act { call } => self.act(stage, call),
+            PhoneAlarm::FinalAgain { call, interval } => {
+                let it = &self.calls[call as usize];
+                if !it.confirmed
+                    && matches!(it.state, State::Answered | State::Over)
+                    && let Some(bytes) = it.response.clone()
+                {
+                    stage.note(Happening::RetransmittedByPeer);
+                    self.send(stage, bytes, Mark::Final { call });
+                    let interval = doubled(interval);
+                    self.after(stage, interval, PhoneAlarm::FinalAgain { call, interval });
+                }
+            }
+            PhoneAlarm::FinalUnconfirmed { call } => {
+                let it = &self.calls[call as usize];
+                if !it.confirmed {
+                    let detail = format!("{:?} of phone {}", it.final_status, self.index);
+                    stage.fail(Check::AnswerUnconfirmed, detail);
+                }
+            }
+            PhoneAlarm::HangUp { call } => self.hang_up(stage, call),
+            PhoneAlarm::ByeAgain { call, interval } => {
+                let it = &self.calls[call as usize];
+                if !it.bye_done
+                    && let Some(bytes) = it.bye.clone()
+                {
+                    stage.note(Happening::RetransmittedByPeer);
+                    self.send(stage, bytes, Mark::Nothing);
+                    let interval = doubled(interval);
+                    self.after(stage, interval, PhoneAlarm::ByeAgain { call, interval });
+                }
+            }
+            PhoneAlarm::ByeUnanswered { call } => {
+                if !self.calls[call as usize].bye_done {
+                    stage.fail(Check::Unanswered, format!("BYE of phone {}", self.index));
+                }
+            }
+            PhoneAlarm::Die { call } => {
+                if self.calls[call as usize].state == State::Talking {
+                    stage.note(Happening::Vanish);
+                    self.switch_off(stage);
+                    let pause = stage.millis(50_000, 90_000);
+                    self.after(stage, pause, PhoneAlarm::SwitchOn);
+                }
+            }
+        }
+    }
+
+    fn switch_off(&mut self, stage: &mut Stage<'_>) {
+        self.alive = false;
+        self.registration.was_off = true;
+        self.registration.pending = None;
+        for call in &mut self.calls {
+            if call.state == State::Talking {
+                stage.out.fell_silent.push(call.media);
+            }
+            call.state = State::Over;
+            call.confirmed = true;
+            call.bye_done = true;
+        }
+    }
+
+    /// Remembers nothing.
+    fn switch_on(&mut self, stage: &mut Stage<'_>) {
+        if self.alive {
+            return;
+        }
+        self.alive = true;
+        for call in &mut self.calls {
+            self.witness_only.push((call.key, std::mem::take(&mut call.witness)));
+            call.key = 0;
+        }
+        self.registration.call += 1;
+        self.alarm(stage, PhoneAlarm::Register);
+    }
+
+    // --- registration
+
+    fn register(&mut self, stage: &mut Stage<'_>, expires: u32, authorization: Option<String>) {
+        let registration = &mut self.registration;
+        registration.cseq += 1;
+        registration.expires = expires;
+        registration.with_credentials = authorization.is_some();
+        registration.branch = format!("z9hG4bKp{}-g{}", self.index, registration.cseq);
+        let address = self.address;
+        let user = &self.account.user;
+        let aor = format!("<sip:{user}@{}>", self.account.realm);
+        let headers = format!(
+            "Contact: {}\r\nExpires: {expires}\r\n{}",
+            self.contact(),
+            authorization.unwrap_or_default()
+        );
+        let bytes = wire::request(
+            &Head {
+                method: "REGISTER",
+                uri: &format!("sip:{}", self.account.realm),
+                via: address,
+                branch: &self.registration.branch,
+                from: &format!("{aor};tag=r{}", self.index),
+                to: &aor,
+                call_id: &format!("r{}-{}", self.index, self.registration.call),
+                cseq: self.registration.cseq,
+            },
+            &headers,
+            None,
+        );
+        let cseq = self.registration.cseq;
+        self.registration.pending = Some(bytes.clone());
+        self.send(stage, bytes, Mark::Nothing);
+        self.after(stage, T1, PhoneAlarm::RegisterAgain { cseq, interval: T1 });
+        self.after(stage, T1_64, PhoneAlarm::RegisterUnanswered { cseq });
+    }
+
+    fn register_answered(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        let status = message.status().unwrap_or(0);
+        let number = message.cseq().map_or(0, |cseq| cseq.number);
+        if status < 200 || number != self.registration.cseq || self.registration.pending.is_none() {
+            return;
+        }
+        self.registration.pending = None;
+        if status == 200 {
+            if self.temper == Temper::Impostor {
+                return stage.fail(Check::Intruder, "an impostor is registered");
+            }
+            return self.registered(stage);
+        }
+        let challenge = (status == 401).then(|| challenge_of(message)).flatten();
+        let is_stale = challenge.as_deref().is_some_and(|it| it.contains("stale=true"));
+        if self.registration.with_credentials && !is_stale {
+            if self.temper != Temper::Impostor {
+                let detail = format!("phone {} gets {status} with the right password", self.index);
+                return stage.fail(Check::WrongStatus, detail);
+            }
+            if status != 401 && status != 403 {
+                stage.fail(Check::WrongStatus, format!("an impostor gets {status}"));
+            }
+            stage.note(Happening::WrongPassword);
+            return;
+        }
+        let Some(challenge) = challenge else {
+            let detail = format!("phone {} gets {status} to its first REGISTER", self.index);
+            return stage.fail(Check::WrongStatus, detail);
+        };
+        self.registration.count += 1;
+        let uri = format!("sip:{}", self.account.realm);
+        let Account { user, password, .. } = &self.account;
+        let authorization = wire::authorization(&challenge, user, password, &uri, 1);
+        if authorization.is_none() {
+            return stage.fail(Check::Readable, format!("challenge {challenge}"));
+        }
+        self.register(stage, self.registration.expires, authorization);
+    }
+
+    fn registered(&mut self, stage: &mut Stage<'_>) {
+        if self.registration.expires == 0 {
+            return stage.note(Happening::Unregistered);
+        }
+        if !std::mem::replace(&mut self.registration.seen_once, true) {
+            stage.note(Happening::Registered);
+        }
+        if std::mem::take(&mut self.registration.was_off) {
+            stage.note(Happening::CameBack);
+        }
+        let refresh = Duration::from_secs(u64::from(self.registration.expires) * 4 / 5);
+        self.after(stage, refresh, PhoneAlarm::Refresh { cseq: self.registration.cseq });
+    }
+
+    // --- what comes in
+
+    pub fn receive(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        if !self.alive {
+            return;
+        }
+        if message.is_request() {
+            return self.requested(stage, message);
+        }
+        match message.method() {
+            Method::Register => self.register_answered(stage, message),
+            Method::Bye => {
+                if let Some(call) = self.find(message) {
+                    self.calls[call as usize].bye_done = true;
+                    self.calls[call as usize].state = State::Over;
+                }
+            }
+            Method::Invite => self.dialled(stage, message),
+            _ => {}
+        }
+    }
+
+    fn requested(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        let found = self.find(message);
+        match (message.method(), found) {
+            (Method::Invite, None) => self.invited(stage, message),
+            (Method::Invite, Some(call)) => {
+                if let Some(bytes) = self.calls[call as usize].response.clone() {
+                    stage.note(Happening::RetransmittedByPeer);
+                    let mark = self.mark(call);
+                    self.send(stage, bytes, mark);
+                }
+            }
+            (Method::Ack, Some(call)) => self.acked(stage, call),
+            (Method::Ack, None) => {}
+            (Method::Cancel, Some(call)) => {
+                self.respond(stage, message, 200, Mark::Nothing);
+                if self.calls[call as usize].state == State::Ringing {
+                    self.finish(stage, call, 487, None);
+                }
+            }
+            (Method::Bye, Some(call)) => {
+                self.respond(stage, message, 200, Mark::ByeDone { call });
+                self.bye_came(stage, call);
+            }
+            (Method::Options, Some(call)) if self.calls[call as usize].state == State::Talking => {
+                if self.calls[call as usize].mute {
+                    stage.note(Happening::MuteSurvived);
+                }
+                self.respond(stage, message, 200, Mark::Nothing);
+            }
+            (Method::Cancel | Method::Bye | Method::Options, _) => {
+                self.respond(stage, message, 481, Mark::Nothing);
+            }
+            (_, _) => stage.fail(Check::Readable, format!("phone {} is sent {message:?}", self.index)),
+        }
+    }
+
+    fn invited(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        if let Some(busy) = self.calls.iter().find(|call| call.is_on_the_line()) {
+            let detail = format!(
+                "phone {} is rung while {:?} with caller {}",
+                self.index, busy.state, busy.caller
+            );
+            return stage.fail(Check::PhoneRungTwice, detail);
+        }
+        let index = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        let Some(described) = Described::read(message.body()) else {
+            return stage.fail(Check::Readable, "an INVITE without a session description");
+        };
+        let caller = caller_shown(message);
+        let media_port = 20_000 + 2 * (self.calls.len() % 5_000) as u16;
+        let mut call = PhoneCall {
+            key: Digest::of(message.call_id().unwrap_or_default().as_bytes()),
+            invite: message.clone(),
+            state: State::Ringing,
+            then: Then::Dead,
+            hangs_up: None,
+            mute: false,
+            dies: None,
+            caller: caller.unwrap_or(0),
+            tag: format!("p{}-{index}", self.index),
+            relay_port: described.address.port(),
+            media: SocketAddr::new(self.address.ip(), media_port),
+            response: None,
+            final_status: None,
+            confirmed: false,
+            bye: None,
+            bye_done: true,
+            witness: Witness::default(),
+        };
+        // What was seen of it when it left the engine.
+        if let Some(at) = self.witness_only.iter().position(|(key, _)| *key == call.key) {
+            call.witness = self.witness_only.swap_remove(at).1;
+        }
+        let (act_after, trying) = self.decide(stage, &mut call);
+        let ring_after = stage.millis(20, 900);
+        let is_dead = call.then == Then::Dead;
+        self.calls.push(call);
+        if let Some(caller) = caller {
+            stage.out.rung.push(caller);
+        }
+        if is_dead {
+            // Not a phone at all for this once: it never knew of the call.
+            let call = &mut self.calls[index as usize];
+            call.state = State::Over;
+            call.confirmed = true;
+            return;
+        }
+        if trying {
+            self.reply(stage, index, 100, None);
+        }
+        self.after(stage, ring_after, PhoneAlarm::Ring { call: index });
+        self.after(stage, ring_after + act_after, PhoneAlarm::Act { call: index });
+    }
+
+    /// What she will do with it, when, and whether her phone says 100 first.
+    fn decide(&self, stage: &mut Stage<'_>, call: &mut PhoneCall) -> (Duration, bool) {
+        let dice = &mut *stage.dice;
+        //            answer badly decline ring across dead
+        let weights: [u64; 6] = match self.temper {
+            Temper::Prompt => [95, 1, 1, 1, 2, 0],
+            Temper::Slow => [60, 2, 3, 25, 8, 2],
+            Temper::Declining => [50, 2, 38, 5, 5, 0],
+            Temper::Absent => [0, 0, 0, 0, 0, 1],
+            Temper::Vanishing => [85, 2, 5, 3, 5, 0],
+            Temper::Mixed | Temper::Impostor => [62, 6, 10, 10, 10, 2],
+        };
+        call.then = match dice.weighted(&weights) {
+            0 => Then::Answer,
+            1 => Then::AnswerBadly,
+            2 => Then::Decline(dice.pick(&[486, 486, 603, 603, 480])),
+            3 => Then::LetRing,
+            4 => Then::AnswerAcross,
+            _ => Then::Dead,
+        };
+        let (fastest, slowest) = match self.temper {
+            Temper::Slow => (3_000, 14_000),
+            _ => (300, 5_000),
+        };
+        call.mute = dice.percent(6);
+        match dice.weighted(&[62, 22, 8, 8]) {
+            0 => call.hangs_up = Some(Duration::from_millis(dice.between(2_500, 30_000))),
+            1 => {}
+            2 => {
+                // Puts the receiver down again before a word was said.
+                call.mute = true;
+                call.hangs_up = Some(Duration::from_millis(dice.between(0, 1_500)));
+            }
+            _ => call.mute = dice.percent(50),
+        }
+        let dies = if self.temper == Temper::Vanishing { 25 } else { 2 };
+        if dice.percent(dies) {
+            call.dies = Some(Duration::from_millis(dice.between(100, 15_000)));
+        }
+        (Duration::from_millis(dice.between(fastest, slowest)), dice.percent(60))
+    }
+
+    fn act(&mut self, stage: &mut Stage<'_>, call: u32) {
+        let it = &self.calls[call as usize];
+        if it.state != State::Ringing {
+            return;
+        }
+        match it.then {
+            Then::Answer => self.pick_up(stage, call),
+            Then::AnswerBadly => {
+                stage.note(Happening::DropBeforeConfirm);
+                let body = match stage.dice.below(3) {
+                    0 => None,
+                    1 => Some("this is no session description\r\n".to_owned()),
+                    _ => Some(wire::sdp(it.media, 9, 1, "97", "a=rtpmap:97 iLBC/8000\r\n")),
+                };
+                self.finish(stage, call, 200, body.as_deref());
+            }
+            Then::Decline(status) => self.finish(stage, call, status, None),
+            Then::LetRing | Then::AnswerAcross | Then::Dead => {}
+        }
+    }
+
+    fn pick_up(&mut self, stage: &mut Stage<'_>, call: u32) {
+        let it = &self.calls[call as usize];
+        let Some(offer) = Described::read(it.invite.body()) else { return };
+        let events = |map: &String| map.contains("telephone-event");
+        let is_event = |kind: u8| {
+            offer.maps.iter().any(|map| map.starts_with(&format!("a=rtpmap:{kind} ")) && events(map))
+        };
+        let Some(&chosen) = offer.types.iter().find(|&&kind| !is_event(kind)) else { return };
+        let mut types = chosen.to_string();
+        let mut maps = offer.map_of(chosen);
+        if let Some(&event) = offer.types.iter().find(|&&kind| is_event(kind)) {
+            types = format!("{types} {event}");
+            maps.push_str(&offer.map_of(event));
+        }
+        let sdp = wire::sdp(it.media, 9, 1, &types, &maps);
+        stage.truth.callers[usize::from(it.caller)].was_taken = true;
+        self.finish(stage, call, 200, Some(&sdp));
+    }
+
+    /// Sends a final response, again and again until it is confirmed.
+    fn finish(&mut self, stage: &mut Stage<'_>, call: u32, status: u16, sdp: Option<&str>) {
+        let it = &mut self.calls[call as usize];
+        it.final_status = Some(status);
+        it.state = if status == 200 { State::Answered } else { State::Over };
+        self.reply(stage, call, status, sdp);
+        self.after(stage, T1, PhoneAlarm::FinalAgain { call, interval: T1 });
+        self.after(stage, T1_64, PhoneAlarm::FinalUnconfirmed { call });
+    }
+
+    fn acked(&mut self, stage: &mut Stage<'_>, call: u32) {
+        let it = &mut self.calls[call as usize];
+        it.confirmed = true;
+        if it.state != State::Answered {
+            return;
+        }
+        it.state = State::Talking;
+        let (mute, hangs_up, dies) = (it.mute, it.hangs_up, it.dies);
+        let voice = Voice {
+            from: it.media,
+            port: it.relay_port,
+            caller: it.caller,
+            agent: Some(self.index),
+        };
+        if !mute {
+            for delay in [20, 300, 1_200] {
+                stage.out.voices.push((stage.now + Duration::from_millis(delay), voice));
+            }
+        }
+        if let Some(delay) = hangs_up {
+            self.after(stage, delay, PhoneAlarm::HangUp { call });
+        }
+        if let Some(delay) = dies {
+            self.after(stage, delay, PhoneAlarm::Die { call });
+        }
+    }
+
+    fn hang_up(&mut self, stage: &mut Stage<'_>, call: u32) {
+        let it = &mut self.calls[call as usize];
+        if it.state != State::Talking {
+            return;
+        }
+        if it.mute && it.hangs_up.is_some_and(|after| after < Duration::from_millis(1_501)) {
+            stage.note(Happening::ByeBeforeMedia);
+        }
+        it.state = State::Leaving;
+        it.bye_done = false;
+        stage.out.fell_silent.push(it.media);
+        let from = it.invite.text(HeaderName::From).unwrap_or_default();
+        let to = it.invite.text(HeaderName::To).unwrap_or_default();
+        let contact = it.invite.contacts().next().and_then(Result::ok);
+        let Some(uri) = contact.map(|it| it.uri) else {
+            return stage.fail(Check::Readable, "an INVITE without Contact");
+        };
+        let bye = wire::request(
+            &Head {
+                method: "BYE",
+                uri,
+                via: self.address,
+                branch: &format!("z9hG4bKp{}-b{call}", self.index),
+                from: &format!("{to};tag={}", it.tag),
+                to: from,
+                call_id: it.invite.call_id().unwrap_or_default(),
+                cseq: 1,
+            },
+            "",
+            None,
+        );
+        it.bye = Some(bye.clone());
+        self.send(stage, bye, Mark::Nothing);
+        self.after(stage, T1, PhoneAlarm::ByeAgain { call, interval: T1 });
+        self.after(stage, T1_64, PhoneAlarm::ByeUnanswered { call });
+    }
+
+    fn bye_came(&mut self, stage: &mut Stage<'_>, call: u32) {
+        let it = &mut self.calls[call as usize];
+        match it.state {
+            State::Talking | State::Answered => {
+                stage.out.fell_silent.push(it.media);
+                it.state = State::Over;
+            }
+            State::Leaving | State::Over => {}
+            State::Ringing => stage.fail(Check::CancelRules, "BYE for a ringing phone"),
+        }
+    }
+
+    /// She places a call: monoligne does not carry it.
+    fn dial(&mut self, stage: &mut Stage<'_>) {
+        let user = &self.account.user;
+        let invite = wire::request(
+            &Head {
+                method: "INVITE",
+                uri: &format!("sip:+33140000000@{ENGINE}"),
+                via: self.address,
+                branch: &format!("z9hG4bKp{}-x", self.index),
+                from: &format!("<sip:{user}@{ENGINE}>;tag=x{}", self.index),
+                to: &format!("<sip:+33140000000@{ENGINE}>"),
+                call_id: &format!("x{}-dial", self.index),
+                cseq: 1,
+            },
+            &format!("Contact: {}\r\n", self.contact()),
+            Some(&wire::sdp(self.address, 9, 1, "8", "")),
+        );
+        self.send(stage, invite, Mark::Nothing);
+    }
+
+    fn dialled(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        let status = message.status().unwrap_or(0);
+        if status < 200 {
+            return;
+        }
+        if status == 403 {
+            stage.note(Happening::PhoneCallRefused);
+        } else {
+            let detail = format!("a phone's own call gets {status}");
+            return stage.fail(Check::WrongStatus, detail);
+        }
+        let user = &self.account.user;
+        let ack = wire::request(
+            &Head {
+                method: "ACK",
+                uri: &format!("sip:+33140000000@{ENGINE}"),
+                via: self.address,
+                branch: &format!("z9hG4bKp{}-x", self.index),
+                from: &format!("<sip:{user}@{ENGINE}>;tag=x{}", self.index),
+                to: message.text(HeaderName::To).unwrap_or_default(),
+                call_id: &format!("x{}-dial", self.index),
+                cseq: 1,
+            },
+            "",
+            None,
+        );
+        self.send(stage, ack, Mark::Nothing);
+    }
+
+    // --- what is seen
+
+    /// Looks at what leaves the engine for this phone.
+    pub fn watch(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        let watched = self.watched(stage, message);
+        stage.check(watched);
+    }
+
+    fn watched(&mut self, stage: &mut Stage<'_>, message: &Message) -> Result<(), Failure> {
+        if !message.is_request() {
+            if message.method() == Method::Register && self.registration.pending.is_some() {
+                let cseq = message.cseq().map_or(0, |cseq| cseq.number);
+                if cseq == self.registration.cseq {
+                    let user = &self.account.user;
+                    let from = format!("<sip:{user}@{}>;tag=r{}", self.account.realm, self.index);
+                    check_echo(message, &self.registration.branch, &from, cseq)?;
+                }
+            }
+            if message.method() == Method::Bye
+                && let Some(call) = self.find(message)
+            {
+                self.calls[call as usize].witness.over = true;
+            }
+            return Ok(());
+        }
+        let key = Digest::of(message.call_id().unwrap_or_default().as_bytes());
+        let at = self.calls.iter().position(|call| call.key == key);
+        let witness = match at {
+            Some(at) => &mut self.calls[at].witness,
+            None => {
+                let seen = self.witness_only.iter().position(|(it, _)| *it == key);
+                let seen = seen.unwrap_or_else(|| {
+                    self.witness_only.push((key, Witness::default()));
+                    self.witness_only.len() - 1
+                });
+                &mut self.witness_only[seen].1
+            }
+        };
+        let fresh = witness.request(message, stage.branches)?;
+        if !fresh {
+            return Ok(());
+        }
+        if message.method() == Method::Invite {
+            witness.description(message.body())?;
+        }
+        let arrived = (witness.provisional_arrived, witness.final_arrived);
+        match message.method() {
+            Method::Invite => self.watch_invite(stage, message),
+            Method::Cancel => self.watch_cancel(stage, at, arrived),
+            Method::Options => {
+                stage.note(Happening::AskedWhenSilent);
+                Ok(())
+            }
+            Method::Bye => {
+                if let Some(at) = at
+                    && self.alive
+                    && self.calls[at].state == State::Talking
+                    && stage.dice.percent(8)
+                {
+                    stage.note(Happening::ByeGlare);
+                    self.hang_up(stage, u32::try_from(at).unwrap_or(u32::MAX));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn watch_invite(&mut self, stage: &mut Stage<'_>, message: &Message) -> Result<(), Failure> {
+        if message.request_uri() != Some(self.contact_uri().as_bytes()) {
+            return Err(Failure::new(Check::Shown, "the Request-URI is not her contact"));
+        }
+        let display = message.from().ok().and_then(|from| from.display_name()).unwrap_or_default();
+        let Some(caller) = caller_shown(message) else {
+            return Err(Failure::new(Check::Shown, format!("no caller in {display:?}")));
+        };
+        let Some(truth) = stage.truth.callers.get_mut(usize::from(caller)) else {
+            return Err(Failure::new(Check::Shown, format!("caller {caller} does not exist")));
+        };
+        truth.rung += 1;
+        if !display.starts_with("Dr ") || !display.contains(" · ") {
+            return Err(Failure::new(Check::Shown, format!("her display says {display:?}")));
+        }
+        Ok(())
+    }
+
+    /// RFC 3261 §9.1: after a provisional response, and before a final one.
+    fn watch_cancel(
+        &mut self,
+        stage: &mut Stage<'_>,
+        at: Option<usize>,
+        arrived: (bool, bool),
+    ) -> Result<(), Failure> {
+        match arrived {
+            (false, _) => {
+                return Err(Failure::new(Check::CancelRules, "CANCEL without a provisional response"));
+            }
+            (true, true) => {
+                return Err(Failure::new(Check::CancelRules, "CANCEL after a final response"));
+            }
+            (true, false) => {}
+        }
+        let Some(at) = at else { return Ok(()) };
+        let call = &self.calls[at];
+        if self.alive && call.then == Then::AnswerAcross && call.state == State::Ringing {
+            stage.note(Happening::AnswerCrossedCancel);
+            self.pick_up(stage, u32::try_from(at).unwrap_or(u32::MAX));
+        }
+        Ok(())
+    }
+
+    /// One of its packets has reached the engine.
+    pub fn arrived(&mut self, mark: Mark) {
+        match mark {
+            Mark::Provisional { call } => self.calls[call as usize].witness.provisional_arrived = true,
+            Mark::Final { call } => {
+                self.calls[call as usize].witness.provisional_arrived = true;
+                self.calls[call as usize].witness.final_arrived = true;
+            }
+            Mark::ByeDone { call } => self.calls[call as usize].witness.over = true,
+            Mark::Ack | Mark::Nothing => {}
+        }
+    }
+
+    /// A voice reaches this ear.
+    pub fn hear(&mut self, stage: &mut Stage<'_>, port: u16, voice: &Voice) {
+        let index = self.index;
+        let Some(call) = self.call_at(port) else { return };
+        if voice.caller != call.caller || voice.agent.is_some() {
+            let detail = format!("phone {index}, with caller {}, hears {voice:?}", call.caller);
+            return stage.fail(Check::WrongEar, detail);
+        }
+        let truth = &mut stage.truth.callers[usize::from(call.caller)];
+        truth.heard_caller = true;
+    }
+
+    /// Whom she is confirmed with.
+    pub fn talks_with(&self) -> Option<u16> {
+        let talking = self.calls.iter().find(|call| call.state == State::Talking);
+        talking.map(|call| call.caller)
+    }
+
+    fn call_at(&self, port: u16) -> Option<&PhoneCall> {
+        self.calls.iter().find(|call| call.media.port() == port)
+    }
+
+    fn find(&self, message: &Message) -> Option<u32> {
+        let key = Digest::of(message.call_id().ok()?.as_bytes());
+        let at = self.calls.iter().position(|call| call.key == key)?;
+        u32::try_from(at).ok()
+    }
+
+    fn reply(&mut self, stage: &mut Stage<'_>, call: u32, status: u16, sdp: Option<&str>) {
+        let it = &self.calls[call as usize];
+        let tag = (status > 100).then_some(it.tag.as_str());
+        let contact = match status {
+            180 | 200 => format!("Contact: {}\r\n", self.contact()),
+            _ => String::new(),
+        };
+        let bytes = wire::response(&it.invite, status, tag, &contact, sdp);
+        self.calls[call as usize].response = Some(bytes.clone());
+        let mark = self.mark(call);
+        self.send(stage, bytes, mark);
+    }
+
+    fn mark(&self, call: u32) -> Mark {
+        match self.calls[call as usize].final_status {
+            Some(_) => Mark::Final { call },
+            None => Mark::Provisional { call },
+        }
+    }
+
+    fn respond(&self, stage: &mut Stage<'_>, request: &Message, status: u16, mark: Mark) {
+        let bytes = wire::response(request, status, Some("late"), "", None);
+        self.send(stage, bytes, mark);
+    }
+
+    fn send(&self, stage: &mut Stage<'_>, bytes: Bytes, mark: Mark) {
+        stage.out.packets.push((Actor::Phone(self.index), bytes, mark));
+    }
+
+    fn after(&self, stage: &mut Stage<'_>, delay: Duration, alarm: PhoneAlarm) {
+        stage.after(delay, Alarm::Phone(self.index, alarm));
+    }
+
+    fn contact_uri(&self) -> String {
+        format!("sip:{}@{}", self.account.user, self.address)
+    }
+
+    fn contact(&self) -> String {
+        format!("<{}>", self.contact_uri())
+    }
+}
+
+impl PhoneCall {
+    fn is_on_the_line(&self) -> bool {
+        matches!(self.state, State::Ringing | State::Answered | State::Talking)
+    }
+}
+
+/// Which of our callers the number in From is.
+fn caller_shown(message: &Message) -> Option<u16> {
+    let from = message.from().ok()?;
+    let user = from.uri.strip_prefix("sip:+336000")?;
+    user.get(..5)?.parse().ok()
+}
+
+/// The challenge to answer: MD5 or SHA-256, whichever is named last (phones differ).
+fn challenge_of(message: &Message) -> Option<String> {
+    let all = message.headers(HeaderName::WwwAuthenticate);
+    let text = all.last().map(|value| String::from_utf8_lossy(value).into_owned());
+    text
+}
+
+/// When the first alarm of a phone goes.
+pub fn first_alarms(temper: Temper, at: Instant) -> [Option<(Instant, PhoneAlarm)>; 2] {
+    let off = (temper == Temper::Absent)
+        .then(|| (at + Duration::from_secs(4), PhoneAlarm::SwitchOff));
+    [Some((at, PhoneAlarm::Register)), off]
+}

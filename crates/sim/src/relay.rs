@@ -1,0 +1,134 @@
+//! A relay without packets: it keeps what it was ordered, and says what a real one would say.
+//!
+//! Voices are tokens that peers send to the ports their session descriptions named. A port that is
+//! not set forwards nothing; one that two legs hold, or that stays set at the end, is a defect.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use call::{MediaLeg, MediaOrder, Owner, Pool, Port};
+
+use crate::failure::{Check, Failure};
+
+#[derive(Debug)]
+pub struct Relay {
+    pool: Pool,
+    held: BTreeMap<Port, Held>,
+    /// The last owner of each port: owners are used once.
+    last_owner: BTreeMap<Port, Owner>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub owner: Owner,
+    pub leg: MediaLeg,
+    pub heard: bool,
+}
+
+/// What an order brings about.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Outcome {
+    Nothing,
+    /// From now on silence is to be told.
+    Watching,
+    /// Answer with `Released`.
+    Released,
+}
+
+impl Relay {
+    pub fn new(pool: Pool) -> Self {
+        Self { pool, held: BTreeMap::new(), last_owner: BTreeMap::new() }
+    }
+
+    pub fn order(&mut self, order: MediaOrder) -> Result<Outcome, Failure> {
+        match order {
+            MediaOrder::Set { port, owner, leg } => self.set(port, owner, leg),
+            MediaOrder::Release { port, owner } => match self.held.get(&port) {
+                Some(held) if held.owner == owner => {
+                    self.held.remove(&port);
+                    Ok(Outcome::Released)
+                }
+                Some(held) => Err(Failure::new(
+                    Check::PortOwner,
+                    format!("{owner:?} releases port {port} of {:?}", held.owner),
+                )),
+                None if self.last_owner.get(&port) == Some(&owner) => Err(Failure::new(
+                    Check::PortOwner,
+                    format!("{owner:?} releases port {port} twice"),
+                )),
+                // Taken and given back before it was ever set.
+                None => Ok(Outcome::Nothing),
+            },
+        }
+    }
+
+    fn set(&mut self, port: Port, owner: Owner, leg: MediaLeg) -> Result<Outcome, Failure> {
+        if self.shard(port).is_none() {
+            return Err(Failure::new(Check::PortOwner, format!("port {port} is not of the pool")));
+        }
+        let before = self.held.get(&port);
+        if let Some(held) = before
+            && held.owner != owner
+        {
+            let detail = format!("port {port} of {:?} is set for {owner:?}", held.owner);
+            return Err(Failure::new(Check::PortOwner, detail));
+        }
+        if before.is_none() && self.last_owner.get(&port).is_some_and(|&last| last >= owner) {
+            let detail = format!("port {port} is set again for {owner:?}, which gave it back");
+            return Err(Failure::new(Check::PortOwner, detail));
+        }
+        self.last_owner.insert(port, owner);
+        let watched = before.is_some_and(|held| held.leg.watch);
+        let heard = before.is_some_and(|held| held.heard);
+        let watching = leg.watch && !watched;
+        self.held.insert(port, Held { owner, leg, heard });
+        Ok(if watching { Outcome::Watching } else { Outcome::Nothing })
+    }
+
+    /// At the end of a step every pair that forwards has somewhere to forward to, and back.
+    pub fn check_peers(&self) -> Result<(), Failure> {
+        for (&port, held) in &self.held {
+            let Some(peer) = held.leg.peer else { continue };
+            let back = self.held.get(&peer).map(|peer| peer.leg.peer);
+            if back != Some(Some(port)) {
+                let detail = format!("port {port} forwards to {peer}, which answers {back:?}");
+                return Err(Failure::new(Check::PortPeers, detail));
+            }
+            if self.shard(port) != self.shard(peer) {
+                let detail = format!("ports {port} and {peer} are of two shards");
+                return Err(Failure::new(Check::PortPeers, detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// A voice comes in at `port`: whether it is the first of its leg, and where it goes.
+    pub fn hear(&mut self, port: Port, from: SocketAddr) -> Option<(Option<Owner>, Option<SocketAddr>)> {
+        let held = self.held.get_mut(&port)?;
+        // What a latch would learn is the peer's own address here: there is no NAT.
+        if held.leg.remote.is_some_and(|remote| remote.rtp.ip() != from.ip()) {
+            return None;
+        }
+        let first = !std::mem::replace(&mut held.heard, true);
+        let owner = first.then_some(held.owner);
+        let peer = held.leg.peer;
+        let onward = peer.and_then(|peer| self.held.get(&peer)).and_then(|peer| peer.leg.remote);
+        Some((owner, onward.map(|remote| remote.rtp)))
+    }
+
+    pub fn get(&self, port: Port) -> Option<&Held> {
+        self.held.get(&port)
+    }
+
+    pub fn in_use(&self) -> usize {
+        self.held.len()
+    }
+
+    pub fn held(&self) -> impl Iterator<Item = (Port, &Held)> {
+        self.held.iter().map(|(&port, held)| (port, held))
+    }
+
+    fn shard(&self, port: Port) -> Option<usize> {
+        self.pool.shards.iter().position(|shard| shard.contains(&port))
+    }
+}

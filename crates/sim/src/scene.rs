@@ -1,0 +1,367 @@
+//! What a seed means: the floor with its practices, teams and secretaries, the network's mood, and
+//! what every caller and every phone is going to do.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use acd::{AgentId, Limits, Plan, PracticeId, RetryAfter, Step, Team, TeamId, Urgency};
+use call::{
+    AgentCommand, Config, E164, Network, Pool, RegistrarLimits, Source, Trunk, TrunkId,
+};
+use sip::Instant;
+use sip::Transport;
+use sip::sdp::Codec;
+
+use crate::caller::{Acking, Offering, Script};
+use crate::dice::Dice;
+use crate::network::Profile;
+use crate::phone::{Account, Temper};
+use crate::wire;
+
+pub const REALM: &str = "monoligne.test";
+const RELAY: [u8; 4] = [198, 51, 100, 2];
+
+/// Which limit is so small that it will be met.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Tight {
+    Nothing,
+    Calls,
+    Queue,
+    Ports,
+}
+
+#[derive(Debug)]
+pub struct Scene {
+    pub config: Arc<Config>,
+    pub pool: Pool,
+    pub tight: Tight,
+    pub profile: Profile,
+    /// Each with the index of its trunk.
+    pub callers: Vec<(usize, Script)>,
+    pub phones: Vec<PhoneScript>,
+    pub commands: Vec<(Instant, AgentId, AgentCommand)>,
+    /// Noise from nowhere.
+    pub noise: Vec<(Instant, Noise)>,
+    /// Snapshots and new engines, one in so many steps; 0: never.
+    pub restore_permille: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct PhoneScript {
+    pub temper: Temper,
+    pub account: Account,
+    pub registers: Instant,
+    pub unregisters: Option<Instant>,
+    pub dials: Option<Instant>,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Noise {
+    /// Bytes that are no SIP, or SIP that is broken, from a trunk.
+    Garbage(u8),
+    /// A request of nobody's.
+    Stranger(u8),
+}
+
+const CODECS: [Offering; 4] = [
+    Offering::Codecs {
+        types: "8 0 101",
+        maps: "a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n",
+    },
+    Offering::Codecs { types: "0", maps: "a=rtpmap:0 PCMU/8000\r\n" },
+    Offering::Codecs {
+        types: "9 8 96",
+        maps: "a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:96 telephone-event/8000\r\n",
+    },
+    Offering::Codecs {
+        types: "18 98 8 101",
+        maps: "a=rtpmap:18 G729/8000\r\na=rtpmap:98 opus/48000/2\r\na=rtpmap:8 PCMA/8000\r\n\
+               a=rtpmap:101 telephone-event/8000\r\n",
+    },
+];
+const NOTHING_COMMON: Offering = Offering::Codecs {
+    types: "18 4",
+    maps: "a=rtpmap:18 G729/8000\r\na=rtpmap:4 G723/8000\r\n",
+};
+
+impl Scene {
+    pub fn draw(seed: u64) -> Self {
+        let mut dice = Dice::new(seed, 1);
+        let dice = &mut dice;
+        let tight = match dice.weighted(&[70, 10, 10, 10]) {
+            0 => Tight::Nothing,
+            1 => Tight::Calls,
+            2 => Tight::Queue,
+            _ => Tight::Ports,
+        };
+        let agents = dice.between(3, 8);
+        let config = Arc::new(config(dice, tight, agents));
+        let practices = config.practices.len() as u64;
+        let trunks: Vec<Duration> =
+            config.trunks.values().map(|trunk| trunk.max_unanswered).collect();
+        let calls = dice.between(50, 60);
+        // From a quiet hour to a Monday morning.
+        let every = 24_000 / agents * dice.between(50, 160) / 100;
+        let mut at = 6_000;
+        let callers = (0..calls)
+            .map(|_| {
+                at += dice.below(2 * every);
+                let trunk = dice.below(trunks.len() as u64) as usize;
+                (trunk, script(dice, at, practices, trunks[trunk]))
+            })
+            .collect();
+        let day = at + 60_000;
+        let phones = phones(dice, agents, day);
+        Self {
+            pool: pool(dice, tight),
+            tight,
+            profile: Profile::draw(dice),
+            callers,
+            phones,
+            commands: commands(dice, agents, day),
+            noise: noise(dice, day),
+            restore_permille: 4,
+            config,
+        }
+    }
+}
+
+/// The address of a trunk or of a phone.
+pub fn trunk_address(trunk: usize) -> SocketAddr {
+    SocketAddr::new(IpAddr::from([192, 0, 2, 10 + trunk as u8]), 5060)
+}
+
+pub fn phone_address(phone: usize) -> SocketAddr {
+    SocketAddr::new(IpAddr::from([10, 0, 0, 1 + phone as u8]), 5062)
+}
+
+pub fn user(agent: u64) -> String {
+    format!("agent{agent}")
+}
+
+pub fn password(agent: u64) -> String {
+    format!("secret-{agent}")
+}
+
+fn did(practice: u64) -> String {
+    format!("+3314000000{practice}")
+}
+
+fn seconds(dice: &mut Dice, low: u64, high: u64) -> Duration {
+    Duration::from_millis(dice.between(low * 1_000, high * 1_000))
+}
+
+fn config(dice: &mut Dice, tight: Tight, agents: u64) -> Config {
+    let teams = dice.between(2, 3);
+    let practices = dice.between(3, 6);
+    let team = |dice: &mut Dice| TeamId(dice.below(teams) as u32);
+    let mut floor = acd::Setup::default();
+    for id in 0..teams {
+        floor.teams.insert(TeamId(id as u32), team_rules(dice));
+    }
+    for id in 0..agents {
+        let mut of: Vec<TeamId> = vec![TeamId((id % teams) as u32)];
+        if dice.percent(50) {
+            of.push(team(dice));
+        }
+        let wrap_up = dice.percent(20).then(|| seconds(dice, 0, 4));
+        floor.agents.insert(AgentId(id as u32), acd::Agent { teams: of, wrap_up });
+    }
+    for id in 0..practices {
+        let until = dice.percent(60).then(|| seconds(dice, 10, 60));
+        let mut steps = vec![Step::Queue { team: team(dice), until }];
+        if dice.percent(60) {
+            let until = dice.percent(50).then(|| seconds(dice, 10, 60));
+            steps.push(Step::Queue { team: team(dice), until });
+        }
+        if dice.percent(50) {
+            steps.push(Step::Busy);
+        }
+        floor.practices.insert(
+            PracticeId(id as u32),
+            acd::Practice {
+                answer_within: seconds(dice, 5, 60),
+                urgency: dice.pick(&[
+                    Urgency::Vital,
+                    Urgency::Urgent,
+                    Urgency::Normal,
+                    Urgency::Normal,
+                    Urgency::Normal,
+                ]),
+                plan: Plan { steps },
+            },
+        );
+    }
+    floor.limits = Limits { waiting_max: if tight == Tight::Queue { 3 } else { 40 } };
+    let calls_max = if tight == Tight::Calls { dice.between(3, 6) as usize } else { 200 };
+    Config {
+        realm: REALM.to_owned(),
+        trunks: (0..dice.between(1, 2)).map(|id| trunk(dice, id)).collect(),
+        practices: (0..practices)
+            .map(|id| {
+                let label = format!("Dr {id}");
+                (PracticeId(id as u32), call::Practice { name: label.clone(), label })
+            })
+            .collect(),
+        agents: (0..agents)
+            .map(|id| {
+                let (md5, sha256) = wire::ha1(&user(id), REALM, &password(id));
+                let account = sip::Account { ha1_md5: Some(md5), ha1_sha256: Some(sha256) };
+                let agent = call::Agent { user: user(id), name: user(id), account };
+                (AgentId(id as u32), agent)
+            })
+            .collect(),
+        numbers: (0..practices)
+            .map(|id| (E164::read(&did(id)).expect("a number"), PracticeId(id as u32)))
+            .collect::<BTreeMap<_, _>>(),
+        floor: Arc::new(floor),
+        codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus],
+        ring_refresh: Duration::from_secs(55),
+        unreachable_after: Duration::from_secs(2),
+        inquiry_timeout: Duration::from_secs(3),
+        registrar: RegistrarLimits {
+            expires_default: Duration::from_secs(300),
+            expires_min: Duration::from_secs(60),
+            expires_max: Duration::from_secs(3600),
+            bindings_max: 4,
+            ..RegistrarLimits::default()
+        },
+        limits: call::Limits { calls_max, transactions_max: 5_000, dialogs_max: 1_000 },
+    }
+}
+
+fn team_rules(dice: &mut Dice) -> Team {
+    Team {
+        ring_for: seconds(dice, 5, 15),
+        wrap_up: if dice.percent(20) { Duration::ZERO } else { seconds(dice, 1, 8) },
+        retry_after: RetryAfter {
+            no_answer: seconds(dice, 1, 10),
+            declined: seconds(dice, 1, 10),
+            busy: seconds(dice, 1, 10),
+            unreachable: seconds(dice, 1, 20),
+            dropped: if dice.percent(20) { Duration::ZERO } else { seconds(dice, 1, 10) },
+        },
+        misses_max: dice.pick(&[0, 0, 0, 3]),
+    }
+}
+
+fn trunk(dice: &mut Dice, id: u64) -> (TrunkId, Trunk) {
+    let address = trunk_address(id as usize);
+    let trunk = Trunk {
+        name: format!("trunk{id}"),
+        sources: vec![Source {
+            network: Network { address: address.ip(), prefix: 32 },
+            port: None,
+        }],
+        transport: Transport::Udp,
+        max_unanswered: seconds(dice, 30, 170),
+    };
+    (TrunkId(id as u32), trunk)
+}
+
+fn pool(dice: &mut Dice, tight: Tight) -> Pool {
+    let pairs = if tight == Tight::Ports { dice.between(3, 7) } else { 120 } as u16;
+    let shard = |first: u16| (0..pairs).map(|pair| first + 2 * pair).collect();
+    Pool { address: IpAddr::from(RELAY), shards: vec![shard(40_000), shard(41_000)] }
+}
+
+fn script(dice: &mut Dice, at: u64, practices: u64, max_unanswered: Duration) -> Script {
+    let millis = |dice: &mut Dice, low, high| Duration::from_millis(dice.between(low, high));
+    let mut script = Script {
+        arrives: Instant::from_millis(at),
+        number: did(dice.below(practices)),
+        offer: dice.pick(&[CODECS[0], CODECS[0], CODECS[1], CODECS[2], CODECS[3]]),
+        patience: dice.percent(20).then(|| millis(dice, 200, 60_000)),
+        leaves_when_rung: None,
+        cancels_across: false,
+        talks: dice.percent(60).then(|| millis(dice, 200, 40_000)),
+        ack: Acking::Normal,
+        mute: dice.percent(4),
+        vanishes: None,
+        reinvites: None,
+        pings: dice.percent(10),
+        max_unanswered,
+    };
+    match dice.weighted(&[60, 5, 3, 5, 7, 5, 4, 2, 3, 6]) {
+        0 => {}
+        1 => script.number = "+33199999999".to_owned(),
+        2 => script.offer = NOTHING_COMMON,
+        3 => script.offer = Offering::Late,
+        4 => script.leaves_when_rung = Some(millis(dice, 0, 4_000)),
+        5 => script.cancels_across = true,
+        6 => script.ack = Acking::After(dice.between(1, 3) as u8),
+        7 => script.ack = Acking::Never,
+        8 => script.vanishes = Some(millis(dice, 500, 15_000)),
+        _ => script.reinvites = Some(millis(dice, 500, 6_000)),
+    }
+    script
+}
+
+fn phones(dice: &mut Dice, agents: u64, day: u64) -> Vec<PhoneScript> {
+    let mut phones: Vec<PhoneScript> = (0..agents)
+        .map(|id| {
+            let temper = match dice.weighted(&[30, 15, 10, 4, 10, 31]) {
+                0 => Temper::Prompt,
+                1 => Temper::Slow,
+                2 => Temper::Declining,
+                3 => Temper::Absent,
+                4 => Temper::Vanishing,
+                _ => Temper::Mixed,
+            };
+            let late = if dice.percent(15) { dice.below(day / 2) } else { dice.below(3_000) };
+            PhoneScript {
+                temper,
+                account: Account {
+                    user: user(id),
+                    password: password(id),
+                    realm: REALM.to_owned(),
+                    expires: dice.pick(&[60, 120, 300, 3600]) as u32,
+                },
+                registers: Instant::from_millis(100 + late),
+                unregisters: dice
+                    .percent(20)
+                    .then(|| Instant::from_millis(dice.between(5_000, day))),
+                dials: dice.percent(8).then(|| Instant::from_millis(dice.between(5_000, day))),
+            }
+        })
+        .collect();
+    if dice.percent(30) {
+        let mut intruder = phones[0].clone();
+        intruder.temper = Temper::Impostor;
+        intruder.account.password = "guessed".to_owned();
+        intruder.registers = Instant::from_millis(dice.between(1_000, day));
+        (intruder.unregisters, intruder.dials) = (None, None);
+        phones.push(intruder);
+    }
+    phones
+}
+
+fn commands(dice: &mut Dice, agents: u64, day: u64) -> Vec<(Instant, AgentId, AgentCommand)> {
+    let mut commands = Vec::new();
+    for _ in 0..dice.below(7) {
+        let agent = AgentId(dice.below(agents) as u32);
+        let at = dice.between(3_000, day);
+        let back = at + dice.between(2_000, 45_000);
+        let (first, second) = match dice.below(5) {
+            0 | 1 => (AgentCommand::Pause { reason: dice.below(9) as u16 }, AgentCommand::Resume),
+            2 | 3 => (AgentCommand::LogOut, AgentCommand::LogIn),
+            _ => (AgentCommand::EndWrapUp, AgentCommand::Resume),
+        };
+        commands.push((Instant::from_millis(at), agent, first));
+        commands.push((Instant::from_millis(back), agent, second));
+    }
+    commands
+}
+
+fn noise(dice: &mut Dice, day: u64) -> Vec<(Instant, Noise)> {
+    (0..dice.below(8))
+        .map(|_| {
+            let kind = dice.below(256) as u8;
+            let noise =
+                if dice.percent(60) { Noise::Garbage(kind) } else { Noise::Stranger(kind) };
+            (Instant::from_millis(dice.below(day)), noise)
+        })
+        .collect()
+}

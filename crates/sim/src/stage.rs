@@ -1,0 +1,126 @@
+//! What the actors share: the clock, chance, the way to the network, and what is known to be true.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sip::Instant;
+
+use crate::caller::CallerAlarm;
+use crate::dice::Dice;
+use crate::failure::{Check, Failure};
+use crate::phone::PhoneAlarm;
+use crate::tally::{Happening, Tally};
+
+pub const T1: Duration = Duration::from_millis(500);
+pub const T2: Duration = Duration::from_secs(4);
+pub const T1_64: Duration = Duration::from_secs(32);
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Actor {
+    Caller(u16),
+    Phone(u16),
+}
+
+/// What a packet means to who watches its arrival at the engine.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Mark {
+    Nothing,
+    Provisional { call: u32 },
+    Final { call: u32 },
+    Ack,
+    ByeDone { call: u32 },
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Alarm {
+    Caller(u16, CallerAlarm),
+    Phone(u16, PhoneAlarm),
+}
+
+/// A packet with a voice in it.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Voice {
+    pub from: SocketAddr,
+    /// The relay's port.
+    pub port: u16,
+    pub caller: u16,
+    /// `None`: the caller himself speaks.
+    pub agent: Option<u16>,
+}
+
+/// What an actor wants to happen.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    pub packets: Vec<(Actor, Bytes, Mark)>,
+    pub alarms: Vec<(Instant, Alarm)>,
+    pub voices: Vec<(Instant, Voice)>,
+    /// Phones that rang for a caller just now.
+    pub rung: Vec<u16>,
+    /// Media addresses from which nothing comes any more.
+    pub fell_silent: Vec<SocketAddr>,
+    pub failure: Option<Failure>,
+}
+
+/// What really happened, from the peers' sides.
+#[derive(Debug, Default)]
+pub struct Truth {
+    pub callers: Vec<CallerTruth>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct CallerTruth {
+    /// A secretary's phone has answered for him, with something to talk on.
+    pub was_taken: bool,
+    /// Whose leg was confirmed last.
+    pub agent: Option<u16>,
+    /// INVITEs that were sent to phones for him.
+    pub rung: u32,
+    pub heard_agent: bool,
+    pub heard_caller: bool,
+}
+
+/// Given to an actor whenever it acts.
+pub struct Stage<'a> {
+    pub now: Instant,
+    pub dice: &'a mut Dice,
+    pub tally: &'a mut Tally,
+    pub out: &'a mut Outbox,
+    pub truth: &'a mut Truth,
+    pub branches: &'a mut BTreeSet<u64>,
+    /// The day is over: nobody registers again.
+    pub closing: bool,
+}
+
+impl Stage<'_> {
+    pub fn after(&mut self, delay: Duration, alarm: Alarm) {
+        self.out.alarms.push((self.now + delay, alarm));
+    }
+
+    pub fn note(&mut self, what: Happening) {
+        self.tally.note(what);
+    }
+
+    pub fn fail(&mut self, check: Check, detail: impl Into<String>) {
+        self.failed(Failure::new(check, detail));
+    }
+
+    pub fn failed(&mut self, failure: Failure) {
+        self.out.failure.get_or_insert(failure);
+    }
+
+    /// `None` after noting the failure.
+    pub fn check<T>(&mut self, result: Result<T, Failure>) -> Option<T> {
+        result.map_err(|failure| self.failed(failure)).ok()
+    }
+
+    pub fn millis(&mut self, low: u64, high: u64) -> Duration {
+        Duration::from_millis(self.dice.between(low, high))
+    }
+}
+
+/// The next interval of something that is sent again (RFC 3261 §17.1.2.2).
+pub fn doubled(interval: Duration) -> Duration {
+    (interval * 2).min(T2)
+}

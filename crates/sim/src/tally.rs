@@ -1,0 +1,135 @@
+//! What happened, counted: a simulator that never meets a case does not test it.
+
+use std::fmt;
+
+macro_rules! happenings {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Something worth having happened.
+        #[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
+        pub enum Happening { $($(#[$doc])* $name,)* }
+
+        impl Happening {
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+happenings! {
+    Call = "calls placed",
+    Answered = "answered",
+    HeardBothWays = "heard both ways",
+    Abandoned = "abandoned",
+    PlanOver = "plan over",
+    UnknownNumber = "unknown number",
+    NoCodec = "no common codec",
+    /// Refused because as many calls as may live do.
+    TableFull = "table full",
+    QueueFull = "queue full",
+    PortsFull = "ports full",
+    LateOffer = "late offer",
+    GaveUpWaiting = "gave up waiting",
+    GaveUpRinging = "gave up while a phone rang",
+    /// His CANCEL left before our 200 came.
+    CancelCrossedAnswer = "CANCEL crossed the caller's 200",
+    /// Her 200 left before our CANCEL came.
+    AnswerCrossedCancel = "her 200 crossed our CANCEL",
+    /// She picked up when the caller was already gone or taken back.
+    AnswerRefused = "stale answer confirmed and ended",
+    Decline = "declined",
+    BusyPhone = "phone busy",
+    Miss = "missed (no answer)",
+    Unreachable = "unreachable",
+    Withdrawn = "withdrawn",
+    DropBeforeConfirm = "dropped before confirm",
+    ByeBeforeMedia = "BYE before media",
+    Vanish = "vanished mid-call",
+    Returned = "returned to the head",
+    ServedAgain = "returned and served again",
+    CallerVanished = "caller vanished",
+    ByeGlare = "BYE glare",
+    AskedWhenSilent = "asked when silent",
+    MuteSurvived = "mute leg survived",
+    AckNeverSent = "ACK never sent",
+    AckSentLate = "ACK only on a repeated 200",
+    Lost = "packets lost",
+    Duplicated = "packets duplicated",
+    Reordered = "packets reordered",
+    RetransmittedByEngine = "retransmissions by the engine",
+    RetransmittedByPeer = "retransmissions by peers",
+    Garbage = "garbage",
+    Stranger = "strangers",
+    WrongPassword = "wrong password",
+    PhoneCallRefused = "phone's own call refused",
+    TrunkOptions = "OPTIONS of a trunk",
+    Reinvite = "re-INVITE of a caller",
+    Registered = "registered",
+    Refreshed = "registration refreshed",
+    Unregistered = "unregistered",
+    CameBack = "came back after vanishing",
+    Paused = "paused",
+    Resumed = "resumed",
+    LoggedOut = "logged out",
+    LoggedIn = "logged in",
+    Overflowed = "overflowed",
+    RingRefreshed = "180 refreshed",
+    Offer = "offers",
+    Restored = "restored",
+}
+
+/// How often each thing happened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tally(Vec<u64>);
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self(vec![0; Happening::ALL.len()])
+    }
+}
+
+impl Tally {
+    pub fn note(&mut self, what: Happening) {
+        self.add(what, 1);
+    }
+
+    pub fn add(&mut self, what: Happening, count: u64) {
+        self.0[what as usize] += count;
+    }
+
+    pub fn of(&self, what: Happening) -> u64 {
+        self.0[what as usize]
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine += theirs;
+        }
+    }
+
+    /// What never happened.
+    pub fn zeros(&self) -> impl Iterator<Item = Happening> {
+        Happening::ALL.iter().copied().filter(|&what| self.of(what) == 0)
+    }
+
+    /// As one line, to be read again by [`Self::read`].
+    pub fn line(&self) -> String {
+        self.0.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    pub fn read(line: &str) -> Option<Self> {
+        let counts: Vec<u64> = line.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
+        (counts.len() == Happening::ALL.len()).then_some(Self(counts))
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &what in Happening::ALL {
+            writeln!(f, "{:>10}  {}", self.of(what), what.name())?;
+        }
+        Ok(())
+    }
+}

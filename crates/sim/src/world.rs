@@ -1,0 +1,849 @@
+//! One run: everything that happens, in order of time, around one engine.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, BinaryHeap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use call::{
+    Action, AgentCommand, CallRecord, Engine, Input, MediaEvent, MediaOrder, MediaStats, Notice,
+    OfferOutcome, Owner, Port, Setup,
+};
+use sip::{Flow, Instant, Message, Transport};
+
+use crate::caller::{Caller, CallerAlarm};
+use crate::dice::Dice;
+use crate::failure::{Check, Failure};
+use crate::invariants::Invariants;
+use crate::network::Link;
+use crate::phone::{Phone, PhoneAlarm, first_alarms};
+use crate::relay::{Outcome, Relay};
+use crate::scene::{Noise, Scene, Tight, phone_address, trunk_address};
+use crate::stage::{Actor, Alarm, CallerTruth, Mark, Outbox, Stage, Truth, Voice};
+use crate::tally::{Happening, Tally};
+use crate::transcript::{Digest, Trace};
+use crate::wire::{self, ENGINE, Head};
+
+/// Far more than any run takes.
+const STEPS_MAX: u32 = 60_000;
+/// After the last caller is gone: the longest transaction, the last wrap-up, the last BYE.
+const AFTERMATH: Duration = Duration::from_secs(90);
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What a run is asked for beside its seed.
+#[derive(Copy, Clone, Debug)]
+pub struct Options {
+    pub trace: bool,
+    /// Swap the engine for a restored one now and then.
+    pub restore: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { trace: false, restore: true }
+    }
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Outcomes {
+    pub seed: u64,
+    pub digest: u64,
+    pub steps: u32,
+    /// Virtual time.
+    pub lasted: Duration,
+    pub tally: Tally,
+    pub records: Vec<CallRecord>,
+    pub failure: Option<(Instant, Failure)>,
+    pub trace: Vec<String>,
+}
+
+impl Outcomes {
+    pub(crate) fn panicked(seed: u64, text: String) -> Self {
+        Self {
+            seed,
+            digest: 0,
+            steps: 0,
+            lasted: Duration::ZERO,
+            tally: Tally::default(),
+            records: Vec::new(),
+            failure: Some((Instant::ZERO, Failure::new(Check::Panic, text))),
+            trace: Vec::new(),
+        }
+    }
+}
+
+pub struct World {
+    scene: Scene,
+    engine: Engine,
+    relay: Relay,
+    callers: Vec<Caller>,
+    phones: Vec<Phone>,
+    links: Links,
+    invariants: Invariants,
+    events: BinaryHeap<Event>,
+    event_count: u64,
+    now: Instant,
+    last_arrival: Instant,
+    dice: Dice,
+    network_dice: Dice,
+    restore_dice: Dice,
+    restore: bool,
+    tally: Tally,
+    truth: Truth,
+    branches: BTreeSet<u64>,
+    out: Outbox,
+    digest: Digest,
+    trace: Trace,
+    records: Vec<CallRecord>,
+    closing_since: Option<Instant>,
+    returned: BTreeSet<call::CallRef>,
+    engine_address: SocketAddr,
+}
+
+#[derive(Debug)]
+struct Links {
+    callers: Vec<Link>,
+    phones: Vec<Link>,
+}
+
+#[derive(Debug)]
+struct Event {
+    at: Instant,
+    order: u64,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Alarm(Alarm),
+    ToEngine { actor: Actor, bytes: Bytes, mark: Mark },
+    ToActor { actor: Actor, message: Message },
+    ToRelay(Voice),
+    ToEar { at: SocketAddr, voice: Voice },
+    Media(MediaEvent),
+    /// Nothing comes from this leg, perhaps.
+    Listen { port: Port, owner: Owner },
+    Command(call::AgentId, AgentCommand),
+    Noise(Noise),
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Event {}
+
+impl PartialOrd for Event {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The earliest is the greatest: a heap gives the greatest first.
+impl Ord for Event {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.order).cmp(&(self.at, self.order))
+    }
+}
+
+impl World {
+    pub fn new(seed: u64, scene: Scene, options: Options) -> Self {
+        let setup = Setup {
+            node: 1,
+            epoch: 1,
+            seed: Dice::new(seed, 2).bytes32(),
+            user_agent: "monoligne".to_owned(),
+        };
+        let mut engine = Engine::new(Arc::clone(&scene.config), setup);
+        engine.log_scheduler(true);
+        let callers: Vec<Caller> = (0..)
+            .zip(&scene.callers)
+            .map(|(index, (trunk, script))| {
+                Caller::new(index, script.clone(), trunk_address(*trunk))
+            })
+            .collect();
+        let phones: Vec<Phone> = (0..)
+            .zip(&scene.phones)
+            .map(|(index, script): (u16, _)| {
+                let address = phone_address(usize::from(index));
+                Phone::new(index, script.temper, script.account.clone(), address)
+            })
+            .collect();
+        let links = Links {
+            callers: callers.iter().map(|_| Link::default()).collect(),
+            phones: phones.iter().map(|_| Link::default()).collect(),
+        };
+        let truth = Truth { callers: vec![CallerTruth::default(); callers.len()] };
+        let mut world = Self {
+            relay: Relay::new(scene.pool.clone()),
+            invariants: Invariants::new(&scene.config),
+            engine,
+            callers,
+            phones,
+            links,
+            truth,
+            events: BinaryHeap::new(),
+            event_count: 0,
+            now: Instant::ZERO,
+            last_arrival: Instant::ZERO,
+            dice: Dice::new(seed, 3),
+            network_dice: Dice::new(seed, 4),
+            restore_dice: Dice::new(seed, 5),
+            restore: options.restore,
+            tally: Tally::default(),
+            branches: BTreeSet::new(),
+            out: Outbox::default(),
+            digest: Digest::default(),
+            trace: Trace::new(options.trace),
+            records: Vec::new(),
+            closing_since: None,
+            returned: BTreeSet::new(),
+            engine_address: ENGINE.parse().expect("an address"),
+            scene,
+        };
+        world.plan();
+        world
+    }
+
+    /// What is known ahead.
+    fn plan(&mut self) {
+        for index in 0..self.callers.len() {
+            let at = self.callers[index].script.arrives;
+            self.last_arrival = self.last_arrival.max(at);
+            self.push(at, What::Alarm(Alarm::Caller(index as u16, CallerAlarm::Arrive)));
+        }
+        for (index, script) in self.scene.phones.clone().into_iter().enumerate() {
+            let index = index as u16;
+            for (at, alarm) in first_alarms(script.temper, script.registers).into_iter().flatten() {
+                self.push(at, What::Alarm(Alarm::Phone(index, alarm)));
+            }
+            let unregisters = script.unregisters.map(|at| (at, PhoneAlarm::Unregister));
+            let dials = script.dials.map(|at| (at, PhoneAlarm::Dial));
+            for (at, alarm) in [unregisters, dials].into_iter().flatten() {
+                self.push(at, What::Alarm(Alarm::Phone(index, alarm)));
+            }
+        }
+        for (at, agent, command) in std::mem::take(&mut self.scene.commands) {
+            self.push(at, What::Command(agent, command));
+        }
+        for (at, noise) in std::mem::take(&mut self.scene.noise) {
+            self.push(at, What::Noise(noise));
+        }
+    }
+
+    pub fn run(mut self, seed: u64) -> Outcomes {
+        let mut steps = 0;
+        let failure = loop {
+            if steps == STEPS_MAX {
+                break Some(Failure::new(Check::RunEnds, format!("{STEPS_MAX} steps")));
+            }
+            match self.step() {
+                Ok(true) => steps += 1,
+                Ok(false) => break self.finish().err(),
+                Err(failure) => break Some(failure),
+            }
+        };
+        if let Some(failure) = &failure {
+            self.trace.tell(self.now, format_args!("FAILED {failure}"));
+        }
+        Outcomes {
+            seed,
+            digest: self.digest.value(),
+            steps,
+            lasted: self.now.saturating_duration_since(Instant::ZERO),
+            tally: self.tally,
+            records: self.records,
+            failure: failure.map(|failure| (self.now, failure)),
+            trace: self.trace.into_lines(),
+        }
+    }
+
+    /// One thing that happens. `false`: nothing is left.
+    fn step(&mut self) -> Result<bool, Failure> {
+        let due = self.engine.poll_timeout();
+        let next = self.events.peek().map(|event| event.at);
+        if self.closing_since.is_some_and(|since| {
+            let end = since + AFTERMATH;
+            due.is_none_or(|(at, _)| at > end) && next.is_none_or(|at| at > end)
+        }) {
+            return Ok(false);
+        }
+        match (due, next) {
+            (Some((at, why)), next) if next.is_none_or(|next| at <= next) => {
+                if at < self.now {
+                    let detail = format!("{why:?} was due at {at}, it is {}", self.now);
+                    return Err(Failure::new(Check::TimersAdvance, detail));
+                }
+                self.now = at;
+                self.trace.tell(self.now, format_args!("timer {why:?}"));
+                self.engine.handle_timeout(at);
+                self.after_engine()?;
+                if let Some((again, why)) = self.engine.poll_timeout()
+                    && again <= at
+                {
+                    let detail = format!("{why:?} is still due at {again}");
+                    return Err(Failure::new(Check::TimersAdvance, detail));
+                }
+            }
+            (_, Some(_)) => {
+                let event = self.events.pop().expect("just peeked");
+                self.now = event.at;
+                self.happen(event.what)?;
+            }
+            (_, None) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn happen(&mut self, what: What) -> Result<(), Failure> {
+        match what {
+            What::Alarm(Alarm::Caller(index, alarm)) => {
+                self.act(|world, stage| world.0[usize::from(index)].alarm(stage, alarm))
+            }
+            What::Alarm(Alarm::Phone(index, alarm)) => {
+                self.act(|world, stage| world.1[usize::from(index)].alarm(stage, alarm))
+            }
+            What::ToActor { actor, message } => self.act(|world, stage| match actor {
+                Actor::Caller(index) => world.0[usize::from(index)].receive(stage, &message),
+                Actor::Phone(index) => world.1[usize::from(index)].receive(stage, &message),
+            }),
+            What::ToEngine { actor, bytes, mark } => {
+                self.act(|world, stage| match actor {
+                    Actor::Caller(index) => world.0[usize::from(index)].arrived(stage, mark),
+                    Actor::Phone(index) => world.1[usize::from(index)].arrived(mark),
+                })?;
+                let flow = self.flow(self.address(actor));
+                self.receive(flow, bytes)
+            }
+            What::ToRelay(voice) => self.relay_hears(voice),
+            What::ToEar { at, voice } => self.ear_hears(at, &voice),
+            What::Media(event) => self.input(Input::Media(event)),
+            What::Listen { port, owner } => self.listen(port, owner),
+            What::Command(agent, command) => {
+                self.tally.note(match command {
+                    AgentCommand::LogIn => Happening::LoggedIn,
+                    AgentCommand::LogOut => Happening::LoggedOut,
+                    AgentCommand::Pause { .. } => Happening::Paused,
+                    AgentCommand::Resume | AgentCommand::EndWrapUp => Happening::Resumed,
+                });
+                self.input(Input::Agent { agent, command })
+            }
+            What::Noise(noise) => self.noise(noise),
+        }
+    }
+
+    /// Bytes reach the engine's socket: read as the edge reads them.
+    fn receive(&mut self, flow: Flow, bytes: Bytes) -> Result<(), Failure> {
+        let input = match Message::read(bytes) {
+            Ok(message) => {
+                self.trace.tell(self.now, format_args!("<- {} {}", flow.remote, Line(&message)));
+                Input::Message { flow, message }
+            }
+            Err(malformed) => {
+                self.trace.tell(self.now, format_args!("<- {} {malformed}", flow.remote));
+                Input::Malformed { flow, malformed }
+            }
+        };
+        self.input(input)
+    }
+
+    fn input(&mut self, input: Input) -> Result<(), Failure> {
+        if self.trace.is_wanted() && !matches!(input, Input::Message { .. } | Input::Malformed { .. }) {
+            self.trace.tell(self.now, format_args!("<- {input:?}"));
+        }
+        self.engine.handle(self.now, input);
+        self.after_engine()
+    }
+
+    /// Carries out what the engine wants, and checks everything that must hold between two steps.
+    fn after_engine(&mut self) -> Result<(), Failure> {
+        while let Some(action) = self.engine.poll_action() {
+            match action {
+                Action::Transmit(transmit) => self.transmit(transmit.flow, transmit.bytes)?,
+                Action::Media(order) => self.media(order)?,
+                Action::Record(record) => self.record(*record)?,
+                Action::Notice(notice) => self.notice(&notice),
+            }
+        }
+        let log = self.engine.take_scheduler_log();
+        self.invariants.check(self.now, &self.engine, &self.relay, &log)?;
+        if self.restore && self.restore_dice.permille(self.scene.restore_permille) {
+            self.swap_engine()?;
+        }
+        Ok(())
+    }
+
+    /// A new engine out of a snapshot: nobody may notice.
+    fn swap_engine(&mut self) -> Result<(), Failure> {
+        let snapshot = self.engine.snapshot();
+        let restored = Engine::restore(Arc::clone(&self.scene.config), &snapshot);
+        self.engine =
+            restored.map_err(|error| Failure::new(Check::Snapshot, error.to_string()))?;
+        self.engine.log_scheduler(true);
+        if self.engine.snapshot() != snapshot {
+            return Err(Failure::new(Check::Snapshot, "a snapshot of the restored engine differs"));
+        }
+        self.tally.note(Happening::Restored);
+        Ok(())
+    }
+
+    fn transmit(&mut self, flow: Flow, bytes: Bytes) -> Result<(), Failure> {
+        self.digest.number(self.now.as_micros());
+        self.digest.number(u64::from(flow.remote.port()));
+        self.digest.bytes(&bytes);
+        let message = match Message::read(bytes) {
+            Ok(message) => message,
+            Err(malformed) => return Err(Failure::new(Check::Readable, malformed.to_string())),
+        };
+        self.trace.tell(self.now, format_args!("-> {} {}", flow.remote, Line(&message)));
+        let Some(actor) = self.actor_at(flow.remote, &message) else {
+            return self.stranger_is_told(flow, &message);
+        };
+        self.act(|world, stage| match actor {
+            Actor::Caller(index) => world.0[usize::from(index)].watch(stage, &message),
+            Actor::Phone(index) => world.1[usize::from(index)].watch(stage, &message),
+        })?;
+        let arrivals = self.cross(actor);
+        for at in arrivals.into_iter().flatten() {
+            self.push(at, What::ToActor { actor, message: message.clone() });
+        }
+        Ok(())
+    }
+
+    /// Nobody we know: only a REGISTER is answered, and what is broken says nothing.
+    fn stranger_is_told(&mut self, flow: Flow, message: &Message) -> Result<(), Failure> {
+        let is_trunk = (0..self.scene.config.trunks.len())
+            .any(|trunk| trunk_address(trunk).ip() == flow.remote.ip());
+        if is_trunk || message.method() == sip::Method::Register {
+            return Ok(());
+        }
+        Err(Failure::new(Check::Intruder, format!("{} is told {message:?}", flow.remote)))
+    }
+
+    fn media(&mut self, order: MediaOrder) -> Result<(), Failure> {
+        let (port, owner) = match &order {
+            MediaOrder::Set { port, owner, .. } | MediaOrder::Release { port, owner } => (*port, *owner),
+        };
+        self.digest.number(u64::from(port) << 32 | owner.0);
+        if self.trace.is_wanted() {
+            self.trace.tell(self.now, format_args!("-> relay {order:?}"));
+        }
+        match self.relay.order(order)? {
+            Outcome::Nothing => {}
+            Outcome::Watching => self.push(self.now + SILENCE, What::Listen { port, owner }),
+            Outcome::Released => {
+                let event = MediaEvent::Released { port, owner, stats: MediaStats::default() };
+                self.push(self.now + Duration::from_millis(1), What::Media(event));
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, record: CallRecord) -> Result<(), Failure> {
+        self.digest.number(record.call.sequence);
+        self.digest.number(record.disposition as u64 + (u64::from(record.status) << 8));
+        self.trace.tell(self.now, format_args!("record {record:?}"));
+        if self.records.iter().any(|before| before.call == record.call) {
+            let detail = format!("{} is written down twice", record.call);
+            return Err(Failure::new(Check::OneRecord, detail));
+        }
+        for offer in &record.offers {
+            let what = match offer.outcome {
+                OfferOutcome::Served | OfferOutcome::Vanished | OfferOutcome::Dropped => continue,
+                OfferOutcome::Declined => Happening::Decline,
+                OfferOutcome::Busy => Happening::BusyPhone,
+                OfferOutcome::NoAnswer => Happening::Miss,
+                OfferOutcome::Unreachable => Happening::Unreachable,
+                OfferOutcome::Withdrawn => Happening::Withdrawn,
+            };
+            self.tally.note(what);
+        }
+        self.records.push(record);
+        Ok(())
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Offered { .. } => self.tally.note(Happening::Offer),
+            Notice::Returned { call } => {
+                self.tally.note(Happening::Returned);
+                self.returned.insert(*call);
+            }
+            Notice::Answered { call, .. } if self.returned.contains(call) => {
+                self.tally.note(Happening::ServedAgain);
+            }
+            Notice::Overflowed { .. } => self.tally.note(Happening::Overflowed),
+            Notice::Arrived { .. }
+            | Notice::Ringing { .. }
+            | Notice::OfferEnded { .. }
+            | Notice::Answered { .. }
+            | Notice::Ended { .. }
+            | Notice::Agent { .. }
+            | Notice::Registered { .. }
+            | Notice::Unregistered { .. }
+            | Notice::RegisterRefused { .. } => {}
+        }
+        self.trace.tell(self.now, format_args!("notice {notice:?}"));
+    }
+
+    // --- media
+
+    fn relay_hears(&mut self, voice: Voice) -> Result<(), Failure> {
+        // Who has hung up meanwhile says nothing.
+        let speaks = match voice.agent {
+            Some(agent) => self.phones[usize::from(agent)].speaks(voice.from.port()),
+            None => self.callers[usize::from(voice.caller)].speaks(),
+        };
+        if !speaks {
+            return Ok(());
+        }
+        let Some((first, onward)) = self.relay.hear(voice.port, voice.from) else { return Ok(()) };
+        let soon = self.now + Duration::from_millis(2);
+        if let Some(owner) = first {
+            self.push(soon, What::Media(MediaEvent::Heard { port: voice.port, owner }));
+        }
+        if let Some(at) = onward {
+            self.push(soon, What::ToEar { at, voice });
+        }
+        Ok(())
+    }
+
+    fn ear_hears(&mut self, at: SocketAddr, voice: &Voice) -> Result<(), Failure> {
+        let phone = self.phones.iter().position(|phone| phone.address().ip() == at.ip());
+        let caller = usize::from(at.port().saturating_sub(30_000) / 2);
+        self.act(|world, stage| match phone {
+            Some(phone) => world.1[phone].hear(stage, at.port(), voice),
+            None => {
+                if let Some(caller) = world.0.get_mut(caller) {
+                    caller.hear(stage, voice);
+                }
+            }
+        })
+    }
+
+    /// A watched leg of which nothing was heard for a while: still so?
+    fn listen(&mut self, port: Port, owner: Owner) -> Result<(), Failure> {
+        let Some(held) = self.relay.get(port) else { return Ok(()) };
+        if held.owner != owner || !held.leg.watch {
+            return Ok(());
+        }
+        let speaks = held.leg.remote.is_some_and(|remote| self.is_speaking(remote.rtp));
+        if speaks {
+            return Ok(());
+        }
+        self.input(Input::Media(MediaEvent::Silent { port, owner }))
+    }
+
+    fn is_speaking(&self, at: SocketAddr) -> bool {
+        match self.phones.iter().find(|phone| phone.address().ip() == at.ip()) {
+            Some(phone) => phone.speaks(at.port()),
+            None => {
+                let caller = usize::from(at.port().saturating_sub(30_000) / 2);
+                self.callers.get(caller).is_some_and(Caller::speaks)
+            }
+        }
+    }
+
+    // --- noise
+
+    fn noise(&mut self, noise: Noise) -> Result<(), Failure> {
+        match noise {
+            Noise::Garbage(kind) => {
+                self.tally.note(Happening::Garbage);
+                let bytes = self.garbage(kind);
+                let flow = self.flow(trunk_address(0));
+                self.receive(flow, bytes)
+            }
+            Noise::Stranger(kind) => {
+                self.tally.note(Happening::Stranger);
+                let address = SocketAddr::from(([203, 0, 113, kind], 5060));
+                let method = ["INVITE", "OPTIONS", "BYE", "MESSAGE", "CANCEL"][usize::from(kind) % 5];
+                let bytes = wire::request(
+                    &Head {
+                        method,
+                        uri: &format!("sip:+33140000000@{ENGINE}"),
+                        via: address,
+                        branch: &format!("z9hG4bKs{kind}"),
+                        from: "<sip:100@203.0.113.1>;tag=s",
+                        to: &format!("<sip:100@{ENGINE}>"),
+                        call_id: &format!("s{kind}"),
+                        cseq: 1,
+                    },
+                    "Contact: <sip:100@203.0.113.1>\r\n",
+                    None,
+                );
+                let before = self.engine.ledger().strangers;
+                self.receive(self.flow(address), bytes)?;
+                if self.engine.ledger().strangers != before + 1 {
+                    return Err(Failure::new(Check::Intruder, "a stranger is not counted"));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn garbage(&mut self, kind: u8) -> Bytes {
+        let sound = wire::request(
+            &Head {
+                method: "INVITE",
+                uri: &format!("sip:+33140000000@{ENGINE}"),
+                via: trunk_address(0),
+                branch: &format!("z9hG4bKn{kind}"),
+                from: "<sip:1@192.0.2.10>;tag=n",
+                to: &format!("<sip:1@{ENGINE}>"),
+                call_id: &format!("n{kind}"),
+                cseq: 1,
+            },
+            "Contact: <sip:1@192.0.2.10>\r\n",
+            None,
+        );
+        match kind % 4 {
+            0 => Bytes::from_static(b"\r\n\r\n"),
+            1 => (0..kind).map(|_| self.dice.below(256) as u8).collect(),
+            2 => sound.slice(..usize::from(kind).min(sound.len() - 30)),
+            _ => {
+                let mut bytes = sound.to_vec();
+                // The start line and Via are broken, so that it can be no call.
+                bytes[3] = b'\x01';
+                for _ in 0..kind / 16 {
+                    let at = self.dice.below(bytes.len() as u64) as usize;
+                    bytes[at] = self.dice.below(256) as u8;
+                }
+                bytes[2] = b' ';
+                Bytes::from(bytes)
+            }
+        }
+    }
+
+    // --- the actors
+
+    /// Lets actors act, then sends, sets and wakes what they want.
+    fn act(
+        &mut self,
+        action: impl FnOnce((&mut [Caller], &mut [Phone]), &mut Stage<'_>),
+    ) -> Result<(), Failure> {
+        let mut stage = Stage {
+            now: self.now,
+            dice: &mut self.dice,
+            tally: &mut self.tally,
+            out: &mut self.out,
+            truth: &mut self.truth,
+            branches: &mut self.branches,
+            closing: self.closing_since.is_some(),
+        };
+        action((&mut self.callers, &mut self.phones), &mut stage);
+        self.carry_out()
+    }
+
+    fn carry_out(&mut self) -> Result<(), Failure> {
+        while let Some(caller) = self.out.rung.pop() {
+            if let Some(truth) = self.callers.get_mut(usize::from(caller)) {
+                let mut stage = Stage {
+                    now: self.now,
+                    dice: &mut self.dice,
+                    tally: &mut self.tally,
+                    out: &mut self.out,
+                    truth: &mut self.truth,
+                    branches: &mut self.branches,
+                    closing: self.closing_since.is_some(),
+                };
+                truth.rung(&mut stage);
+            }
+        }
+        if let Some(failure) = self.out.failure.take() {
+            return Err(failure);
+        }
+        let mut packets = std::mem::take(&mut self.out.packets);
+        for (actor, bytes, mark) in packets.drain(..) {
+            for at in self.cross(actor).into_iter().flatten() {
+                self.push(at, What::ToEngine { actor, bytes: bytes.clone(), mark });
+            }
+        }
+        self.out.packets = packets;
+        let mut alarms = std::mem::take(&mut self.out.alarms);
+        for (at, alarm) in alarms.drain(..) {
+            self.push(at, What::Alarm(alarm));
+        }
+        self.out.alarms = alarms;
+        let mut voices = std::mem::take(&mut self.out.voices);
+        for (at, voice) in voices.drain(..) {
+            self.push(at, What::ToRelay(voice));
+        }
+        self.out.voices = voices;
+        for address in std::mem::take(&mut self.out.fell_silent) {
+            let legs: Vec<(Port, Owner)> = self
+                .relay
+                .held()
+                .filter(|(_, held)| held.leg.remote.is_some_and(|remote| remote.rtp == address))
+                .map(|(port, held)| (port, held.owner))
+                .collect();
+            for (port, owner) in legs {
+                self.push(self.now + SILENCE, What::Listen { port, owner });
+            }
+        }
+        if self.closing_since.is_none()
+            && self.now > self.last_arrival
+            && self.callers.iter().all(Caller::is_done)
+        {
+            self.closing_since = Some(self.now);
+        }
+        Ok(())
+    }
+
+    fn cross(&mut self, actor: Actor) -> [Option<Instant>; 2] {
+        let link = match actor {
+            Actor::Caller(index) => &mut self.links.callers[usize::from(index)],
+            Actor::Phone(index) => &mut self.links.phones[usize::from(index)],
+        };
+        let arrivals = link.send(self.now, &self.scene.profile, &mut self.network_dice);
+        match arrivals {
+            [None, _] => self.tally.note(Happening::Lost),
+            [Some(_), Some(_)] => self.tally.note(Happening::Duplicated),
+            [Some(_), None] => {}
+        }
+        if let Some(at) = arrivals[0] {
+            let link = match actor {
+                Actor::Caller(index) => &mut self.links.callers[usize::from(index)],
+                Actor::Phone(index) => &mut self.links.phones[usize::from(index)],
+            };
+            if link.overtakes(at) {
+                self.tally.note(Happening::Reordered);
+            }
+        }
+        arrivals
+    }
+
+    fn actor_at(&self, remote: SocketAddr, message: &Message) -> Option<Actor> {
+        if let Some(index) = self.phones.iter().position(|phone| phone.address() == remote) {
+            return Some(Actor::Phone(index as u16));
+        }
+        let call_id = message.call_id().ok()?;
+        let digits = call_id.strip_prefix('c').or(call_id.strip_prefix('o'))?.split('-').next()?;
+        let index: u16 = digits.parse().ok()?;
+        let caller = self.callers.get(usize::from(index))?;
+        (caller.address() == remote).then_some(Actor::Caller(index))
+    }
+
+    fn address(&self, actor: Actor) -> SocketAddr {
+        match actor {
+            Actor::Caller(index) => self.callers[usize::from(index)].address(),
+            Actor::Phone(index) => self.phones[usize::from(index)].address(),
+        }
+    }
+
+    fn flow(&self, remote: SocketAddr) -> Flow {
+        Flow { transport: Transport::Udp, local: self.engine_address, remote, connection: 0 }
+    }
+
+    fn push(&mut self, at: Instant, what: What) {
+        self.event_count += 1;
+        self.events.push(Event { at, order: self.event_count, what });
+    }
+
+    // --- the end
+
+    /// All is over: nothing may be left, and the records must tell what the callers saw.
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.invariants.check_drained(&self.engine, &self.relay)?;
+        for index in 0..self.callers.len() {
+            self.check_record(index)?;
+        }
+        let counts = self.engine.endpoint_counts();
+        self.tally.add(Happening::RetransmittedByEngine, counts.retransmissions);
+        Ok(())
+    }
+
+    fn check_record(&mut self, index: usize) -> Result<(), Failure> {
+        use call::Disposition as D;
+        let caller = &self.callers[index];
+        let number = call::E164::read(&crate::caller::number_of(caller.index)).expect("a number");
+        let known = call::CallerNumber::Known(number);
+        let mut records = self.records.iter().filter(|record| record.caller == known);
+        let (record, second) = (records.next(), records.next());
+        if second.is_some() {
+            return Err(Failure::new(Check::OneRecord, format!("caller {index} has two records")));
+        }
+        let Some(record) = record else {
+            // The endpoint itself was full: no call was ever opened.
+            if caller.saw == Some(503) {
+                return Ok(());
+            }
+            return Err(Failure::new(Check::OneRecord, format!("caller {index} has no record")));
+        };
+        let wrong = |what: &str| {
+            let saw = (caller.saw, caller.was_sent(), caller.sent_bye, caller.got_bye);
+            Err(Failure::new(
+                Check::RecordAgrees,
+                format!("caller {index}: {what}: saw {saw:?}, written {record:?}"),
+            ))
+        };
+        let Some(sent) = caller.was_sent() else { return wrong("no final answer was sent") };
+        if caller.saw.is_some_and(|saw| saw != sent) || record.status != sent {
+            return wrong("another status");
+        }
+        let fits = match record.disposition {
+            D::Answered | D::CallerFailed => sent == 200,
+            D::Abandoned => sent == 487,
+            D::Busy | D::Full => sent == 486,
+            D::UnknownNumber => sent == 404,
+            D::NoCodec => sent == 488,
+            D::Draining => false,
+            D::Lost => return Err(Failure::new(Check::Lost, format!("caller {index}"))),
+        };
+        if !fits {
+            return wrong("another disposition");
+        }
+        let truth = &self.truth.callers[index];
+        if (record.offers.len() as u32) < truth.rung {
+            return wrong("offers are missing");
+        }
+        if record.disposition == D::Answered {
+            let by_caller = caller.sent_bye && !caller.got_bye;
+            let by_others = caller.got_bye && !caller.sent_bye;
+            let told = record.released_by == call::Party::Caller;
+            if (by_caller && !told) || (by_others && told && !caller.is_gone()) {
+                return wrong("another party hung up");
+            }
+        }
+        self.tally.note(match record.disposition {
+            D::Answered => Happening::Answered,
+            D::CallerFailed => Happening::AckNeverSent,
+            D::Abandoned if truth.rung > 0 => Happening::GaveUpRinging,
+            D::Abandoned => Happening::GaveUpWaiting,
+            D::Busy => Happening::PlanOver,
+            D::UnknownNumber => Happening::UnknownNumber,
+            D::NoCodec => Happening::NoCodec,
+            D::Full => match self.scene.tight {
+                Tight::Calls | Tight::Nothing => Happening::TableFull,
+                Tight::Queue => Happening::QueueFull,
+                Tight::Ports => Happening::PortsFull,
+            },
+            D::Draining | D::Lost => return wrong("another disposition"),
+        });
+        if record.disposition == D::Abandoned {
+            self.tally.note(Happening::Abandoned);
+        }
+        if truth.heard_agent && truth.heard_caller {
+            self.tally.note(Happening::HeardBothWays);
+        }
+        Ok(())
+    }
+}
+
+/// One line of a message for the trace.
+struct Line<'a>(&'a Message);
+
+impl std::fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bytes = self.0.bytes();
+        let end = bytes.iter().position(|&byte| byte == b'\r').unwrap_or(bytes.len());
+        let first = String::from_utf8_lossy(&bytes[..end]);
+        let cseq = self.0.text(sip::HeaderName::CSeq).unwrap_or("?");
+        write!(f, "{first} [{} {cseq}]", self.0.call_id().unwrap_or("?"))
+    }
+}
