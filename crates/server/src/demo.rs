@@ -81,7 +81,9 @@ impl Folder {
             match std::fs::create_dir(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error).with_context(|| format!("make {}", path.display())),
+                Err(error) => {
+                    return Err(error).with_context(|| format!("make {}", path.display()));
+                }
             }
         }
         anyhow::bail!("{} is full of folders of earlier demos", parent.display())

@@ -184,13 +184,20 @@ impl Audit {
             by_caller.entry(row.caller.as_deref().unwrap_or_default()).or_default().push(row);
         }
         for call in &accounts.calls {
-            let expected =
-                if call.answered_at.is_some() { Disposition::Answered } else { Disposition::Abandoned };
+            let expected = if call.answered_at.is_some() {
+                Disposition::Answered
+            } else {
+                Disposition::Abandoned
+            };
             let found = by_caller.remove(call.plan.from.as_str()).unwrap_or_default();
             let is_told = matches!(found[..], [row] if row.disposition == expected.as_str());
             self.fault(!is_told, || {
                 let found: Vec<&str> = found.iter().map(|row| row.disposition.as_str()).collect();
-                format!("{}: {} expected on record, found {found:?}", call.plan.from, expected.as_str())
+                format!(
+                    "{}: {} expected on record, found {found:?}",
+                    call.plan.from,
+                    expected.as_str()
+                )
             });
         }
         for caller in by_caller.into_keys() {
@@ -259,10 +266,7 @@ impl fmt::Display for Audit {
             "waits p50, p95, longest",
             format!("{}, {}, {}", seconds(p50), seconds(p95), seconds(max)),
         )?;
-        row(
-            "offers declined, not answered",
-            format!("{}, {}", self.declined, self.not_answered),
-        )?;
+        row("offers declined, not answered", format!("{}, {}", self.declined, self.not_answered))?;
         row(
             "hung up by callers, by secretaries",
             format!("{}, {}", self.hung_up_by_caller, self.hung_up_by_secretary),
@@ -283,6 +287,10 @@ impl fmt::Display for Audit {
         for fault in &self.faults {
             writeln!(f, "  FAULT: {fault}")?;
         }
-        writeln!(f, "{}", if self.is_clean() { "  no violation" } else { "  VIOLATIONS: see above" })
+        writeln!(
+            f,
+            "{}",
+            if self.is_clean() { "  no violation" } else { "  VIOLATIONS: see above" }
+        )
     }
 }

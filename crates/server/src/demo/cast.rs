@@ -77,9 +77,27 @@ impl Cast {
         let lets_ring = Some(Manner::let_ring());
         Self {
             practices: vec![
-                practice("Dr Aubert", "Cabinet du Dr Aubert", "01 99 00 10 01", 20, Urgency::Normal),
-                practice("Cardio Lemaire", "Cardiologie Lemaire", "04 65 71 20 02", 10, Urgency::Normal),
-                practice("Pédiatrie Lilas", "Pédiatrie des Lilas", "05 36 49 30 03", 5, Urgency::Urgent),
+                practice(
+                    "Dr Aubert",
+                    "Cabinet du Dr Aubert",
+                    "01 99 00 10 01",
+                    20,
+                    Urgency::Normal,
+                ),
+                practice(
+                    "Cardio Lemaire",
+                    "Cardiologie Lemaire",
+                    "04 65 71 20 02",
+                    10,
+                    Urgency::Normal,
+                ),
+                practice(
+                    "Pédiatrie Lilas",
+                    "Pédiatrie des Lilas",
+                    "05 36 49 30 03",
+                    5,
+                    Urgency::Urgent,
+                ),
             ],
             secretaries: vec![
                 secretary("Nadia", "nadia", "saule-7-pivert", None, 900, 3_600),
@@ -209,7 +227,6 @@ impl Secretary {
 /// skipped by the relay.
 fn ports() -> std::ops::RangeInclusive<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    #[expect(clippy::cast_possible_truncation, reason = "a remainder of 50 is small")]
     let of_process = (std::process::id() % u32::from(PORT_RANGES)) as u16;
     let range = (of_process + NEXT.fetch_add(1, Ordering::Relaxed)) % PORT_RANGES;
     let from = PORTS_FROM + range * PORTS;

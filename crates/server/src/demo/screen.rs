@@ -90,7 +90,6 @@ impl Drop for Screen {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the thread owns its end")]
 fn show(pages: Receiver<String>) {
     while let Ok(page) = pages.recv() {
         show_one(&page);

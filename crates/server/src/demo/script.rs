@@ -36,12 +36,6 @@ pub(super) struct Script {
 impl Script {
     pub(super) fn new(cast: &Cast, seconds: u64, seed: u64) -> Self {
         let mut dice = Dice(ChaCha12Rng::seed_from_u64(seed));
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "some dozens"
-        )]
         let count = ((seconds as f64 - TAIL_SECONDS) * CALLS_PER_SECOND) as usize;
         let count = count.clamp(CALLS_MIN, CALLS_MAX);
         let wall = (count * 2 / 3).max(CALLS_MIN);

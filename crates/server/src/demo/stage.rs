@@ -14,9 +14,7 @@ use super::screen::Screen;
 use super::script::{Cue, Script};
 use super::{Options, view};
 use crate::Server;
-use crate::floor::{
-    CallEnd, CallRef, Floor, Happening, PhoneCall, PhoneEnd, PhoneRef, PlacedCall,
-};
+use crate::floor::{CallEnd, CallRef, Floor, Happening, PhoneCall, PhoneEnd, PhoneRef, PlacedCall};
 
 /// How often the script is looked at, and how often the page is drawn.
 const BEAT: Duration = Duration::from_millis(50);
@@ -113,7 +111,10 @@ impl Stage {
 
     async fn open(&mut self) -> anyhow::Result<()> {
         let server = self.server.local_addr();
-        self.note(format!("monoligne listens on udp {server}; {} phones register", self.phones.len()));
+        self.note(format!(
+            "monoligne listens on udp {server}; {} phones register",
+            self.phones.len()
+        ));
         for phone in self.phones.clone() {
             self.floor.register(phone);
         }
@@ -211,12 +212,8 @@ impl Stage {
         self.note(format!("{number} calls {}", self.cast.practices[cue.practice].label));
         self.tallies[cue.practice].calls += 1;
         self.accounts.placed += 1;
-        let live = Live {
-            practice: cue.practice,
-            number,
-            placed_at: self.floor.now(),
-            answered_at: None,
-        };
+        let live =
+            Live { practice: cue.practice, number, placed_at: self.floor.now(), answered_at: None };
         let call = self.floor.place(self.trunk, cue.plan);
         self.live.insert(call, live);
     }

@@ -300,7 +300,6 @@ impl Ua {
     pub(super) fn media(&mut self, sound: Sound) -> io::Result<Media> {
         self.sessions += 1;
         let number = (u64::from(self.line) << 32) + self.sessions;
-        #[expect(clippy::cast_possible_truncation, reason = "any 32 bits make an SSRC")]
         let ssrc = (number as u32) ^ (u32::from(self.line) << 24);
         let (address, mouth) = match sound {
             Sound::Off => (self.shared_rtp_address, Mouth::Closed),

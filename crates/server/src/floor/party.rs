@@ -68,9 +68,15 @@ pub struct Manner {
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub enum Reaction {
     /// Counted from the INVITE. She hangs up after `talk`, else leaves it to the caller.
-    Answer { after: Duration, talk: Option<Duration> },
+    Answer {
+        after: Duration,
+        talk: Option<Duration>,
+    },
     /// With 603, 486, 480, …
-    Decline { after: Duration, status: u16 },
+    Decline {
+        after: Duration,
+        status: u16,
+    },
     LetRing,
 }
 
@@ -131,16 +137,41 @@ pub enum PhoneState {
 /// What happened on the floor.
 #[derive(Clone, Debug)]
 pub enum Happening {
-    Registered { phone: PhoneRef, at: Instant },
-    Unregistered { phone: PhoneRef, at: Instant },
+    Registered {
+        phone: PhoneRef,
+        at: Instant,
+    },
+    Unregistered {
+        phone: PhoneRef,
+        at: Instant,
+    },
     /// A final answer that is no 200, or 408 or 503 when there was none. It tries again.
-    RegisterFailed { phone: PhoneRef, at: Instant, status: u16 },
-    PhoneRings { phone: PhoneRef, at: Instant, caller: String, shown: Option<String> },
-    PhoneAnswered { phone: PhoneRef, at: Instant, caller: String },
+    RegisterFailed {
+        phone: PhoneRef,
+        at: Instant,
+        status: u16,
+    },
+    PhoneRings {
+        phone: PhoneRef,
+        at: Instant,
+        caller: String,
+        shown: Option<String>,
+    },
+    PhoneAnswered {
+        phone: PhoneRef,
+        at: Instant,
+        caller: String,
+    },
     PhoneEnded(Box<PhoneCall>),
     /// The first 18x.
-    CallRings { call: CallRef, at: Instant },
-    CallAnswered { call: CallRef, at: Instant },
+    CallRings {
+        call: CallRef,
+        at: Instant,
+    },
+    CallAnswered {
+        call: CallRef,
+        at: Instant,
+    },
     CallEnded(Box<PlacedCall>),
     Violation(Violation),
 }

@@ -307,12 +307,8 @@ impl Phones {
             return self.reject(now, dialog, 488);
         };
         self.by_dialog.insert(dialog, index);
-        let happening = Happening::PhoneRings {
-            phone: phone_ref,
-            at: now,
-            caller: caller.clone(),
-            shown,
-        };
+        let happening =
+            Happening::PhoneRings { phone: phone_ref, at: now, caller: caller.clone(), shown };
         self.ua.tell(happening);
         self.phones[index as usize].call = Some(Call {
             dialog,
@@ -442,9 +438,10 @@ impl Phones {
 
 /// Seconds that the registrar granted: of our Contact, else of the response (RFC 3261 §10.3).
 fn granted(message: &Message) -> Option<Duration> {
-    let contact = message.contacts().filter_map(Result::ok).find_map(|contact| {
-        contact.params.get("expires").and_then(|value| value.parse().ok())
-    });
+    let contact = message
+        .contacts()
+        .filter_map(Result::ok)
+        .find_map(|contact| contact.params.get("expires").and_then(|value| value.parse().ok()));
     let seconds = contact.or_else(|| message.expires().ok().flatten())?;
     Some(Duration::from_secs(u64::from(seconds)))
 }
@@ -452,8 +449,24 @@ fn granted(message: &Message) -> Option<Duration> {
 /// User part and display name of From.
 fn caller_of(invite: &Message) -> (String, Option<String>) {
     let Ok(from) = invite.from() else { return (String::new(), None) };
-    let shown = from.display.map(|display| String::from_utf8_lossy(display).into_owned());
+    let shown = from.display.map(unquoted);
     let uri = sip::Uri::read_str(from.uri).ok();
     let user = uri.and_then(|uri| uri.user_decoded()).unwrap_or_default().into_owned();
     (user, shown)
+}
+
+/// The text of a display name: quotes and backslashes removed (RFC 3261 §25.1).
+fn unquoted(display: &[u8]) -> String {
+    let text = String::from_utf8_lossy(display);
+    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+        return text.into_owned();
+    };
+    let mut is_escaped = false;
+    inner
+        .chars()
+        .filter(|c| {
+            is_escaped = *c == '\\' && !is_escaped;
+            !is_escaped
+        })
+        .collect()
 }

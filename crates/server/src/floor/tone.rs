@@ -52,7 +52,6 @@ impl Tone {
         std::array::from_fn(|_| {
             let sample = (phase.sin() * AMPLITUDE).round();
             phase += step;
-            #[expect(clippy::cast_possible_truncation, reason = "AMPLITUDE is within i16")]
             alaw_encode(sample as i16)
         })
     }

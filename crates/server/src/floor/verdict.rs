@@ -41,9 +41,8 @@ impl<'a> Pairing<'a> {
             let Some(answered_at) = call.answered_at else { continue };
             let overlap = |phone: &PhoneCall| {
                 let from = phone.confirmed_at.map(|at| at.max(answered_at));
-                from.filter(|from| *from <= phone.ended_at.min(call.ended_at)).map(|from| {
-                    phone.ended_at.min(call.ended_at).saturating_duration_since(from)
-                })
+                from.filter(|from| *from <= phone.ended_at.min(call.ended_at))
+                    .map(|from| phone.ended_at.min(call.ended_at).saturating_duration_since(from))
             };
             let phone = phones
                 .iter()

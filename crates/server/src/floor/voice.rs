@@ -63,8 +63,7 @@ impl Voice {
         let due = u64::try_from(elapsed / PACKET_TIME.as_micros()).unwrap_or(u64::MAX) + 1;
         speaking.packets = speaking.packets.max(due.saturating_sub(CATCH_UP_MAX));
         while speaking.packets < due {
-            let packet =
-                packet(&self.payload, self.ssrc, speaking.payload_type, speaking.packets);
+            let packet = packet(&self.payload, self.ssrc, speaking.payload_type, speaking.packets);
             // Lost as the network loses: what arrived is what the other ear judges.
             let _lost = self.socket.send_to(&packet, speaking.to);
             speaking.packets += 1;
@@ -102,8 +101,8 @@ pub(super) fn bind(ip: IpAddr) -> io::Result<UdpSocket> {
 }
 
 fn packet(payload: &[u8], ssrc: u32, payload_type: u8, number: u64) -> [u8; PACKET_BYTES] {
-    #[expect(clippy::cast_possible_truncation, reason = "RFC 3550 counters wrap")]
-    let (sequence, timestamp) = (number as u16, (number as u32).wrapping_mul(PACKET_SAMPLES as u32));
+    let (sequence, timestamp) =
+        (number as u16, (number as u32).wrapping_mul(PACKET_SAMPLES as u32));
     let mut bytes = [0; PACKET_BYTES];
     RtpPacketBuilder::new()
         .payload_type(payload_type & 0x7f)
