@@ -33,7 +33,9 @@ impl<'a> Uri<'a> {
     pub fn read_str(text: &'a str) -> Result<Self, HeaderError> {
         let (scheme, rest) = text.split_once(':').ok_or(HeaderError::Uri)?;
         let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+            && scheme
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
         if !is_scheme || rest.is_empty() || text.bytes().any(is_never_in_uri) {
             return Err(HeaderError::Uri);
         }
@@ -115,7 +117,9 @@ pub(crate) fn host_port(text: &str) -> Result<(&str, Option<u16>), HeaderError> 
         let end = text.find(':').unwrap_or(text.len());
         (text[..end].trim_end(), &text[end..])
     };
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte) || byte >= 0x80;
+    let is_name = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') || byte >= 0x80
+    };
     if host.is_empty() || (!host.starts_with('[') && !host.bytes().all(is_name)) {
         return Err(HeaderError::Host);
     }
