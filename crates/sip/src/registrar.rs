@@ -7,6 +7,8 @@
 //! An AOR is the user part of the To; a user may register only her own.
 
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
