@@ -1,7 +1,5 @@
 //! Every message of RFC 4475 and RFC 5118, if the folder named by `MONOLIGNE_CORPUS` is there.
 
-#![expect(clippy::unwrap_used, reason = "what a test stands on fails it loudly")]
-
 use std::path::PathBuf;
 
 use bytes::Bytes;
