@@ -19,7 +19,7 @@ fn the_secretary_hangs_up() -> Result<()> {
     let mut caller = scene.call(Then::Stay)?;
 
     let ringing = anna.wait_for("CALL_INCOMING", SOON)?;
-    assert_eq!(ringing.detail, "Dr Martin · 06 12 34 56 00", "the practice first");
+    assert_eq!(ringing.name, "Dr Martin · 06 12 34 56 00", "the practice first");
     anna.accept()?;
     anna.wait_for("CALL_ESTABLISHED", SOON)?;
     anna.listen_for(TALK)?;
@@ -33,7 +33,7 @@ fn the_secretary_hangs_up() -> Result<()> {
     let call = records.of(0)?;
     let talk = call.talk_ms.unwrap_or_default();
     assert!((2_500..5_000).contains(&talk), "talked for {talk} ms");
-    assert_eq!((call.status, call.practice.as_deref()), (200, Some("martin")));
+    assert_eq!((call.status, call.practice.as_deref()), (200, Some("Cabinet Martin")));
     Ok(())
 }
 

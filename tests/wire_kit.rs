@@ -15,22 +15,20 @@ fn a_caller_and_a_phone_hear_each_other_without_a_server() -> Result<()> {
     let scratch = Scratch::new("kit")?;
     let tap = Tap::open(&network)?;
     let trunk = IpAddr::from(Ipv4Addr::new(127, 0, 0, 2));
-    let desk = IpAddr::from(Ipv4Addr::new(127, 0, 0, 11));
-    let phone_at = SocketAddr::new(desk, 5060);
-    let mut phone = Phone::start(&scratch, desk, phone_at, 1, "101", "pw-101", Tone(700))?;
-    let plan = Plan::new("101", "+33612345678", Tone(440), Then::HangUpAfter(SECOND * 3));
-    let mut caller = Caller::place(&scratch, trunk, phone_at, 1, Tone(440), &plan)?;
+    let desk = SocketAddr::from((Ipv4Addr::LOCALHOST, 5070));
+    let mut phone = Phone::start(&scratch, desk, desk, "101", "pw-101", Tone(700))?;
+    let plan = Plan::new("101", "+33612345678", Then::HangUpAfter(SECOND * 3));
+    let mut caller = Caller::place(&scratch, trunk, desk, 1, Tone(440), &plan)?;
 
     phone.wait_for("CALL_INCOMING", SECOND * 5)?;
     phone.accept()?;
     phone.wait_for("CALL_ESTABLISHED", SECOND * 5)?;
     phone.wait_for("CALL_CLOSED", SECOND * 10)?;
     caller.finish(SECOND * 5)?;
-    println!("{}", tap.ladder());
 
     let heard = phone.heard()?;
     assert_eq!(heard.len(), 1);
     heard[0].check("the secretary", Tone(440), SECOND)?;
     tap.heard_at(caller.ear).check("the caller", Tone(700), SECOND)?;
-    Ok(())
+    scratch.remove()
 }

@@ -99,7 +99,7 @@ fn a_wrong_password_is_401_again_and_never_registered() -> Result<()> {
     for phone in [&wrong, &unknown] {
         kit::wait_until("the second 401", SOON, || {
             let refusals = scene.tap().select(|d| {
-                d.to.ip() == phone.address
+                d.to == phone.address
                     && d.start_line().is_some_and(|line| line.starts_with("SIP/2.0 401"))
             });
             Ok((refusals.len() >= 2).then_some(()))

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::str;
 use std::time::Duration;
@@ -26,8 +26,8 @@ pub struct Event {
     /// `REGISTER_OK`, `CALL_INCOMING`, `CALL_ESTABLISHED`, `CALL_CLOSED` …
     pub kind: String,
     pub peer: String,
-    /// The display name of an incoming call, the reason of a closed one …
-    pub detail: String,
+    /// Of the other side, as it is shown.
+    pub name: String,
 }
 
 #[derive(Debug)]
@@ -40,17 +40,17 @@ pub struct Phone {
     seen: usize,
     recordings: PathBuf,
     pub user: String,
-    pub address: IpAddr,
+    /// Where it has SIP. Its other ports are at a distance that keeps phones apart.
+    pub address: SocketAddr,
     pub tone: Tone,
 }
 
 impl Phone {
-    /// Starts a phone that speaks `tone`; it registers at once. `index` tells a test's phones apart.
+    /// Starts a phone that listens for SIP at `address` and speaks `tone`; it registers at once.
     pub fn start(
         scratch: &Scratch,
-        address: IpAddr,
+        address: SocketAddr,
         server: SocketAddr,
-        index: u16,
         user: &str,
         password: &str,
         tone: Tone,
@@ -60,15 +60,11 @@ impl Phone {
         fs::create_dir_all(&recordings)?;
         let microphone = folder.join("microphone.wav");
         write_wav(&microphone, &tone.samples(MICROPHONE))?;
-        let control = SocketAddr::new(address, 4400 + index);
-        let account = format!(
-            "<sip:{user}@{server};transport=udp>;auth_user={user};auth_pass={password};regint=600;answermode=manual;audio_codecs=PCMA/8000/1,PCMU/8000/1\n"
-        );
-        fs::write(folder.join("accounts"), account)?;
-        let rtp = 20_000 + index * 100;
+        let control = SocketAddr::new(address.ip(), address.port() + 1_000);
+        let rtp = 20_000 + (address.port() % 100) * 100;
         let config = format!(
             "poll_method epoll\n\
-             sip_listen {address}:5060\n\
+             sip_listen {address}\n\
              call_local_timeout 120\n\
              call_max_calls 4\n\
              audio_source aufile,{microphone}\n\
@@ -81,7 +77,7 @@ impl Phone {
              audio_txmode poll\n\
              audio_buffer 20-160\n\
              rtp_ports {rtp}-{last}\n\
-             net_interface {address}\n\
+             net_interface {ip}\n\
              module_path /usr/lib/baresip/modules\n\
              module g711.so\n\
              module aufile.so\n\
@@ -93,10 +89,12 @@ impl Phone {
              ctrl_tcp_listen {control}\n\
              snd_path {recordings}\n",
             microphone = microphone.display(),
+            ip = address.ip(),
             last = rtp + 99,
             recordings = recordings.display(),
         );
         fs::write(folder.join("config"), config)?;
+        fs::write(folder.join("accounts"), "")?;
         fs::write(folder.join("contacts"), "")?;
         let arguments = ["-f".to_owned(), folder.display().to_string(), "-s".to_owned()];
         let log = folder.join("log");
@@ -111,7 +109,18 @@ impl Phone {
         control.set_read_timeout(Some(Duration::from_millis(5)))?;
         let (unread, events) = (Vec::new(), Vec::new());
         let (user, seen) = (user.to_owned(), 0);
-        Ok(Self { process, control, unread, events, seen, recordings, user, address, tone })
+        let mut phone =
+            Self { process, control, unread, events, seen, recordings, user, address, tone };
+        // The account comes by the control port, so that none of its events is missed.
+        phone.command(
+            "uanew",
+            &format!(
+                "<sip:{}@{server};transport=udp>;auth_user={};auth_pass={password};regint=600\
+                 ;answermode=manual;audio_codecs=PCMA/8000/1,PCMU/8000/1",
+                phone.user, phone.user
+            ),
+        )?;
+        Ok(phone)
     }
 
     /// Waits for the next event of this kind; earlier ones of other kinds are passed over.
@@ -148,11 +157,6 @@ impl Phone {
     /// Ends the call, or declines it while it rings (baresip sends 486).
     pub fn hang_up(&mut self) -> Result<()> {
         self.command("hangup", "")
-    }
-
-    /// Calls somebody.
-    pub fn dial(&mut self, uri: &str) -> Result<()> {
-        self.command("dial", uri)
     }
 
     /// Leaves as a phone does that is switched off: its registration goes too.
@@ -201,8 +205,7 @@ impl Phone {
             let field = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
             if value["event"] == true {
                 let (kind, peer) = (field("type"), field("peeruri"));
-                let detail = [field("peerdisplayname"), field("param")].join(" ");
-                self.events.push(Event { kind, peer, detail: detail.trim().to_owned() });
+                self.events.push(Event { kind, peer, name: field("peerdisplayname") });
             }
             self.unread.drain(..rest);
         }

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::wait::wait_until;
 
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     name: String,
     log: PathBuf,
@@ -20,7 +20,7 @@ pub struct Process {
 impl Process {
     /// Starts `program` in the calling thread's namespace, its output into `log`. The kernel kills
     /// it when the calling thread ends, so the thread must be the test's own.
-    pub fn start(
+    pub(crate) fn start(
         name: &str,
         program: &Path,
         arguments: &[String],
@@ -44,23 +44,23 @@ impl Process {
     }
 
     /// What it has printed so far.
-    pub fn output(&self) -> Result<String> {
+    pub(crate) fn output(&self) -> Result<String> {
         Ok(String::from_utf8_lossy(&fs::read(&self.log)?).into_owned())
     }
 
     /// Its exit status, if it has ended.
-    pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
+    pub(crate) fn exited(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
-    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+    pub(crate) fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
         let what = format!("the end of {}", self.name);
         let child = &mut self.child;
         wait_until(&what, limit, || Ok(child.try_wait()?))
     }
 
     /// SIGTERM, and the exit status that follows within `limit`.
-    pub fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
+    pub(crate) fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
         if let Some(status) = self.exited()? {
             bail!("{} had ended before it was told to: {status}\n{}", self.name, self.output()?);
         }

@@ -28,8 +28,9 @@ pub const PRACTICE: &str = "+33140000001";
 
 /// What is not judged at the beginning of a conversation.
 const SKIP: Duration = Duration::from_secs(1);
-/// Phones are at 127.0.0.11, .12 … and speak 900, 1250 … Hz; callers speak 400, 550 … Hz.
-const PHONE_FIRST: u16 = 11;
+/// Phones are at ports 5070, 5080 … of the server's address, because baresip sends its voice from
+/// whatever address the route has. They speak 900, 1250 … Hz, callers 400, 550 … Hz.
+const PHONE_FIRST: u16 = 5070;
 
 #[derive(Debug)]
 pub struct Scene {
@@ -82,7 +83,7 @@ impl Scene {
         self.phones += 1;
         let address = phone_address(index);
         let tone = Tone(900 + 350 * u32::from(index));
-        Phone::start(self.scratch(), address, SERVER, index, user, password, tone)
+        Phone::start(self.scratch(), address, SERVER, user, password, tone)
     }
 
     /// Places a call from the operator's trunk.
@@ -222,7 +223,6 @@ pub fn caller_number(index: u16) -> String {
     format!("+336123456{index:02}")
 }
 
-fn phone_address(index: u16) -> IpAddr {
-    let last = u8::try_from(PHONE_FIRST + index).expect("a test has few phones");
-    IpAddr::from([127, 0, 0, last])
+fn phone_address(index: u16) -> SocketAddr {
+    SocketAddr::new(SERVER.ip(), PHONE_FIRST + 10 * index)
 }

@@ -60,6 +60,7 @@ impl Setup {
              [trunks.operator]\n\
              sources = [\"{TRUNK}\"]\n\
              [practices.martin]\n\
+             name = \"Cabinet Martin\"\n\
              label = \"Dr Martin\"\n\
              numbers = [\"{PRACTICE}\"]\n\
              answer_within = \"20 s\"\n\
@@ -81,7 +82,7 @@ impl Setup {
             fs::write(&secret, password(user))?;
             fs::set_permissions(&secret, Permissions::from_mode(0o600))?; // else it is refused
             toml.push_str(&format!(
-                "[agents.{user}]\nteams = [\"floor\"]\nsecret_file = {secret:?}\n"
+                "[agents.{user}]\nname = \"{user}\"\nteams = [\"floor\"]\nsecret_file = {secret:?}\n"
             ));
         }
         Ok(toml)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 /// Samples a second of everything here (G.711).
-pub const RATE: u32 = 8000;
+pub(crate) const RATE: u32 = 8000;
 
 /// A sine of this many hertz: one a party, so that each voice is known by ear.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -82,7 +82,7 @@ fn goertzel(samples: &[f64], tone: Tone) -> f64 {
 }
 
 /// ITU-T G.711 A-law.
-pub fn linear_to_alaw(sample: i16) -> u8 {
+pub(crate) fn linear_to_alaw(sample: i16) -> u8 {
     let sign = if sample < 0 { 0x00 } else { 0x80 };
     let magnitude = (if sample < 0 { !sample } else { sample } >> 3) as u16; // 12 bits
     let code = match magnitude.checked_ilog2() {
@@ -93,7 +93,7 @@ pub fn linear_to_alaw(sample: i16) -> u8 {
 }
 
 /// ITU-T G.711 A-law.
-pub fn alaw_to_linear(code: u8) -> i16 {
+pub(crate) fn alaw_to_linear(code: u8) -> i16 {
     let code = code ^ 0x55;
     let mantissa = i16::from(code & 0x0f);
     let magnitude = match (code >> 4) & 0x07 {
@@ -104,7 +104,7 @@ pub fn alaw_to_linear(code: u8) -> i16 {
 }
 
 /// Mono, 16 bits, [`RATE`].
-pub fn write_wav(path: &Path, samples: &[i16]) -> Result<()> {
+pub(crate) fn write_wav(path: &Path, samples: &[i16]) -> Result<()> {
     let bytes = samples.len() as u32 * 2;
     let mut file = Vec::with_capacity(samples.len() * 2 + 44);
     file.extend_from_slice(b"RIFF");
@@ -120,7 +120,7 @@ pub fn write_wav(path: &Path, samples: &[i16]) -> Result<()> {
 
 /// The first channel of a 16-bit PCM file at [`RATE`]; a header that was never completed is
 /// tolerated, because a recorder may still be writing.
-pub fn read_wav(path: &Path) -> Result<Heard> {
+pub(crate) fn read_wav(path: &Path) -> Result<Heard> {
     let file = fs::read(path).with_context(|| path.display().to_string())?;
     ensure!(file.len() >= 12 && &file[8..12] == b"WAVE", "{} is no WAV file", path.display());
     let word =

@@ -4,9 +4,9 @@
 //! A raw socket sees each datagram once, in the order of delivery, whether or not somebody listens
 //! on its port, and nothing has to be asked of the clients.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::str;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -89,12 +89,23 @@ impl Tap {
         Heard(packets.iter().flat_map(|d| &d.payload[12..]).map(|&c| alaw_to_linear(c)).collect())
     }
 
-    /// All the signalling, one line a message: for the folder of a failed test.
+    /// All the signalling, one line a message, and the streams of voice: for the folder of a failed test.
     pub fn ladder(&self) -> String {
         let mut text = String::new();
         for d in self.select(|d| d.start_line().is_some()) {
             let (at, line) = (d.at.as_secs_f64(), d.start_line().unwrap_or_default());
             text.push_str(&format!("{at:9.3} {:>21} → {:<21} {line}\n", d.from, d.to));
+        }
+        let mut streams: BTreeMap<(SocketAddr, SocketAddr), (usize, f64, f64)> = BTreeMap::new();
+        for d in self.select(|d| rtp_payload_type(&d.payload).is_some()) {
+            let at = d.at.as_secs_f64();
+            let (packets, _, last) = streams.entry((d.from, d.to)).or_insert((0, at, at));
+            (*packets, *last) = (*packets + 1, at);
+        }
+        for ((from, to), (packets, first, last)) in streams {
+            text.push_str(&format!(
+                "{first:9.3} {from:>21} → {to:<21} {packets} RTP packets until {last:.3}\n"
+            ));
         }
         text
     }
@@ -116,16 +127,16 @@ impl Tap {
 
     /// How many calls this phone was in at most at one time, counted from each INVITE that was
     /// delivered to it until its refusal or the answer to a BYE.
-    pub fn most_calls_at(&self, phone: IpAddr) -> usize {
+    pub fn most_calls_at(&self, phone: SocketAddr) -> usize {
         let (mut open, mut most) = (BTreeSet::new(), 0);
-        for d in self.select(|d| d.to.ip() == phone || d.from.ip() == phone) {
+        for d in self.select(|d| d.to == phone || d.from == phone) {
             let (Some(line), Some(call)) = (d.start_line(), d.header("Call-ID")) else {
                 continue;
             };
             let method = d.header("CSeq").unwrap_or_default();
             let status = line.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3));
             let is_first_invite = line.starts_with("INVITE ")
-                && d.to.ip() == phone
+                && d.to == phone
                 && !d.header("To").unwrap_or_default().contains(";tag=");
             let is_end = status.is_some_and(|status| {
                 method.ends_with("BYE") || (method.ends_with("INVITE") && status >= "300")

@@ -11,18 +11,18 @@ const POLL_EVERY: Duration = Duration::from_millis(20);
 
 /// A point in real time. The clients under test live in it, so the tests must.
 #[derive(Copy, Clone, Debug)]
-pub struct Deadline(Instant);
+pub(crate) struct Deadline(Instant);
 
 impl Deadline {
-    pub fn after(wait: Duration) -> Self {
+    pub(crate) fn after(wait: Duration) -> Self {
         Self(now() + wait)
     }
 
-    pub fn left(self) -> Duration {
+    pub(crate) fn left(self) -> Duration {
         self.0.saturating_duration_since(now())
     }
 
-    pub fn is_over(self) -> bool {
+    pub(crate) fn is_over(self) -> bool {
         self.left().is_zero()
     }
 }
