@@ -20,6 +20,7 @@ mod wire;
 mod witness;
 mod world;
 
+use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 
 pub use dice::Dice;
@@ -28,6 +29,10 @@ pub use scene::Scene;
 pub use tally::{Happening, Tally};
 pub use world::{Options, Outcomes};
 
+thread_local! {
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
 /// Plays one seed. A panic anywhere is a failure of the run.
 pub fn run(seed: u64, options: Options) -> Outcomes {
     play(seed, Scene::draw(seed), options)
@@ -35,13 +40,18 @@ pub fn run(seed: u64, options: Options) -> Outcomes {
 
 /// Plays a scene made by hand; `seed` still decides what is left to chance.
 pub fn play(seed: u64, scene: Scene, options: Options) -> Outcomes {
-    let world = world::World::new(seed, scene, options);
-    let played = std::panic::catch_unwind(AssertUnwindSafe(|| world.run(seed)));
-    played.unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Outcomes::panicked(seed, text.unwrap_or_default())
-    })
+    let mut world = world::World::new(seed, scene, options);
+    let played = std::panic::catch_unwind(AssertUnwindSafe(|| world.run()));
+    let result = played.unwrap_or_else(|_| {
+        let text = LAST_PANIC.with(|last| last.take());
+        Err(Failure::new(Check::Panic, text))
+    });
+    world.into_outcomes(seed, result)
+}
+
+/// Panics are told as failures, with their place, instead of on stderr.
+pub fn keep_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        LAST_PANIC.with(|last| *last.borrow_mut() = info.to_string());
+    }));
 }
