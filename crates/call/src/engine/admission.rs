@@ -75,7 +75,10 @@ impl Engine {
                     self.state.ledger.throttled += 1;
                     return;
                 }
-            } else if self.origin(&flow) == Origin::Stranger {
+            } else if self.origin(&flow) == Origin::Stranger
+                // A phone may unregister, or its binding expire, while it talks.
+                && !self.state.endpoint.knows(&message)
+            {
                 self.state.ledger.strangers += 1;
                 return;
             }

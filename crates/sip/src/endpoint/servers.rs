@@ -43,6 +43,13 @@ pub(super) enum ServerUser {
 }
 
 impl Endpoint {
+    /// A request within one of our dialogs, or one that is being answered and comes again: it has
+    /// a right to an answer wherever it comes from.
+    pub fn knows(&self, request: &Message) -> bool {
+        self.find_session(request).is_some()
+            || ServerId::of(request).is_some_and(|id| self.incoming.contains_key(&id))
+    }
+
     pub(super) fn handle_request(&mut self, now: Instant, flow: Flow, message: Message) {
         let Some(id) = ServerId::of(&message) else {
             self.io.totals.unusable += 1;
