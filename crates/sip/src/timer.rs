@@ -56,6 +56,11 @@ pub enum TimerReason {
     Unanswered,
 }
 
+impl TimerReason {
+    const FIRST: Self = Self::A;
+    const LAST: Self = Self::Unanswered;
+}
+
 /// Deadlines by owner and reason; the earliest is found in O(log n). Those of one instant fire
 /// in the order of `(owner, reason)`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,7 +116,7 @@ impl<O: Ord + Copy> Timers<O> {
 
     /// Stops every timer of `owner`.
     pub(crate) fn clear(&mut self, owner: O) {
-        let range = (owner, TimerReason::A)..=(owner, TimerReason::Unanswered);
+        let range = (owner, TimerReason::FIRST)..=(owner, TimerReason::LAST);
         while let Some((&(_, reason), _)) = self.deadlines.range(range.clone()).next() {
             self.stop(owner, reason);
         }

@@ -106,6 +106,14 @@ impl Endpoint {
         self.give_up(now, invite);
     }
 
+    /// A 1xx came to this attempt: its CANCEL may go (§9.1).
+    pub(super) fn may_cancel(&self, invite: TransactionKey) -> bool {
+        self.clients.get(invite).is_some_and(|transaction| match &transaction.machine {
+            ClientMachine::Invite(machine) => machine.is_proceeding(),
+            ClientMachine::Other(_) => false,
+        })
+    }
+
     /// An INVITE that is proceeding has no timer of its own: nobody waits for this one any more.
     pub(super) fn give_up(&mut self, now: Instant, invite: TransactionKey) {
         if let Some(ClientTransaction { machine: ClientMachine::Invite(machine), .. }) =

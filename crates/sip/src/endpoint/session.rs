@@ -88,7 +88,7 @@ pub(super) struct Inviting {
     pub(super) transaction: TransactionKey,
     /// Addresses of the target not yet tried.
     pub(super) flows: VecDeque<Flow>,
-    /// A 1xx came.
+    /// A 1xx came, and the owner was told.
     pub(super) heard: bool,
     pub(super) early: Vec<Early>,
     pub(super) cancel: Cancel,

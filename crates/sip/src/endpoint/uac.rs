@@ -117,12 +117,14 @@ impl Endpoint {
         dialog: DialogKey,
         reason: Option<&str>,
     ) -> Result<(), Misuse> {
+        let transaction = self.inviting(dialog).map(|inviting| inviting.transaction);
+        let may_cancel = transaction.is_some_and(|transaction| self.may_cancel(transaction));
         let session = self.sessions.get_mut(dialog).ok_or(Misuse::Gone)?;
         match &mut session.phase {
             Phase::Resolving(_) => self.reject_ours(now, dialog, 487, None),
             Phase::Inviting(inviting) => match inviting.cancel {
                 Cancel::Wanted(_) | Cancel::Sent => {}
-                Cancel::No if inviting.heard => {
+                Cancel::No if may_cancel => {
                     inviting.cancel = Cancel::Sent;
                     let transaction = inviting.transaction;
                     self.launch_cancel(now, transaction, reason);
@@ -235,9 +237,7 @@ impl Endpoint {
         };
         let may_retry = matches!(self.inviting(dialog), Some(Inviting { cancel: Cancel::No, .. }));
         if may_retry && let Some(next) = self.answer_challenge(now, key, &message, cseq) {
-            if let Some(inviting) = self.inviting(dialog) {
-                inviting.transaction = next;
-            }
+            self.attempt_again(dialog, next);
             return;
         }
         // Only a 503 says that another address may do better (RFC 3263 §4.3).
@@ -249,9 +249,7 @@ impl Endpoint {
         {
             let (draft, credits) = transaction.again();
             let next = self.launch_next(now, draft, User::Invite(dialog), credits, flow);
-            if let Some(inviting) = self.inviting(dialog) {
-                inviting.transaction = next;
-            }
+            self.attempt_again(dialog, next);
             return;
         }
         self.reject_ours(now, dialog, status, Some(message));
@@ -275,8 +273,14 @@ impl Endpoint {
         let Some(flow) = next else { return self.reject_ours(now, dialog, status, None) };
         let (draft, credits) = transaction.again();
         let next = self.launch_next(now, draft, User::Invite(dialog), credits, flow);
+        self.attempt_again(dialog, next);
+    }
+
+    /// The last attempt's early dialogs are over with it (§12.3).
+    fn attempt_again(&mut self, dialog: DialogKey, next: TransactionKey) {
         if let Some(inviting) = self.inviting(dialog) {
             inviting.transaction = next;
+            inviting.early.clear();
         }
     }
 

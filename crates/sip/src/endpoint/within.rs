@@ -9,7 +9,7 @@ use super::servers::ServerUser;
 use super::session::{Bye, Cancel, Exchange, Phase};
 use super::uac::{SDP, reason_of};
 use super::{ClientKey, DialogKey, EndedBy, Endpoint, Event, Full, Misuse, RequestKey, Timeout};
-use crate::transaction::{ALLOW, ServerId, TimerOwner, TransactionKey};
+use crate::transaction::{ServerId, TimerOwner, TransactionKey};
 use crate::{Flow, Instant, Message, Method};
 
 impl Endpoint {
@@ -183,6 +183,10 @@ impl Endpoint {
         let Some(key) = self.find_session(&message) else {
             return self.refuse_unknown(flow, &message);
         };
+        // A BYE frees more than it takes.
+        if self.servers.is_full() && *message.method_ref() != Method::Bye {
+            return self.refuse_full(flow, &message);
+        }
         let (Some(session), Ok(cseq)) = (self.sessions.get_mut(key), message.cseq()) else {
             return;
         };
@@ -205,12 +209,11 @@ impl Endpoint {
             | Method::Subscribe
             | Method::Publish => self.handle_in_dialog(now, flow, id, key, message),
             Method::Register | Method::Ack | Method::Cancel | Method::Other(_) => {
-                self.refuse(flow, &message, 405, &[("Allow", ALLOW)]);
+                self.refuse_within(now, flow, id, message, 405);
             }
         }
     }
 
-    /// Full tables do not matter here: a BYE frees more than it takes.
     fn handle_bye(
         &mut self,
         now: Instant,
@@ -260,24 +263,40 @@ impl Endpoint {
         let tag = session.tag;
         let Some(confirmed) = session.confirmed_mut() else {
             // The first INVITE has no answer yet (§14.2), or our BYE is on its way.
-            return self.refuse(flow, &message, 500, &[("Retry-After", "1")]);
+            return self.refuse_within(now, flow, id, message, 500);
         };
         match confirmed.exchange {
             Exchange::Idle => {}
-            Exchange::Theirs(_) => {
-                return self.refuse(flow, &message, 500, &[("Retry-After", "1")]);
-            }
+            Exchange::Theirs(_) => return self.refuse_within(now, flow, id, message, 500),
             Exchange::Ours(_) | Exchange::AckDue { .. } | Exchange::AckAwaited(_) => {
-                return self.refuse(flow, &message, 491, &[]);
+                return self.refuse_within(now, flow, id, message, 491);
             }
-        }
-        if self.servers.is_full() {
-            return self.refuse_full(flow, &message);
         }
         let user = ServerUser::Within(dialog);
         let request = self.accept_invite(now, flow, id, message.clone(), user, tag);
         self.set_exchange(dialog, Exchange::Theirs(request));
         self.io.emit(Event::Reinvited { dialog, request, message });
+    }
+
+    /// Refuses a request whose CSeq is taken: by a transaction, since a copy would be out of order.
+    fn refuse_within(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        id: ServerId,
+        message: Message,
+        status: u16,
+    ) {
+        let user = ServerUser::Nobody;
+        let request = if *message.method_ref() == Method::Invite {
+            let tag = self.io.random.tag();
+            self.accept_invite(now, flow, id, message, user, tag)
+        } else {
+            self.accept_request(now, flow, id, message, user)
+        };
+        let may_retry = matches!(status, 500 | 503);
+        let headers: &[_] = if may_retry { &[("Retry-After", "1")] } else { &[] };
+        self.send_response(now, request, status, headers, None);
     }
 
     fn handle_in_dialog(
@@ -289,13 +308,13 @@ impl Endpoint {
         message: Message,
     ) {
         let requests_max = self.limits.requests_per_dialog_max;
-        let is_full = self.servers.is_full();
         let Some(session) = self.sessions.get_mut(dialog) else { return };
         if matches!(session.phase, Phase::Closing(_)) {
-            return self.refuse_unknown(flow, &message);
+            return self.refuse_within(now, flow, id, message, 481);
         }
-        if is_full || session.pending.len() >= requests_max {
-            return self.refuse_full(flow, &message);
+        if session.pending.len() >= requests_max {
+            self.io.totals.refused_full += 1;
+            return self.refuse_within(now, flow, id, message, 503);
         }
         let user = ServerUser::Within(dialog);
         let request = self.accept_request(now, flow, id, message.clone(), user);

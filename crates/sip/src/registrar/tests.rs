@@ -94,11 +94,8 @@ fn answer(username: &str, password: &str, challenge: &RegisterReply) -> String {
     let headers: String =
         challenge.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let text = format!("SIP/2.0 401 Unauthorized\r\nCSeq: 1 REGISTER\r\n{headers}\r\n");
-    let credentials = Credentials {
-        username: username.to_string(),
-        password: password.to_string(),
-        realm: None,
-    };
+    let credentials =
+        Credentials { username: username.to_string(), password: password.to_string(), realm: None };
     // A response without Via is fine for reading its challenge.
     let text = text.replace(
         "CSeq",

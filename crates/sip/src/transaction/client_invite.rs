@@ -160,6 +160,11 @@ impl ClientInvite {
         }
     }
 
+    /// CANCEL may be sent: a 1xx came, and no final response (§9.1).
+    pub(crate) fn is_proceeding(&self) -> bool {
+        matches!(self.state, State::Proceeding)
+    }
+
     /// No final response came.
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self.state, State::Calling { .. } | State::Proceeding)

@@ -125,3 +125,21 @@ fn a_register_of_ours_answers_its_challenge_under_one_key() {
     ));
     assert_eq!(solo.endpoint.counts().requests, 0);
 }
+
+#[test]
+fn a_cancel_waits_for_a_1xx_to_the_attempt_that_answers_the_challenge() {
+    let mut solo = Solo::new();
+    let mut order = invite(solo.flow);
+    order.credentials = credentials(None);
+    let dialog = solo.endpoint.invite(solo.now, order).unwrap();
+    let first = solo.sent().remove(0);
+    solo.reply(&first, 100, "", &[]);
+    solo.reply(&first, 401, "x", &[CHALLENGE]);
+    let second = solo.sent().pop().unwrap();
+    solo.endpoint.cancel(solo.now, dialog, None).unwrap();
+    assert!(solo.lines().is_empty());
+    solo.reply(&second, 100, "", &[]);
+    let cancel = solo.sent().remove(0);
+    assert_eq!(cancel.text(HeaderName::CSeq), Some("2 CANCEL"));
+    assert_eq!(names(&solo.events()), ["Trying"]);
+}

@@ -79,8 +79,12 @@ impl World {
             }
             Event::Answered { dialog, .. } => {
                 self.told(side, dialog).answered += 1;
-                if self.pair.random(8) > 0 {
-                    self.pair.caller.ack(now, dialog, None).unwrap();
+                match self.pair.random(16) {
+                    // Vanished: its peer must end the call.
+                    0 => return,
+                    // Hangs up without `ack`.
+                    1 => {}
+                    _ => self.pair.caller.ack(now, dialog, None).unwrap(),
                 }
                 self.plan_talk(side, dialog);
             }
@@ -133,14 +137,15 @@ impl World {
     }
 }
 
-fn run_seed(seed: u64) {
+/// Gives the callee's missing ACKs, the crossings and the strays of both.
+fn run_seed(seed: u64) -> [u64; 3] {
     let transport = if seed % 8 == 7 { Transport::Tcp } else { Transport::Udp };
     let mut pair = Pair::with(seed, Limits::default(), transport);
     if transport == Transport::Udp {
         pair.weather = Weather {
             loss: 50 + u32::try_from(seed % 4).unwrap() * 50,
             duplicates: 100,
-            jitter: Duration::from_millis(if seed % 2 == 0 { 30 } else { 700 }),
+            jitter: Duration::from_millis(if seed.is_multiple_of(2) { 30 } else { 700 }),
         };
     }
     let mut world = World { pair, agenda: BTreeMap::new(), sequence: 0, told: BTreeMap::new() };
@@ -168,6 +173,11 @@ fn run_seed(seed: u64) {
     let (caller, callee) = (world.pair.caller.counts(), world.pair.callee.counts());
     assert_eq!(caller.unusable + callee.unusable, 0);
     assert_wire(&world.pair, seed);
+    [
+        caller.acks_missing + callee.acks_missing,
+        caller.crossed + callee.crossed,
+        caller.stray_responses + callee.stray_responses + caller.stray_acks + callee.stray_acks,
+    ]
 }
 
 /// Each ACK to a 2xx answers one that was sent; each dialog has at most one BYE a side, its
@@ -224,7 +234,93 @@ fn assert_wire(pair: &Pair, seed: u64) {
 #[test]
 fn calls_through_bad_weather_end_at_both_sides_and_leave_nothing() {
     let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(200);
+    let mut seen = [0; 3];
     for seed in 0..seeds {
-        run_seed(seed);
+        for (seen, of_seed) in seen.iter_mut().zip(run_seed(seed)) {
+            *seen += of_seed;
+        }
+    }
+    assert!(seen.iter().all(|&seen| seen > 0), "every race happened: {seen:?}");
+}
+
+#[test]
+fn mangled_messages_in_the_middle_of_calls_never_panic_and_leave_nothing() {
+    for seed in 0..60 {
+        let mut pair = Pair::with(seed, Limits::default(), Transport::Udp);
+        let (ours, theirs) = pair.talking();
+        let now = pair.now;
+        pair.caller.reinvite(now, ours, Bytes::from_static(SDP)).unwrap();
+        pair.settle();
+        let ringing = pair.invite();
+        pair.settle();
+        let now = pair.now;
+        let invited = pair.invited();
+        pair.caller.cancel(now, ringing, None).unwrap();
+        pair.callee.bye(now, theirs, None).unwrap();
+        pair.drain();
+        let recorded: Vec<_> =
+            pair.sent.iter().map(|sent| (sent.from, sent.message.bytes().clone())).collect();
+        for round in 0..400 {
+            let (from, bytes) = &recorded[pair.random(recorded.len() as u32) as usize];
+            let mut bytes = bytes.to_vec();
+            for _ in 0..=pair.random(4) {
+                let at = pair.random(bytes.len() as u32) as usize;
+                match pair.random(4) {
+                    0 => bytes[at] = pair.random(256) as u8,
+                    1 => drop(bytes.remove(at)),
+                    2 => bytes.insert(at, b"0;,<>:\r\n "[pair.random(9) as usize]),
+                    _ => bytes[at] ^= 1,
+                }
+            }
+            // To either side: a request of ours may come back to us.
+            let to = if round % 3 == 0 { *from } else { from.other() };
+            let (now, flow) = (pair.now, pair.flow(to));
+            if let Ok(message) = sip::Message::read(Bytes::from(bytes)) {
+                pair.endpoint(to).handle_message(now, flow, message);
+            }
+            refuse_all(pair.endpoint(to), now);
+        }
+        let now = pair.now;
+        // A mangled CANCEL or BYE may have ended it.
+        let _ = pair.callee.reject(now, invited, 486, &[]);
+        for (side, dialog) in [(Side::Caller, ours), (Side::Callee, theirs)] {
+            let (mut now, endpoint) = (pair.now, pair.endpoint(side));
+            if endpoint.is_open(dialog) {
+                endpoint.bye(now, dialog, None).unwrap();
+            }
+            // A 2xx without ACK, then its BYE, each for 64·T1.
+            let until = now + Duration::from_secs(100);
+            while let Some((at, _)) = endpoint.poll_timeout().filter(|(at, _)| *at <= until) {
+                now = at;
+                endpoint.handle_timeout(now);
+                refuse_all(endpoint, now);
+            }
+            let counts = endpoint.counts();
+            let left = [
+                counts.dialogs,
+                counts.client_transactions,
+                counts.server_transactions,
+                counts.requests,
+                counts.timers,
+            ];
+            assert_eq!(left, [0; 5], "seed {seed}: {counts:?}");
+        }
+    }
+}
+
+/// An owner that wants no calls; nothing is sent.
+fn refuse_all(endpoint: &mut sip::Endpoint, now: Instant) {
+    while endpoint.poll_transmit().is_some() {}
+    while let Some(event) = endpoint.poll_event() {
+        match event {
+            Event::Invited { dialog, .. } => endpoint.reject(now, dialog, 486, &[]).unwrap(),
+            Event::Answered { dialog, .. } => endpoint.bye(now, dialog, None).unwrap(),
+            Event::Reinvited { request, .. }
+            | Event::InDialog { request, .. }
+            | Event::Request { request, .. } => {
+                endpoint.respond(now, request, 488, &[], None).unwrap();
+            }
+            _ => {}
+        }
     }
 }

@@ -344,3 +344,18 @@ fn a_reinvite_whose_dialog_ends_without_its_answer_is_given_up() {
     pair.assert_empty();
     assert_eq!(names(&pair.caller_events), ["Trying", "Progress", "Answered", "Ended"]);
 }
+
+#[test]
+fn a_lost_491_is_sent_again_as_491() {
+    let mut solo = Solo::new();
+    let (dialog, to) = confirmed(&mut solo);
+    solo.endpoint.reinvite(solo.now, dialog, Bytes::from_static(SDP)).unwrap();
+    solo.lines();
+    solo.request("INVITE", 2, "z9hG4bKr", &to, "");
+    assert_eq!(solo.lines(), ["100 INVITE", "491 INVITE"]);
+    solo.request("INVITE", 2, "z9hG4bKr", &to, "");
+    assert_eq!(solo.lines(), ["491 INVITE"]);
+    solo.request("ACK", 2, "z9hG4bKr", &to, "");
+    assert!(solo.events().is_empty());
+    assert_eq!(solo.endpoint.counts().stray_acks, 0);
+}
