@@ -5,10 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use call::Disposition;
 use hdrhistogram::Histogram;
 
@@ -16,7 +14,7 @@ use crate::driver::Report;
 use crate::floor::{
     CallEnd, Conversation, Hearing, Pairing, PhoneCall, PhoneEnd, PlacedCall, Violation,
 };
-use crate::records::{CallRow, Reader};
+use crate::records::CallRow;
 
 /// What the floor has seen.
 #[derive(Debug, Default)]
@@ -74,13 +72,11 @@ pub struct Waits {
 }
 
 impl Audit {
-    pub(super) fn of(accounts: Accounts, report: &Report, records: &Path) -> anyhow::Result<Self> {
-        let reader = Reader::open(records).context("open the records")?;
-        let rows = reader.calls().context("read the records")?;
+    pub(super) fn of(accounts: &Accounts, report: &Report, rows: &[CallRow]) -> Self {
         let pairing = Pairing::of(&accounts.calls, &accounts.phone_calls);
         let ends = |end: CallEnd| accounts.calls.iter().filter(|call| call.end == end).count();
         let gave_up = ends(CallEnd::GaveUp) + ends(CallEnd::Crossed);
-        let ringing = gave_up_ringing(&accounts);
+        let ringing = gave_up_ringing(accounts);
         let phone = |is: fn(&PhoneEnd) -> bool| {
             accounts.phone_calls.iter().filter(|call| is(&call.end)).count()
         };
@@ -113,10 +109,10 @@ impl Audit {
             latency_p99_us: report.latency.p99_us,
             faults: Vec::new(),
         };
-        audit.check_floor(&accounts, &pairing);
+        audit.check_floor(accounts, &pairing);
         audit.check_ledger(report);
-        audit.check_records(&accounts, &rows);
-        Ok(audit)
+        audit.check_records(accounts, rows);
+        audit
     }
 
     pub fn is_clean(&self) -> bool {
@@ -294,3 +290,6 @@ impl fmt::Display for Audit {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use super::script::{Cue, Script};
 use super::{Options, view};
 use crate::Server;
 use crate::floor::{CallEnd, CallRef, Floor, Happening, PhoneCall, PhoneEnd, PhoneRef, PlacedCall};
+use crate::records::Reader;
 
 /// How often the script is looked at, and how often the page is drawn.
 const BEAT: Duration = Duration::from_millis(50);
@@ -178,7 +179,9 @@ impl Stage {
         let records = self.server.records_path().to_owned();
         let report = self.server.shutdown(Duration::from_secs(2));
         drop(self.screen);
-        Audit::of(self.accounts, &report, &records)
+        let reader = Reader::open(&records).context("open the records")?;
+        let rows = reader.calls().context("read the records")?;
+        Ok(Audit::of(&self.accounts, &report, &rows))
     }
 
     /// Plays on until `done`, Ctrl-C or the given time.

@@ -1,5 +1,6 @@
 //! What the live page shows.
 
+use acd::Urgency;
 use sip::Instant;
 
 use super::stage::{Live, Stage, spoken};
@@ -30,14 +31,17 @@ fn headline(stage: &Stage, now: Instant) -> String {
 }
 
 fn practices(stage: &Stage, lines: &mut Vec<String>) {
-    lines.push(heading("Practices                          calls  answered   waiting   gave up"));
+    let columns = "within    calls  answered   waiting   gave up";
+    lines.push(heading(&format!("{:<34} {columns}", "Practices")));
     for (index, practice) in stage.cast.practices.iter().enumerate() {
         let tally = &stage.tallies[index];
         let waiting = stage.live.values().filter(|live| live.practice == index && is_waiting(live));
         lines.push(format!(
-            "  {:<17} {:<14} {:>5}  {:>8}  {:>8}  {:>8}",
+            "  {:<17} {:<14} {:>4} s{} {:>5}  {:>8}  {:>8}  {:>8}",
             practice.label,
             practice.number,
+            practice.answer_within.as_secs(),
+            if practice.urgency == Urgency::Urgent { " !" } else { "  " },
             tally.calls,
             tally.answered,
             waiting.count(),
@@ -49,14 +53,19 @@ fn practices(stage: &Stage, lines: &mut Vec<String>) {
 
 fn waiting(stage: &Stage, now: Instant, lines: &mut Vec<String>) {
     let mut waiting: Vec<&Live> = stage.live.values().filter(|live| is_waiting(live)).collect();
-    waiting.sort_by_key(|live| live.placed_at);
+    // The order in which they will be served.
+    waiting.sort_by_key(|live| {
+        let practice = &stage.cast.practices[live.practice];
+        (practice.urgency, live.placed_at + practice.answer_within, live.placed_at)
+    });
     lines.push(heading(&format!("Waiting callers: {}", waiting.len())));
     for live in waiting.iter().take(WAITING_SHOWN) {
         let waited = now.saturating_duration_since(live.placed_at);
         let bar = "▪".repeat(usize::try_from(waited.as_secs()).unwrap_or(0).min(30));
-        let practice = stage.cast.practices[live.practice].label;
-        let seconds = waited.as_secs_f64();
-        lines.push(format!("  {}  {practice:<17} {seconds:>5.1} s  {bar}", live.number));
+        let practice = &stage.cast.practices[live.practice];
+        let colour = if waited > practice.answer_within { "31" } else { "36" };
+        let (number, label, seconds) = (&live.number, practice.label, waited.as_secs_f64());
+        lines.push(format!("  {number}  {label:<17} {seconds:>5.1} s  \x1b[{colour}m{bar}\x1b[0m"));
     }
     let shown = waiting.len().min(WAITING_SHOWN);
     lines.extend((shown..WAITING_SHOWN).map(|_| String::new()));
@@ -77,7 +86,10 @@ fn secretaries(stage: &Stage, now: Instant, lines: &mut Vec<String>) {
         };
         let with = with.map_or_else(String::new, |(caller, since)| {
             let seconds = now.saturating_duration_since(since).as_secs_f64();
-            format!("{}  {seconds:>4.1} s", spoken(&caller))
+            let number = spoken(&caller);
+            let live = stage.live.values().find(|live| live.number == number);
+            let label = live.map_or("", |live| stage.cast.practices[live.practice].label);
+            format!("{number}  {label:<17} {seconds:>5.1} s")
         });
         lines.push(format!("  {:<10} {:<16} {with}", secretary.name, paint(state)));
     }

@@ -22,6 +22,9 @@ const READ_MAX: usize = 256;
 const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// Bursts of thousands of calls a second wait here while the floor does something else.
 const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+/// Thousands of calls a second whose transactions linger for 32 s (RFC 6026 timers L and M).
+const TRANSACTIONS_MAX: usize = 1_000_000;
+const DIALOGS_MAX: usize = 200_000;
 
 pub(super) struct Line {
     socket: tokio::net::UdpSocket,
@@ -263,7 +266,13 @@ fn open(
     socket.set_nonblocking(true)?;
     let local = socket.local_addr()?;
     let shared_rtp = voice::bind(bind)?;
-    let setup = Setup { seed, user_agent: user_agent.to_owned(), limits: Limits::default() };
+    let limits = Limits {
+        dialogs_max: DIALOGS_MAX,
+        client_transactions_max: TRANSACTIONS_MAX,
+        server_transactions_max: TRANSACTIONS_MAX,
+        ..Limits::default()
+    };
+    let setup = Setup { seed, user_agent: user_agent.to_owned(), limits };
     let ua = Ua {
         line,
         endpoint: Endpoint::new(setup.clone()),

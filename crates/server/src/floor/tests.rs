@@ -73,7 +73,13 @@ impl Direct {
                         Happening::CallEnded(call) => ended.push(*call),
                         Happening::PhoneEnded(call) => phone_ended.push(*call),
                         Happening::Violation(violation) => violations.push(violation),
-                        _ => {}
+                        Happening::Registered { .. }
+                        | Happening::Unregistered { .. }
+                        | Happening::RegisterFailed { .. }
+                        | Happening::PhoneRings { .. }
+                        | Happening::PhoneAnswered { .. }
+                        | Happening::CallRings { .. }
+                        | Happening::CallAnswered { .. } => {}
                     }
                 }
                 ended.len() >= calls && phone_ended.len() >= phone_calls
