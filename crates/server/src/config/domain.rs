@@ -65,7 +65,7 @@ pub(super) fn load(tree: &Tree, file: File<'_>, mistakes: &mut Mistakes) -> Opti
         ring_refresh: times.ring_refresh,
         unreachable_after: times.unreachable_after,
         inquiry_timeout: times.inquiry_timeout,
-        registrar: file.registrar,
+        registrar: file.registrar.clone(),
         limits: file.limits.0,
     };
     Some(Loaded { settings, engine, log: file.log, path: tree.main.path.clone() })
@@ -423,7 +423,7 @@ fn agents(
         let folder: PathBuf =
             agent.place.source.path.parent().unwrap_or(Path::new("")).to_owned();
         let folder = if agent.place.source.path == tree.main.path { tree.folder() } else { &folder };
-        let account = secret::account(agent, folder, realm, mistakes);
+        let account = secret::account(agent, folder, realm, &file.registrar.algorithms, mistakes);
         all.insert(
             id,
             Agent {

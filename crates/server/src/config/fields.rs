@@ -23,7 +23,10 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("media", &["address", "advertise", "ports", "threads"]),
     ("log", &["format", "level"]),
     ("calls", &["codecs", "ring_refresh", "unreachable_after", "inquiry_timeout"]),
-    ("registrar", &["expires_default", "expires_min", "expires_max", "bindings_max"]),
+    (
+        "registrar",
+        &["algorithms", "expires_default", "expires_min", "expires_max", "bindings_max"],
+    ),
     ("limits", &["calls_max", "waiting_max", "transactions_max", "dialogs_max"]),
     ("trunks", &["name", "sources", "transport", "max_unanswered"]),
     ("practices", &["name", "label", "numbers", "answer_within", "urgency", "plan"]),

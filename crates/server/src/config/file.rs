@@ -272,12 +272,15 @@ fn calls<'t>(fields: &mut Fields<'t, '_, '_>) -> CallsFile<'t> {
 
 fn registrar(fields: &mut Fields<'_, '_, '_>) -> RegistrarLimits {
     let default = RegistrarLimits::default();
+    let algorithms = fields.list("algorithms").filter(|list| !list.is_empty());
     RegistrarLimits {
+        algorithms: algorithms.map_or(default.algorithms, |list| {
+            list.into_iter().map(|algorithm| algorithm.value).collect()
+        }),
         expires_default: fields.or("expires_default", default.expires_default),
         expires_min: fields.or("expires_min", default.expires_min),
         expires_max: fields.or("expires_max", default.expires_max),
         bindings_max: fields.or("bindings_max", default.bindings_max),
-        algorithms: default.algorithms,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use sip::Account;
+use sip::{Account, Algorithm};
 
 use super::file::{AgentFile, Named};
 use super::mistake::{Mistake, Mistakes};
@@ -16,6 +16,7 @@ pub(super) fn account(
     agent: &Named<'_, AgentFile<'_>>,
     folder: &Path,
     realm: Option<&str>,
+    offered: &[Algorithm],
     mistakes: &mut Mistakes,
 ) -> Account {
     let secret = &agent.item.secret;
@@ -30,6 +31,17 @@ pub(super) fn account(
                     agent.name,
                     realm.unwrap_or("REALM")
                 ),
+            ));
+        }
+        let is_usable = offered.iter().any(|algorithm| match algorithm {
+            Algorithm::Md5 => account.ha1_md5.is_some(),
+            Algorithm::Sha256 => account.ha1_sha256.is_some(),
+        });
+        if has_digest && !is_usable {
+            mistakes.push(agent.place.missing(
+                "her digest is of no algorithm that phones are asked for",
+                "write the other of `ha1` and `ha1_sha256`, or add its algorithm to `algorithms` in \
+                 [registrar]",
             ));
         }
         return account;

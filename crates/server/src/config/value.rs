@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use call::{E164, Network, Source, Urgency};
-use sip::Transport;
+use sip::{Algorithm, Transport};
 use sip::sdp::Codec;
 use toml::de::DeValue;
 
@@ -236,6 +236,12 @@ impl FromValue for Codec {
                 ("opus", Codec::Opus),
             ],
         )
+    }
+}
+
+impl FromValue for Algorithm {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        word(value, &[("MD5", Algorithm::Md5), ("SHA-256", Algorithm::Sha256)])
     }
 }
 

@@ -1,0 +1,241 @@
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use call::{CallRef, CallerNumber, Disposition, E164, OfferOutcome, OfferRecord, Party, TrunkId};
+use rusqlite::Connection;
+
+use super::*;
+use crate::limits::{RECORDS_BATCH_MAX, RECORDS_HELD_MAX};
+
+/// A file of its own, removed at the end.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("monoligne-records-{name}-{}", std::process::id()));
+        let _absent = std::fs::remove_dir_all(&folder);
+        Self(folder.join("deeper/records.sqlite"))
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.parent().and_then(Path::parent).unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(self.folder());
+    }
+}
+
+fn reading() -> Reading {
+    Reading {
+        now: sip::Instant::from_millis(60_000),
+        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+    }
+}
+
+fn entry(sequence: u64) -> Entry {
+    let at = sip::Instant::from_millis;
+    let offer = OfferRecord {
+        agent: call::AgentId(7),
+        offered_at: at(41_000),
+        ringing_at: Some(at(41_200)),
+        answered_at: Some(at(45_000)),
+        ended_at: at(60_000),
+        outcome: OfferOutcome::Served,
+    };
+    let missed = OfferRecord {
+        ringing_at: None,
+        answered_at: None,
+        outcome: OfferOutcome::Unreachable,
+        ..offer.clone()
+    };
+    let record = CallRecord {
+        call: CallRef { node: 1, epoch: 0xabc, sequence },
+        trunk: TrunkId(1),
+        dialled: Some(E164::read("01 99 00 12 34").unwrap()),
+        practice: Some(call::PracticeId(3)),
+        caller: CallerNumber::Known(E164::read("06 39 98 00 01").unwrap()),
+        arrived_at: at(40_000),
+        answered_at: Some(at(45_000)),
+        ended_at: at(60_000),
+        disposition: Disposition::Answered,
+        status: 200,
+        released_by: Party::Agent,
+        agent: Some(call::AgentId(7)),
+        offers: vec![missed, offer],
+    };
+    Entry { record: Box::new(record), reading: reading(), config: Arc::new(config()) }
+}
+
+fn config() -> call::Config {
+    call::Config {
+        realm: "pbx.example.fr".to_owned(),
+        trunks: [(
+            TrunkId(1),
+            call::Trunk {
+                name: "operator".to_owned(),
+                sources: Vec::new(),
+                transport: sip::Transport::Udp,
+                max_unanswered: Duration::from_secs(60),
+            },
+        )]
+        .into(),
+        practices: [(
+            call::PracticeId(3),
+            call::Practice { name: "Dr Martin".to_owned(), label: "Dr Martin".to_owned() },
+        )]
+        .into(),
+        agents: [(
+            call::AgentId(7),
+            call::Agent {
+                user: "107".to_owned(),
+                name: "Alice".to_owned(),
+                account: sip::Account { ha1_md5: None, ha1_sha256: None },
+            },
+        )]
+        .into(),
+        numbers: [].into(),
+        floor: Arc::default(),
+        codecs: Vec::new(),
+        ring_refresh: Duration::from_secs(50),
+        unreachable_after: Duration::from_secs(2),
+        inquiry_timeout: Duration::from_secs(3),
+        registrar: call::RegistrarLimits::default(),
+        limits: call::Limits::default(),
+    }
+}
+
+#[test]
+fn a_call_and_its_offers_are_kept_with_civil_times_and_names() {
+    let file = File::new("kept");
+    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    records.keep(entry(1));
+    drop(records);
+    assert_eq!(writer.finish(), RecordsStatus { written: 1, ..RecordsStatus::default() });
+
+    let reader = Reader::open(&file.0).unwrap();
+    let calls = reader.calls().unwrap();
+    let expected = CallRow {
+        call: "1-abc-1".to_owned(),
+        trunk: "operator".to_owned(),
+        dialled: Some("+33199001234".to_owned()),
+        practice: Some("Dr Martin".to_owned()),
+        caller_kind: "known".to_owned(),
+        caller: Some("+33639980001".to_owned()),
+        arrived_at: "2027-01-15T07:59:40.000Z".to_owned(),
+        arrived_ms: 1_799_999_980_000,
+        answered_ms: Some(1_799_999_985_000),
+        ended_ms: 1_800_000_000_000,
+        wait_ms: 5_000,
+        talk_ms: Some(15_000),
+        disposition: "answered".to_owned(),
+        status: 200,
+        released_by: "agent".to_owned(),
+        agent: Some("Alice".to_owned()),
+    };
+    assert_eq!(calls, [expected]);
+    let offers = reader.offers().unwrap();
+    let outcomes: Vec<_> = offers.iter().map(|o| (o.number, o.outcome.as_str())).collect();
+    assert_eq!(outcomes, [(1, "unreachable"), (2, "served")]);
+    assert_eq!(offers[1].ringing_ms, Some(1_799_999_981_200));
+}
+
+#[test]
+fn more_than_a_batch_is_written_in_several_and_nothing_is_lost() {
+    let file = File::new("batches");
+    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    let count = 3 * RECORDS_BATCH_MAX as u64 + 7;
+    for sequence in 0..count {
+        records.keep(entry(sequence));
+    }
+    drop(records);
+    let status = writer.finish();
+    assert_eq!(Reader::open(&file.0).unwrap().count().unwrap() + status.lost, count);
+    assert_eq!(status.lost, 0);
+}
+
+#[test]
+fn while_the_disk_fails_records_wait_in_memory_and_are_written_when_it_is_back() {
+    let file = File::new("failing");
+    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    // Somebody else's write lock: every transaction of ours fails.
+    let other = Connection::open(&file.0).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for sequence in 0..5 {
+        records.keep(entry(sequence));
+    }
+    wait_until(|| records.status().is_failing && records.status().held == 5);
+    assert_eq!(records.status().written, 0);
+
+    other.execute_batch("ROLLBACK").unwrap();
+    wait_until(|| records.status().written == 5);
+    assert_eq!(records.status(), RecordsStatus { written: 5, ..RecordsStatus::default() });
+    drop(records);
+    writer.finish();
+    assert_eq!(Reader::open(&file.0).unwrap().count().unwrap(), 5);
+}
+
+#[test]
+fn a_full_disk_keeps_ten_thousand_records_and_counts_what_is_beyond() {
+    let file = File::new("full");
+    let (connection, _) = schema::open(&file.0, reading()).unwrap();
+    connection.pragma_update(None, "max_page_count", 12).unwrap();
+    let counters = Arc::new(Counters::default());
+    let (sender, entries) = std::sync::mpsc::sync_channel(8);
+    let mut state = writer::State::new(connection, entries, Arc::clone(&counters));
+    let records = Records { sender, counters: Arc::clone(&counters) };
+    let mut kept = 0;
+    while counters.status().lost == 0 {
+        records.keep(entry(kept));
+        kept += 1;
+        if kept % 4 == 0 {
+            state.turn();
+        }
+    }
+    let status = counters.status();
+    assert!(status.is_failing);
+    assert!(status.held as usize >= RECORDS_HELD_MAX, "{status:?}");
+
+    // There is room again: all that was held is written, in batches.
+    state.allow_pages(1 << 30);
+    state.turn();
+    state.turn();
+    let status = counters.status();
+    assert_eq!((status.held, status.lost, status.written), (0, 1, kept - 1));
+    assert_eq!(Reader::open(&file.0).unwrap().count().unwrap(), kept - 1);
+}
+
+#[test]
+fn each_life_gets_a_larger_epoch_even_if_the_clock_goes_back() {
+    let file = File::new("epoch");
+    let epoch = |at: Reading| schema::open(&file.0, at).unwrap().1;
+    let first = epoch(reading());
+    let earlier = Reading { wall: SystemTime::UNIX_EPOCH, ..reading() };
+    assert_eq!(first, 1_800_000_000);
+    assert_eq!(epoch(earlier), first + 1);
+    assert_eq!(epoch(reading()), first + 2);
+}
+
+#[test]
+fn a_file_of_a_newer_program_is_refused() {
+    let file = File::new("newer");
+    drop(schema::open(&file.0, reading()).unwrap());
+    let other = Connection::open(&file.0).unwrap();
+    other.pragma_update(None, "user_version", 99).unwrap();
+    let refused = schema::open(&file.0, reading()).unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { found: 99 }), "{refused}");
+}
+
+/// Waits for another thread: polls, at most ten seconds.
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    for _ in 0..1_000 {
+        if condition() {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    panic!("it never happened");
+}

@@ -57,7 +57,10 @@ impl State {
 
     /// Waits for one record and takes what else is there. `false`: no more will come.
     fn gather(&mut self) -> bool {
-        let first = if self.is_failing {
+        let first = if self.held.len() >= RECORDS_HELD_MAX {
+            std::thread::park_timeout(RECORDS_RETRY);
+            None
+        } else if self.is_failing {
             match self.entries.recv_timeout(RECORDS_RETRY) {
                 Ok(entry) => Some(entry),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -70,12 +73,28 @@ impl State {
             }
         };
         self.held.extend(first);
+        self.take_waiting();
+        true
+    }
+
+    fn take_waiting(&mut self) {
         // What does not fit stays in the channel, whose end knows what to do when it is full.
         while self.held.len() < RECORDS_HELD_MAX {
             let Ok(entry) = self.entries.try_recv() else { break };
             self.held.push_back(entry);
         }
-        true
+    }
+
+    /// One turn without waiting.
+    #[cfg(test)]
+    pub(super) fn turn(&mut self) {
+        self.take_waiting();
+        self.write_held();
+    }
+
+    #[cfg(test)]
+    pub(super) fn allow_pages(&self, pages: u32) {
+        self.connection.pragma_update(None, "max_page_count", pages).expect("a pragma");
     }
 
     fn write_held(&mut self) {

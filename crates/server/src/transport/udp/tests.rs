@@ -1,0 +1,124 @@
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use call::Input;
+use sip::{Flow, Transmit, Transport};
+
+use super::*;
+use crate::inbox::{Item, inbox};
+use crate::transport::{Sockets, TrafficStatus};
+
+const OPTIONS: &[u8] = b"OPTIONS sip:a@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKa\r\n\
+From: <sip:b@127.0.0.1>;tag=1\r\nTo: <sip:a@127.0.0.1>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\
+Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+
+struct Edge {
+    sockets: Sockets,
+    items: Receiver<Item>,
+    local: SocketAddr,
+    peer: UdpSocket,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn edge(advertise: Option<SocketAddr>) -> Edge {
+    let listen = [Listen { address: "127.0.0.1:0".parse().unwrap(), advertise }];
+    let bound = bind(&listen).unwrap();
+    let real = bound[0].socket.local_addr().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (inbox, items) = inbox();
+    let local = bound[0].local;
+    let sockets = {
+        let _entered = runtime.enter();
+        Sockets::serve(bound, Clock::start(), &inbox).unwrap()
+    };
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.connect(real).unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    Edge { sockets, items, local, peer, _runtime: runtime }
+}
+
+impl Edge {
+    fn input(&self) -> Input {
+        match self.items.recv_timeout(Duration::from_secs(10)).expect("an input") {
+            Item::Input { input, .. } => input,
+            Item::MediaReady | Item::Status(_) | Item::Stop { .. } => panic!("not an input"),
+        }
+    }
+}
+
+#[test]
+fn a_datagram_arrives_read_with_its_flow() {
+    let edge = edge(None);
+    edge.peer.send(OPTIONS).unwrap();
+    let Input::Message { flow, message } = edge.input() else { panic!("not a message") };
+    assert_eq!(flow.remote, edge.peer.local_addr().unwrap());
+    assert_eq!((flow.local, flow.transport, flow.connection), (edge.local, Transport::Udp, 0));
+    assert_eq!(message.bytes().as_ref(), OPTIONS);
+}
+
+#[test]
+fn the_advertised_address_is_the_local_one() {
+    let advertise: SocketAddr = "203.0.113.5:5060".parse().unwrap();
+    let edge = edge(Some(advertise));
+    assert_eq!(edge.local, advertise);
+    edge.peer.send(OPTIONS).unwrap();
+    let Input::Message { flow, .. } = edge.input() else { panic!("not a message") };
+    assert_eq!(flow.local, advertise);
+    let bytes = Bytes::from_static(b"answer");
+    edge.sockets.transmit(&Transmit { flow, bytes }).unwrap();
+    let mut buffer = [0; 64];
+    assert_eq!(edge.peer.recv(&mut buffer).unwrap(), 6);
+}
+
+#[test]
+fn garbage_is_told_and_counted_and_keep_alives_are_swallowed() {
+    let edge = edge(None);
+    edge.peer.send(b"\r\n\r\n").unwrap();
+    edge.peer.send(b"INVITE garbage").unwrap();
+    edge.peer.send(&[0xff; 1400]).unwrap();
+    edge.peer.send(OPTIONS).unwrap();
+    assert!(matches!(edge.input(), Input::Malformed { .. }));
+    assert!(matches!(edge.input(), Input::Malformed { .. }));
+    assert!(matches!(edge.input(), Input::Message { .. }));
+    assert_eq!(
+        edge.sockets.traffic(),
+        TrafficStatus { received: 4, malformed: 2, keep_alives: 1, sent: 0, send_failed: 0 }
+    );
+}
+
+#[test]
+fn a_full_inbox_drops_and_counts() {
+    let (inbox, items) = inbox();
+    for _ in 0..crate::limits::INBOX_MAX + 3 {
+        assert!(inbox.offer(Item::MediaReady));
+    }
+    assert_eq!(inbox.dropped(), 3);
+    drop(items);
+    assert!(!inbox.offer(Item::MediaReady), "an ended engine is told");
+}
+
+#[test]
+fn a_flow_of_no_socket_of_ours_is_an_error() {
+    let edge = edge(None);
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: "192.0.2.1:5060".parse().unwrap(),
+        remote: edge.peer.local_addr().unwrap(),
+        connection: 0,
+    };
+    let transmit = Transmit { flow, bytes: Bytes::from_static(b"x") };
+    assert!(edge.sockets.transmit(&transmit).is_err());
+}
+
+#[test]
+fn a_taken_port_is_refused_with_a_remedy() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let Err(error) = bind(&[Listen { address, advertise: None }]) else { panic!("bound twice") };
+    let text = error.to_string();
+    assert!(text.contains(&address.to_string()) && text.contains("ss -lunp"), "{text}");
+}

@@ -1,0 +1,367 @@
+//! Mistakes in a configuration, as an operator sees them; and the sample that the project ships.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use call::{E164, PracticeId, Urgency};
+use server::config::{self, KEYS, Loaded, Mistake, Mistakes};
+
+const MAIN: &str = r#"
+[server]
+realm = "pbx.example.fr"
+
+[[listen]]
+address = "127.0.0.1:5060"
+
+[trunks.op]
+sources = ["192.0.2.0/24"]
+
+[practices.martin]
+name = "Dr Martin"
+numbers = ["01 99 00 12 34"]
+plan = [{ queue = "pool", for = "3 min" }, "busy"]
+
+[teams.pool]
+
+[agents.101]
+teams = ["pool"]
+ha1 = "a71afc718d6fb4c315d504a5e85f5d6a"
+"#;
+
+/// A folder of its own, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("monoligne-{name}-{}", std::process::id()));
+        let _absent = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn with(self, file: &str, text: &str) -> Self {
+        let path = self.0.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    fn load(&self) -> Result<Loaded, Mistakes> {
+        config::load(&self.0)
+    }
+
+    fn mistakes(&self) -> Vec<Mistake> {
+        self.load().expect_err("the configuration was accepted").iter().cloned().collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The line of `MAIN` that is replaced, what by, and what must be said: key, fault, remedy.
+const TABLE: &[(&str, &str, &str, &str, &str)] = &[
+    ("realm = ", r#"relm = "pbx.example.fr""#, "server.relm", "unknown key", "did you mean `realm`?"),
+    ("realm = ", "", "server.realm", "missing", "write `realm = "),
+    ("realm = ", r#"realm = "a b""#, "server.realm", "only letters", "domain name"),
+    ("realm = ", "realm = 5", "server.realm", "a integer where text", "in quotes"),
+    ("address = ", r#"address = "localhost""#, "listen[0].address", "not an address", "192.0.2.1:5060"),
+    ("address = ", r#"address = "0.0.0.0:5060""#, "listen[0].address", "every address", "advertise"),
+    ("sources = ", "", "trunks.op.sources", "missing", "sources = ["),
+    ("sources = ", "sources = []", "trunks.op.sources", "missing", "sources = ["),
+    ("sources = ", r#"sources = "192.0.2.1""#, "trunks.op.sources", "where a list", "sources = ["),
+    ("sources = ", r#"sources = ["192.0.2.0/33"]"#, "trunks.op.sources[0]", "0 to 32", "network"),
+    ("sources = ", r#"sources = ["sip.op.fr"]"#, "trunks.op.sources[0]", "not a network", "192.0.2.7"),
+    ("name = ", "", "practices.martin.name", "missing", "Martin"),
+    ("name = ", "name = \"a\\r\\nb\"", "practices.martin.name", "control character", "one line"),
+    ("numbers = ", "", "practices.martin.numbers", "nobody could call", "numbers = ["),
+    ("numbers = ", r#"numbers = ["0123"]"#, "practices.martin.numbers[0]", "10 digits", "+33"),
+    (
+        "numbers = ",
+        r#"numbers = ["01 99 00 12 34", "+33199001234"]"#,
+        "practices.martin.numbers[1]",
+        "there already, in ",
+        "remove one",
+    ),
+    ("plan = ", "", "practices.martin.plan", "missing", "plan = ["),
+    ("plan = ", r#"plan = ["bsy"]"#, "practices.martin.plan[0]", "no step", "\"busy\""),
+    ("plan = ", r#"plan = [{ queue = "pol" }]"#, "practices.martin.plan[0].queue", "no team", "\"pool\"?"),
+    ("plan = ", r#"plan = [{ queue = "pool", for = "soon" }]"#, "practices.martin.plan[0].for", "not a duration", "5 rings"),
+    ("plan = ", r#"plan = [{ queue = "pool", until = 3 }]"#, "practices.martin.plan[0].until", "unknown key", "for = "),
+    ("plan = ", r#"plan = ["busy", { queue = "pool" }]"#, "practices.martin.plan[1]", "never reached", "`for`"),
+    ("[teams.pool]", "[teams.pool]\nring_for = \"0 s\"", "teams.pool.ring_for", "below one second", "15 s"),
+    ("[teams.pool]", "[teams.pool]\n[teams.idle]", "teams.idle", "nobody in it", "\"idle\""),
+    ("[teams.pool]", "[teams.pool]\nretry_after.declind = 3", "teams.pool.retry_after.declind", "unknown key", "`declined`?"),
+    ("teams = ", "", "agents.101.teams", "missing", "teams = ["),
+    ("teams = ", r#"teams = ["pool", "por"]"#, "agents.101.teams[1]", "no team", "pool"),
+    ("ha1 = ", "", "agents.101.ha1", "missing", "monoligne ha1 101 pbx.example.fr"),
+    ("ha1 = ", r#"ha1 = "12""#, "agents.101.ha1", "32 hexadecimal", "monoligne ha1"),
+    ("ha1 = ", r#"password = "hello""#, "agents.101.password", "unknown key", "monoligne ha1 USER"),
+    ("ha1 = ", r#"secret_file = "nowhere""#, "agents.101.secret_file", "cannot be read", "password"),
+    ("[agents.101]", "[agents.\"1 0\"]", "agents.1 0", "cannot be the user", "letters"),
+    ("", "[registrar]\nexpires_min = 900", "registrar", "not in this order", "60 s"),
+    ("", "[calls]\nring_refresh = \"2 min\"", "calls.ring_refresh", "out of range", "60s"),
+    ("", "[calls]\ncodecs = [\"G729\"]", "calls.codecs[0]", "unknown word", "G722"),
+    ("", "[media]\nports = \"5000-5100\"", "media.ports", "port 5060 of [[listen]]", "without it"),
+    ("", "[media]\nports = \"9-2\"", "media.ports", "below 1024", "16384"),
+    ("", "[log]\nformat = \"xml\"", "log.format", "unknown word", "text, json"),
+    ("", "[servr]", "servr", "unknown key", "`server`?"),
+];
+
+#[test]
+fn every_mistake_names_file_line_key_and_remedy() {
+    for (index, (line, instead, key, fault, remedy)) in TABLE.iter().enumerate() {
+        let wanted = if line.is_empty() {
+            MAIN.lines().count() + 1 + instead.contains('\n') as usize
+        } else {
+            1 + MAIN.lines().position(|text| text.starts_with(line)).unwrap()
+        };
+        let text: String = if line.is_empty() {
+            format!("{MAIN}{instead}\n")
+        } else {
+            MAIN.lines()
+                .map(|text| if text.starts_with(line) { instead } else { text })
+                .flat_map(|text| [text, "\n"])
+                .collect()
+        };
+        let folder = Folder::new(&format!("table-{index}")).with("monoligne.toml", &text);
+        let mistakes = folder.mistakes();
+        let shown = || mistakes.iter().map(|m| format!("{m}\n")).collect::<String>();
+        let Some(found) = mistakes.iter().find(|mistake| mistake.key == *key) else {
+            panic!("{instead:?}: nothing about {key}, but\n{}", shown());
+        };
+        assert!(found.fault.contains(fault), "{instead:?}: {fault:?} is not in\n{}", shown());
+        assert!(found.remedy.contains(remedy), "{instead:?}: {remedy:?} is not in\n{}", shown());
+        assert_eq!(found.file, folder.0.join("monoligne.toml"));
+        // What is missing is told at its table's line, which is above.
+        let is_near = if instead.is_empty() {
+            found.line > 0 && found.line < wanted
+        } else {
+            (wanted..wanted + 2).contains(&found.line) || fault.contains("this order")
+        };
+        assert!(is_near, "{instead:?}: line {} and not {wanted}\n{}", found.line, shown());
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let text = MAIN
+        .replace("realm", "relm")
+        .replace("01 99 00 12 34", "12")
+        .replace("ha1 =", "password =")
+        .replace("\"192.0.2.0/24\"", "7");
+    let folder = Folder::new("all").with("monoligne.toml", &text);
+    let keys: Vec<String> = folder.mistakes().into_iter().map(|mistake| mistake.key).collect();
+    assert_eq!(
+        keys,
+        [
+            "server.realm",
+            "server.relm",
+            "trunks.op.sources[0]",
+            "practices.martin.numbers[0]",
+            "agents.101.password",
+        ]
+    );
+}
+
+#[test]
+fn a_secret_is_never_shown_in_a_mistake() {
+    let text = MAIN.replace("ha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"", "password = \"hunter2\"");
+    let folder = Folder::new("hidden").with("monoligne.toml", &text);
+    let shown = folder.load().unwrap_err().to_string();
+    assert!(shown.contains("agents.101.password") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn broken_toml_is_told_with_its_line() {
+    let folder = Folder::new("broken").with("monoligne.toml", &MAIN.replace("[teams.pool]", "[teams"));
+    let mistakes = folder.mistakes();
+    let line = 1 + MAIN.lines().position(|text| text == "[teams.pool]").unwrap();
+    assert!(mistakes.iter().any(|mistake| mistake.line == line), "{mistakes:#?}");
+}
+
+#[test]
+fn a_missing_configuration_is_told_with_its_path() {
+    let mistakes = config::load(Path::new("/nowhere/at/all")).unwrap_err().to_string();
+    assert!(mistakes.contains("/nowhere/at/all") && mistakes.contains("--config"), "{mistakes}");
+}
+
+#[test]
+fn one_file_and_a_folder_tree_say_the_same() {
+    let one = Folder::new("one").with("monoligne.toml", MAIN);
+    let tree = Folder::new("tree")
+        .with("monoligne.toml", &MAIN[..MAIN.find("[trunks.op]").unwrap()])
+        .with("trunks/op.toml", "sources = [\"192.0.2.0/24\"]")
+        .with(
+            "practices/martin.toml",
+            "name = \"Dr Martin\"\nnumbers = [\"0199001234\"]\n\
+             plan = [{ queue = \"pool\", for = 180 }, \"busy\"]",
+        )
+        .with("teams/pool.toml", "")
+        .with(
+            "agents/101.toml",
+            "teams = [\"pool\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"",
+        );
+    let (one, tree) = (one.load().unwrap().engine, tree.load().unwrap().engine);
+    assert_eq!(format!("{one:?}"), format!("{tree:?}"));
+}
+
+#[test]
+fn one_name_in_the_main_file_and_in_the_folder_is_a_mistake() {
+    let folder = Folder::new("twice")
+        .with("monoligne.toml", MAIN)
+        .with("teams/pool.toml", "ring_for = \"20 s\"");
+    let mistakes = folder.mistakes();
+    assert_eq!(mistakes.len(), 1);
+    assert_eq!(mistakes[0].key, "teams.pool");
+    assert!(mistakes[0].file.ends_with("teams/pool.toml"));
+    assert!(mistakes[0].fault.contains("monoligne.toml:16"), "{}", mistakes[0]);
+}
+
+#[test]
+fn a_number_of_two_practices_names_both_places() {
+    let folder = Folder::new("number").with("monoligne.toml", MAIN).with(
+        "practices/petit.toml",
+        "name = \"Petit\"\nnumbers = [\"0033 1 99 00 12 34\"]\nplan = [\"busy\"]\n",
+    );
+    let mistakes = folder.mistakes();
+    assert_eq!((mistakes.len(), mistakes[0].line), (1, 2));
+    assert!(mistakes[0].fault.contains("monoligne.toml:13"), "{}", mistakes[0]);
+}
+
+#[test]
+fn two_trunks_may_not_share_a_source() {
+    let folder = Folder::new("sources")
+        .with("monoligne.toml", MAIN)
+        .with("trunks/second.toml", "sources = [\"192.0.2.7:5080\"]");
+    let mistakes = folder.mistakes();
+    assert_eq!(mistakes[0].key, "trunks.second.sources[0]");
+    assert!(mistakes[0].fault.contains("trunk op"), "{}", mistakes[0]);
+}
+
+#[test]
+fn a_password_file_makes_both_digests_and_must_not_be_everybodys() {
+    let text = MAIN.replace(
+        "ha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"",
+        "secret_file = \"secrets/101\"",
+    );
+    let folder = Folder::new("secret")
+        .with("monoligne.toml", &text)
+        .with("secrets/101", "secret-101\n");
+    let secret = folder.0.join("secrets/101");
+
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+    let mistakes = folder.mistakes();
+    assert!(mistakes[0].remedy.starts_with("chmod 640"), "{}", mistakes[0]);
+
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let loaded = folder.load().unwrap();
+    let account = &loaded.engine.agents.values().next().unwrap().account;
+    assert_eq!(account.ha1_md5, Some(sip::ha1_md5("101", "pbx.example.fr", "secret-101")));
+    assert_eq!(account.ha1_sha256, Some(sip::ha1_sha256("101", "pbx.example.fr", "secret-101")));
+}
+
+#[test]
+fn values_arrive_in_the_engines_types() {
+    let text = MAIN
+        .replace("[teams.pool]", "[teams.pool]\nring_for = \"4 rings\"\nretry_after.busy = \"1 min\"")
+        .replace("name = \"Dr", "urgency = \"urgent\"\nanswer_within = 15\nname = \"Dr");
+    let loaded = Folder::new("values").with("monoligne.toml", &text).load().unwrap();
+    let floor = &loaded.engine.floor;
+    let (team, practice) =
+        (floor.teams.values().next().unwrap(), floor.practices.values().next().unwrap());
+    assert_eq!(team.ring_for, Duration::from_secs(20));
+    assert_eq!(team.retry_after.busy, Duration::from_secs(60));
+    assert_eq!(practice.urgency, Urgency::Urgent);
+    assert_eq!(practice.answer_within, Duration::from_secs(15));
+    let number = E164::read("+33199001234").unwrap();
+    assert_eq!(loaded.engine.numbers.get(&number), Some(&PracticeId(1)));
+}
+
+#[test]
+fn the_sample_loads() {
+    let loaded = config::load(&sample()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let engine = &loaded.engine;
+    assert_eq!(
+        (engine.practices.len(), engine.floor.teams.len(), engine.agents.len(), engine.trunks.len()),
+        (2, 1, 2, 1)
+    );
+    for agent in engine.agents.values() {
+        let password = format!("secret-{}", agent.user);
+        let digest = sip::ha1_md5(&agent.user, &engine.realm, &password);
+        assert_eq!(agent.account.ha1_md5, Some(digest), "{}", agent.user);
+    }
+}
+
+#[test]
+fn the_sample_documents_every_key() {
+    let mut text = String::new();
+    let mut folders = vec![sample()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "toml") {
+                text.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    for (table, keys) in KEYS.iter().filter(|(table, _)| !table.is_empty()) {
+        for key in *keys {
+            let is_there = text.lines().any(|line| {
+                let line = line.trim_start_matches("# ");
+                line.starts_with(&format!("{key} = ")) || line == format!("[{key}]")
+            }) || text.contains(&format!("{{ {key} = "))
+                || text.contains(&format!(", {key} = "));
+            assert!(is_there, "config/ says nothing of `{key}` of [{table}]");
+        }
+    }
+}
+
+/// The commented defaults of the sample are the real ones: with them written out, the engine's
+/// configuration is the same.
+#[test]
+fn the_samples_commented_defaults_are_the_real_ones() {
+    let keys = ["node", "data", "control", "drain_timeout", "threads", "format", "level"];
+    let later = ["codecs", "ring_refresh", "unreachable_after", "inquiry_timeout", "algorithms"];
+    let text = fs::read_to_string(sample().join("monoligne.toml")).unwrap();
+    let is_default = |line: &str| {
+        let key = line.strip_prefix("# ").and_then(|rest| rest.split_once(" = ")).map(|(k, _)| k);
+        key.is_some_and(|key| {
+            keys.contains(&key)
+                || later.contains(&key)
+                || key.starts_with("expires_")
+                || key.ends_with("s_max")
+        })
+    };
+    let written: String = text
+        .lines()
+        .map(|line| if is_default(line) { &line[2..] } else { line })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    assert!(written.matches("\nexpires_").count() == 3, "{written}");
+    let parts = "[trunks.op]\nsources = [\"192.0.2.0/24\"]\n";
+    let plain = Folder::new("plain").with("monoligne.toml", &format!("{text}\n{parts}"));
+    let spelled = Folder::new("spelled").with("monoligne.toml", &format!("{written}\n{parts}"));
+    let (plain, spelled) = (plain.load().unwrap(), spelled.load().unwrap());
+    assert_eq!(format!("{:?}", plain.engine), format!("{:?}", spelled.engine));
+    assert_eq!(plain.settings.drain_timeout, spelled.settings.drain_timeout);
+    assert_eq!(plain.settings.node, spelled.settings.node);
+    assert_eq!(plain.log, spelled.log);
+    let relative = |loaded: &Loaded| {
+        let folder = loaded.path.parent().unwrap().to_owned();
+        let relative = |path: &Path| path.strip_prefix(&folder).unwrap().to_owned();
+        let control = loaded.settings.control.as_deref().map(relative);
+        (relative(&loaded.settings.records), control)
+    };
+    assert_eq!(relative(&plain), relative(&spelled));
+}
+
+fn sample() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
+}
