@@ -99,9 +99,16 @@ impl Engine {
         let Some(call) = self.state.calls.get(&caller) else {
             return;
         };
-        let dialog = call.leg.dialog;
+        let (dialog, stage) = (call.leg.dialog, call.stage);
         self.hang_up(now, dialog);
-        self.release_agent(now, caller);
+        // Who waits again has nobody to release; the queue must still forget him.
+        match stage {
+            Stage::Bridged { .. } => self.release_agent(now, caller),
+            Stage::Waiting | Stage::Returned { .. } => {
+                self.inform(now, acd::Input::Leave { caller });
+                self.carry_out_all(now);
+            }
+        }
         self.finish(now, caller, Disposition::CallerFailed, 200, Party::Caller);
     }
 
