@@ -1,10 +1,11 @@
 //! Conversations between a real trunk client and real softphones, judged by ear both ways, and the
 //! records of each.
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
-use kit::{Scene, Setup, Then};
+use kit::{Caller, Namespace, Phone, Plan, SERVER, Scene, Scratch, Server, Setup, Tap, Then, Tone};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Long enough to be judged: the first second is not.
@@ -141,4 +142,31 @@ fn two_conversations_at_once_do_not_mix_and_swapped_ears_are_noticed() -> Result
     assert!(scene.check_voices(&second, &anna, 0).is_err());
     scene.close()?;
     Ok(())
+}
+
+#[test]
+fn the_sample_configuration_takes_a_call_as_the_readme_says() -> Result<()> {
+    let network = Namespace::enter()?;
+    let scratch = Scratch::new("sample")?;
+    let config = scratch.path().join("config");
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../config");
+    let copied = Command::new("cp").args(["-r", sample]).arg(&config).status()?;
+    assert!(copied.success());
+    let tap = Tap::open(&network)?;
+    let server = Server::start(&scratch, &config, config.join("data/monoligne.sock"))?;
+
+    let (desk, trunk) = ("127.0.0.1:5070".parse()?, "127.0.0.1:5080".parse()?);
+    let mut alice = Phone::start(&scratch, desk, SERVER, "101", "secret-101", Tone(900))?;
+    alice.wait_for("REGISTER_OK", SOON)?;
+    let plan = Plan::new("0199001234", "0612345678", Then::HangUpAfter(TALK));
+    let mut caller = Caller::place(&scratch, trunk, SERVER, Tone(400), &plan)?;
+    assert_eq!(alice.wait_for("CALL_INCOMING", SOON)?.name, "Dr Martin · 06 12 34 56 78");
+    alice.accept()?;
+    alice.wait_for("CALL_CLOSED", SOON)?;
+    caller.finish(SOON)?;
+
+    alice.heard()?[0].check("alice", caller.tone, SECOND)?;
+    tap.heard_at(caller.ear).check("the caller", alice.tone, SECOND)?;
+    server.stop()?;
+    scratch.remove()
 }

@@ -1,7 +1,7 @@
 //! The kit against itself: a caller and a phone without any server between them, so that a later
 //! failure is known not to be the kit's.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,11 +14,11 @@ fn a_caller_and_a_phone_hear_each_other_without_a_server() -> Result<()> {
     let network = Namespace::enter()?;
     let scratch = Scratch::new("kit")?;
     let tap = Tap::open(&network)?;
-    let trunk = IpAddr::from(Ipv4Addr::new(127, 0, 0, 2));
+    let trunk = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 6000));
     let desk = SocketAddr::from((Ipv4Addr::LOCALHOST, 5070));
     let mut phone = Phone::start(&scratch, desk, desk, "101", "pw-101", Tone(700))?;
     let plan = Plan::new("101", "+33612345678", Then::HangUpAfter(SECOND * 3));
-    let mut caller = Caller::place(&scratch, trunk, desk, 1, Tone(440), &plan)?;
+    let mut caller = Caller::place(&scratch, trunk, desk, Tone(440), &plan)?;
 
     phone.wait_for("CALL_INCOMING", SECOND * 5)?;
     phone.accept()?;

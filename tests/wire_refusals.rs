@@ -1,5 +1,6 @@
 //! What the server refuses, and that it goes on serving.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -149,10 +150,11 @@ fn garbage_is_counted_and_the_service_goes_on() -> Result<()> {
 #[test]
 fn a_wrong_configuration_is_refused_with_file_and_line() -> Result<()> {
     let scratch = Scratch::new("wrong-config")?;
-    let right = Setup::default().write(scratch.path())?;
-    let wrong = right.replace("label = \"Dr Martin\"", "lable = \"Dr Martin\"");
+    let config = Setup::default().write(scratch.path())?;
+    let wrong = fs::read_to_string(&config)?.replace("label = ", "lable = ");
+    fs::write(&config, &wrong)?;
     let line = 1 + wrong.lines().position(|line| line.starts_with("lable")).expect("it is there");
-    let said = refused_config(&scratch, &wrong)?;
+    let said = refused_config(&scratch, &config)?;
     assert!(said.contains(&format!("monoligne.toml:{line}:")), "{said}");
     assert!(said.contains("practices.martin.lable") && said.contains("label"), "{said}");
     scratch.remove()

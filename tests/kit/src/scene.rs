@@ -11,7 +11,7 @@ use crate::namespace::Namespace;
 use crate::phone::Phone;
 use crate::scratch::Scratch;
 use crate::server_under_test::Server;
-use crate::setup::{Setup, password, records_in};
+use crate::setup::{Setup, password, records_in, socket_in};
 use crate::sound::Tone;
 use crate::tap::Tap;
 use crate::trunk::{Caller, Plan, Then};
@@ -31,6 +31,7 @@ const SKIP: Duration = Duration::from_secs(1);
 /// Phones are at ports 5070, 5080 … of the server's address, because baresip sends its voice from
 /// whatever address the route has. They speak 900, 1250 … Hz, callers 400, 550 … Hz.
 const PHONE_FIRST: u16 = 5070;
+const CALLER_FIRST: u16 = 6000;
 
 #[derive(Debug)]
 pub struct Scene {
@@ -57,7 +58,8 @@ impl Scene {
         let network = Namespace::enter()?;
         let scratch = Scratch::new(name)?;
         let tap = Tap::open(&network)?;
-        let server = Some(Server::start(&scratch, &setup.write(scratch.path())?)?);
+        let config = setup.write(scratch.path())?;
+        let server = Some(Server::start(&scratch, &config, socket_in(scratch.path()))?);
         let (phones, callers, calls) = (0, 0, 0);
         let scratch = Some(scratch);
         Ok(Self { server, tap, scratch, phones, callers, calls, _network: network })
@@ -98,7 +100,8 @@ impl Scene {
         self.callers += 1;
         self.calls += usize::from(source == TRUNK);
         let tone = Tone(400 + 150 * u32::from(index));
-        Caller::place(self.scratch(), source, SERVER, index, tone, plan)
+        let source = SocketAddr::new(source, CALLER_FIRST + index);
+        Caller::place(self.scratch(), source, SERVER, tone, plan)
     }
 
     /// Waits until the server says this of a secretary.

@@ -1,8 +1,8 @@
 //! The server under test: the real binary, its configuration in the scratch folder.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{env, fs};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use server::Status;
@@ -23,10 +23,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it and waits until it tells its status: from then on it takes calls.
-    pub fn start(scratch: &Scratch, config: &str) -> Result<Self> {
-        let process = launch(scratch, config)?;
-        let mut server = Self { process, socket: socket_in(scratch.path()) };
+    /// Starts it with this configuration, a file or a folder, and waits until it tells its status on
+    /// the socket that the configuration names: from then on it takes calls.
+    pub fn start(scratch: &Scratch, config: &Path, socket: PathBuf) -> Result<Self> {
+        let mut server = Self { process: launch(scratch, config)?, socket };
         wait_until("the server to be ready", START, || {
             if let Some(status) = server.process.exited()? {
                 bail!("the server ended with {status}");
@@ -62,7 +62,7 @@ impl Server {
 }
 
 /// Starts the server with a configuration that it must refuse; gives what it said.
-pub fn refused_config(scratch: &Scratch, config: &str) -> Result<String> {
+pub fn refused_config(scratch: &Scratch, config: &Path) -> Result<String> {
     let mut process = launch(scratch, config)?;
     let status = process.wait(START)?;
     let output = process.output()?;
@@ -70,18 +70,10 @@ pub fn refused_config(scratch: &Scratch, config: &str) -> Result<String> {
     Ok(output)
 }
 
-/// Where the configuration under test puts the control socket.
-pub(crate) fn socket_in(folder: &Path) -> PathBuf {
-    folder.join("control.sock")
-}
-
-fn launch(scratch: &Scratch, config: &str) -> Result<Process> {
+fn launch(scratch: &Scratch, config: &Path) -> Result<Process> {
     let binary = env::var_os("MONOLIGNE_BIN")
         .context("MONOLIGNE_BIN is not set: the path of the binary under test (see tests/run)")?;
-    let folder = scratch.path();
-    let path = folder.join("monoligne.toml");
-    fs::write(&path, config)?;
-    let arguments = ["serve".to_owned(), "--config".to_owned(), path.display().to_string()];
-    let log = folder.join("monoligne.log");
-    Process::start("monoligne", Path::new(&binary), &arguments, folder, &log)
+    let arguments = ["serve".to_owned(), "--config".to_owned(), config.display().to_string()];
+    let log = scratch.path().join("monoligne.log");
+    Process::start("monoligne", Path::new(&binary), &arguments, scratch.path(), &log)
 }

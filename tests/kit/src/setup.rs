@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::scene::{PRACTICE, SERVER, TRUNK};
-use crate::server_under_test::socket_in;
 
 /// One trunk, one practice, one team. The times are short, so that tests are.
 #[derive(Clone, Debug)]
@@ -41,8 +40,8 @@ pub(crate) fn password(user: &str) -> String {
 }
 
 impl Setup {
-    /// The configuration; the secrets go into files beside it.
-    pub fn write(&self, folder: &Path) -> Result<String> {
+    /// Writes the configuration, the secrets in files beside it; gives the main file.
+    pub fn write(&self, folder: &Path) -> Result<PathBuf> {
         let ms = |wait: Duration| format!("\"{} ms\"", wait.as_millis());
         let (ports, retry) = (16_384, ms(self.retry_after));
         let mut toml = format!(
@@ -85,8 +84,15 @@ impl Setup {
                 "[agents.{user}]\nname = \"{user}\"\nteams = [\"floor\"]\nsecret_file = {secret:?}\n"
             ));
         }
-        Ok(toml)
+        let file = folder.join("monoligne.toml");
+        fs::write(&file, toml)?;
+        Ok(file)
     }
+}
+
+/// Where the server's control socket is.
+pub(crate) fn socket_in(folder: &Path) -> PathBuf {
+    folder.join("control.sock")
 }
 
 /// Where the server writes its records.

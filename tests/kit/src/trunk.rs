@@ -1,7 +1,7 @@
 //! Callers: one `sipp` process a call, at the trunk's address, with SIP and RTP of its own.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,34 +96,33 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Places a call from `source` to `server`. `index` tells the callers of one test apart.
+    /// Places a call from `source` to `server`. His voice has a port that goes with the source's.
     pub fn place(
         scratch: &Scratch,
-        source: IpAddr,
+        source: SocketAddr,
         server: SocketAddr,
-        index: u16,
         tone: Tone,
         plan: &Plan,
     ) -> Result<Self> {
-        let file = |end: &str| scratch.path().join(format!("caller-{index}.{end}"));
+        let file = |end: &str| scratch.path().join(format!("caller-{}.{end}", source.port()));
         let samples = tone.samples(VOICE);
         let voice: Vec<u8> = samples.into_iter().map(linear_to_alaw).collect();
         fs::write(file("al"), voice)?;
         fs::write(file("xml"), plan.scenario(&file("al")))?;
-        let media_port = 30_000 + index * 10;
+        let ear = SocketAddr::new(source.ip(), 30_000 + (source.port() % 1_000) * 10);
         let text = |path: PathBuf| path.display().to_string();
         let arguments = [
             server.to_string(),
             "-sf".into(),
             text(file("xml")),
             "-i".into(),
-            source.to_string(),
+            source.ip().to_string(),
             "-p".into(),
-            (6000 + index).to_string(),
+            source.port().to_string(),
             "-mi".into(),
-            source.to_string(),
+            source.ip().to_string(),
             "-mp".into(),
-            media_port.to_string(),
+            ear.port().to_string(),
             "-m".into(),
             "1".into(),
             "-nostdin".into(),
@@ -133,7 +132,7 @@ impl Caller {
         ];
         let process =
             Process::start("sipp", Path::new("sipp"), &arguments, scratch.path(), &file("log"))?;
-        Ok(Self { process, ear: SocketAddr::new(source, media_port), tone, errors: file("errors") })
+        Ok(Self { process, ear, tone, errors: file("errors") })
     }
 
     /// Whether his part is still being played.
