@@ -1,8 +1,9 @@
 //! Dialog state (RFC 3261 §12): what requests of both sides in one dialog are made of and
 //! measured against.
 //!
-//! Requests stay on the flow that the peer was last heard on: phones behind NAT name a Contact
-//! that only they can reach.
+//! As the UAC of its INVITE we stay on the flow that the peer was last heard on: phones behind NAT
+//! name a Contact that only they can reach. As the UAS (our peer is an operator's network) the first
+//! route, else the Contact, says where the next request goes (§12.2.1.1), where it is an address.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,10 @@ pub(crate) struct Dialog {
     remote_target: String,
     routes: Vec<String>,
     contact_user: String,
+    /// Where the peer was last heard.
     flow: Flow,
+    /// Whether requests go where the routes and the target say.
+    is_routed: bool,
 }
 
 impl Dialog {
@@ -47,6 +51,7 @@ impl Dialog {
             routes: routes_of(invite),
             contact_user,
             flow,
+            is_routed: true,
         })
     }
 
@@ -72,6 +77,7 @@ impl Dialog {
             routes,
             contact_user: draft.contact_user.clone().unwrap_or_default(),
             flow: draft.flow,
+            is_routed: false,
         }
     }
 
@@ -124,6 +130,7 @@ impl Dialog {
     fn draft(&self, method: Method, cseq: u32, branch: Branch, user_agent: &str) -> Draft {
         let (request_uri, routes) = self.request_uri_and_routes();
         let has_contact = matches!(method, Method::Invite | Method::Update);
+        let flow = self.next_hop();
         Draft {
             method,
             request_uri,
@@ -138,7 +145,22 @@ impl Dialog {
             headers: Vec::new(),
             body: None,
             branch,
-            flow: self.flow,
+            flow,
+        }
+    }
+
+    /// A connection is kept; a name would have to be resolved, and the peer is where it was.
+    fn next_hop(&self) -> Flow {
+        if !self.is_routed || self.flow.transport.is_reliable() {
+            return self.flow;
+        }
+        let route = self.routes.first().and_then(|route| NameAddr::read(route.as_bytes()).ok());
+        let hop = route.map_or(self.remote_target.as_str(), |route| route.uri);
+        match Uri::read_str(hop).ok().and_then(|uri| uri.address()) {
+            Some(remote) if remote.is_ipv4() == self.flow.remote.is_ipv4() => {
+                Flow { remote, ..self.flow }
+            }
+            Some(_) | None => self.flow,
         }
     }
 

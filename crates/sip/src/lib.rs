@@ -21,12 +21,13 @@ mod transaction;
 mod uri;
 mod write;
 
+pub use digest::{
+    Account, Algorithm, Challenge, Credentials, Denied, Verifier, VerifierSetup, ha1_md5,
+    ha1_sha256,
+};
 pub use endpoint::{
     ClientKey, Counts, DialogKey, EndedBy, Endpoint, Event, Full, Identity, Invite, Limits, Misuse,
     Request, RequestKey, ResolveId, Setup, Timeout,
-};
-pub use digest::{
-    Account, Algorithm, Challenge, Credentials, Denied, Verifier, VerifierSetup, ha1_md5, ha1_sha256,
 };
 pub use flow::{Flow, Target, Transmit, Transport};
 pub use header::{CSeq, HeaderError, HeaderName, NameAddr, Params, RAck, Via, split_list};

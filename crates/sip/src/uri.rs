@@ -1,6 +1,7 @@
 //! URIs: `sip:`, `sips:` (RFC 3261 §19.1), `tel:` (RFC 3966), and others kept whole.
 
 use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::header::{HeaderError, Params};
 
@@ -71,6 +72,13 @@ impl<'a> Uri<'a> {
     /// The user part with its escapes resolved (§19.1.2).
     pub fn user_decoded(&self) -> Option<Cow<'a, str>> {
         self.user.map(decode)
+    }
+
+    /// Host and port where the host is an IP address; without a port, the one of `sip:` (§19.1.2).
+    pub fn address(&self) -> Option<SocketAddr> {
+        let host = self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let ip: IpAddr = host.unwrap_or(self.host).parse().ok()?;
+        Some(SocketAddr::new(ip, self.port.unwrap_or(5060)))
     }
 
     fn read_sip(self, rest: &'a str) -> Result<Self, HeaderError> {

@@ -359,3 +359,41 @@ fn a_lost_491_is_sent_again_as_491() {
     assert!(solo.events().is_empty());
     assert_eq!(solo.endpoint.counts().stray_acks, 0);
 }
+
+/// Answers an INVITE that came over `route`, hangs up, and tells where the BYE goes.
+fn bye_of_a_caller_who_came_over(route: &str, contact: &str) -> std::net::SocketAddr {
+    let mut solo = Solo::new();
+    solo.receive(&format!(
+        "INVITE sip:us@192.0.2.1 SIP/2.0
+         Via: SIP/2.0/UDP 192.0.2.2:5070;branch=z9hG4bKa
+         {route}
+         From: <sip:peer@192.0.2.2>;tag=peer
+         To: <sip:us@192.0.2.1>
+         Call-ID: call
+         CSeq: 1 INVITE
+         Contact: {contact}"
+    ));
+    let Some(Event::Invited { dialog, .. }) = solo.endpoint.poll_event() else {
+        panic!("an INVITE is told")
+    };
+    solo.endpoint.answer(solo.now, dialog, &[], bytes::Bytes::from_static(b"v=0")).unwrap();
+    let answer = solo.sent().pop().unwrap();
+    let tag = answer.to().unwrap().tag().unwrap().to_string();
+    solo.request("ACK", 1, "z9hG4bKack", &format!(";tag={tag}"), "");
+    solo.endpoint.bye(solo.now, dialog, None).unwrap();
+    let bye = solo.transmits().pop().unwrap();
+    assert!(bye.bytes.starts_with(b"BYE "));
+    bye.flow.remote
+}
+
+#[test]
+fn requests_to_a_caller_go_to_his_contact_or_the_first_route() {
+    let came_from = Solo::new().flow.remote;
+    let contact = "<sip:peer@192.0.2.77:5090>";
+    let to = |text: &str| text.parse::<std::net::SocketAddr>().unwrap();
+    assert_eq!(bye_of_a_caller_who_came_over("", contact), to("192.0.2.77:5090"));
+    let route = "Record-Route: <sip:192.0.2.66;lr>";
+    assert_eq!(bye_of_a_caller_who_came_over(route, contact), to("192.0.2.66:5060"));
+    // A name is not resolved here: the peer is where it was heard.
+    assert_eq!(bye_of_a_caller_who_came_over("", "<sip:peer@gw.example>"), came_from);
+}
