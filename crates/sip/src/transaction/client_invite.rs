@@ -141,7 +141,11 @@ impl ClientInvite {
                 *interval *= 2;
                 let interval = *interval;
                 context.send_again(self.flow, &self.request);
-                context.set(TimerReason::A, interval);
+                // The seventh copy would leave T1 before timer B: a phone that is back just then
+                // would ring for a call that we give up the moment after.
+                if interval < T1 * 32 {
+                    context.set(TimerReason::A, interval);
+                }
                 Fired::Goes
             }
             (State::Calling { .. }, TimerReason::B) | (State::Proceeding, TimerReason::GiveUp) => {
