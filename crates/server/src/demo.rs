@@ -13,7 +13,7 @@ mod script;
 mod stage;
 mod view;
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,13 +38,14 @@ pub struct Options {
 }
 
 /// Plays the demo on this terminal. Fails on any violation.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the demo speaks to its terminal")]
+#[expect(clippy::print_stderr, reason = "the demo speaks to its terminal")]
 pub fn run(options: &Options) -> ExitCode {
-    let is_live = !options.plain && std::io::stdout().is_terminal();
+    let is_live = !options.plain && is_terminal();
     let screen = if is_live { Screen::live() } else { Screen::plain() };
     match play(options, screen) {
         Ok(audit) => {
-            print!("{audit}");
+            // A closed pipe wants no figures; the exit code still tells.
+            let _closed = write!(std::io::stdout(), "{audit}");
             if audit.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
@@ -52,6 +53,12 @@ pub fn run(options: &Options) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// One that understands where to put a page.
+fn is_terminal() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    std::io::stdout().is_terminal() && !is_dumb
 }
 
 /// Plays the demo without a terminal, for tests.
@@ -62,7 +69,7 @@ pub fn play_unseen(options: &Options) -> anyhow::Result<Audit> {
 fn play(options: &Options, screen: Screen) -> anyhow::Result<Audit> {
     let folder = Folder::make()?;
     let cast = cast::Cast::new();
-    let server = cast.start_server(folder.0.join("records.sqlite")).context("start the server")?;
+    let server = cast.start_server(&folder.0.join("records.sqlite")).context("start the server")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

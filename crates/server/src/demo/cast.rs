@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -108,8 +108,16 @@ impl Cast {
         }
     }
 
-    pub(super) fn start_server(&self, records: PathBuf) -> Result<Server, StartError> {
-        Server::start(ServerSettings::loopback(records, ports()), self.config())
+    /// Where a range of ports is taken (by another demo), the next one is tried.
+    pub(super) fn start_server(&self, records: &Path) -> Result<Server, StartError> {
+        let mut tries = 0..PORT_RANGES;
+        loop {
+            let settings = ServerSettings::loopback(records.to_owned(), ports());
+            match Server::start(settings, self.config()) {
+                Err(StartError::Relay(_)) if tries.next().is_some() => {}
+                started => return started,
+            }
+        }
     }
 
     fn config(&self) -> call::Config {

@@ -44,7 +44,7 @@ pub(super) struct Stage {
     pub(super) opened_at: Instant,
     next_draw: Instant,
     screen: Screen,
-    interrupt: Signal,
+    interrupts: Interrupts,
     is_interrupted: bool,
     accounts: Accounts,
 }
@@ -95,7 +95,7 @@ impl Stage {
             trunk,
             script,
             screen,
-            interrupt: signal(SignalKind::interrupt()).context("listen to Ctrl-C")?,
+            interrupts: Interrupts::listen().context("listen to signals")?,
             is_interrupted: false,
         })
     }
@@ -189,7 +189,7 @@ impl Stage {
         while !done(self) && !self.is_interrupted && self.floor.now() < until {
             tokio::select! {
                 () = self.floor.step() => {}
-                _ = self.interrupt.recv() => self.is_interrupted = true,
+                () = self.interrupts.recv() => self.is_interrupted = true,
                 () = tokio::time::sleep(BEAT) => {}
             }
             while let Some(happening) = self.floor.poll_happening() {
@@ -307,6 +307,31 @@ impl Stage {
         if self.screen.is_live() && now >= self.next_draw {
             self.next_draw = now + REDRAW;
             self.screen.page(&view::page(self));
+        }
+    }
+}
+
+/// Ctrl-C, `kill`, and the terminal's end all end the morning early.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }
