@@ -1,9 +1,9 @@
 //! Configuration: TOML files to values that cannot be wrong.
 //!
 //! [`load`] takes a folder (`monoligne.toml` and, beside it, `practices/*.toml`, `teams/*.toml`,
-//! `trunks/*.toml`, `agents/*.toml`) or the one file. It gives *all* the mistakes at once, each with
-//! file, line, key, value and remedy, which is why the tables are read by hand from `toml`'s spanned
-//! document: serde stops at the first unknown field.
+//! `trunks/*.toml`, `agents/*.toml`) or the one file. It gives *all* the mistakes at once, each
+//! with file, line, key, value and remedy, which is why the tables are read by hand from `toml`'s
+//! spanned document: serde's `deny_unknown_fields` stops at the first.
 //!
 //! ```text
 //!   tree (files, spans) ──▶ fields (keys, types) ──▶ file (structs) ──▶ domain (ids, references)

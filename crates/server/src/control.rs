@@ -1,8 +1,8 @@
 //! The Unix socket through which other processes ask the running server: one JSON object a line
 //! each way.
 //!
-//! `{"command":"status"}` is answered by `{"status":{…}}`, anything else by `{"error":"…"}`. The
-//! socket's file mode is the permission: owner and group.
+//! `{"command":"status"}` is answered by `{"status":{…}}`, anything else by `{"error":"…"}`.
+//! The socket's file mode is the permission: owner and group.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,9 +16,7 @@ use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use crate::inbox::Inbox;
-use crate::limits::{
-    ASK_TIMEOUT, CONTROL_CONNECTIONS_MAX, CONTROL_IDLE, CONTROL_LINE_BYTES_MAX,
-};
+use crate::limits::{ASK_TIMEOUT, CONTROL_CONNECTIONS_MAX, CONTROL_IDLE, CONTROL_LINE_BYTES_MAX};
 use crate::server::StartError;
 use crate::status::Status;
 
@@ -38,7 +36,9 @@ pub enum Reply {
 /// Why a running server could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    #[error("no monoligne listens there: start it with `monoligne serve`, or name its socket with --socket")]
+    #[error(
+        "no monoligne listens there: start it (`monoligne serve`), or name its socket (--socket)"
+    )]
     NotRunning,
     #[error("permission denied: run as its user, or as a member of its group")]
     Denied,
@@ -52,10 +52,15 @@ pub enum AskError {
 
 /// Asks the server whose socket this is.
 pub fn ask(socket: &Path, command: &Command) -> Result<Reply, AskError> {
-    let stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning,
-        io::ErrorKind::PermissionDenied => AskError::Denied,
-        _ => AskError::Io(error),
+    let stream = UnixStream::connect(socket).map_err(|error| {
+        let kind = error.kind();
+        if matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+            AskError::NotRunning
+        } else if kind == io::ErrorKind::PermissionDenied {
+            AskError::Denied
+        } else {
+            AskError::Io(error)
+        }
     })?;
     let mut line = serde_json::to_string(command)?;
     line.push('\n');
@@ -90,7 +95,7 @@ impl Control {
             if UnixStream::connect(path).is_ok() {
                 return Err(failed(io::Error::new(
                     io::ErrorKind::AddrInUse,
-                    "another monoligne answers on it: stop that one, or change `control` in [server]",
+                    "another monoligne answers on it: stop it, or change `control` in [server]",
                 )));
             }
             std::fs::remove_file(path).map_err(failed)?;
@@ -135,8 +140,7 @@ async fn accept(listener: tokio::net::UnixListener, inbox: Inbox) {
 
 async fn converse(mut stream: tokio::net::UnixStream, inbox: Inbox) -> io::Result<()> {
     let (reading, mut writing) = stream.split();
-    let mut lines =
-        tokio::io::BufReader::new(reading.take(CONTROL_LINE_BYTES_MAX as u64)).lines();
+    let mut lines = tokio::io::BufReader::new(reading.take(CONTROL_LINE_BYTES_MAX as u64)).lines();
     while let Some(line) = lines.next_line().await? {
         let reply = match serde_json::from_str(&line) {
             Ok(Command::Status) => status(inbox.clone()).await,

@@ -1,12 +1,12 @@
 //! The engine's thread: a batch in, the engine, the records, a batch out.
 //!
 //! It reads the clock once a batch, takes up to a batch of inputs, drains what the engine wants,
-//! hands the records to their writer *before* anything is told outside, then carries the actions out
-//! in their order, and sleeps until the next input or the engine's next timer. It never waits for
-//! a disk, a socket or a subscriber.
+//! hands the records to their writer *before* anything is told outside, then carries the actions
+//! out in their order, and sleeps until the next input or the engine's next timer. It never waits
+//! for a disk, a socket or a subscriber.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -60,9 +60,13 @@ struct Batch {
 enum Stage {
     Serving,
     /// New calls are refused; live ones may go on until then.
-    Draining { until: sip::Instant },
+    Draining {
+        until: sip::Instant,
+    },
     /// What was left is being hung up; answers may come until then.
-    Leaving { until: sip::Instant },
+    Leaving {
+        until: sip::Instant,
+    },
     Done,
 }
 
@@ -155,11 +159,8 @@ impl Driver {
         if self.media.flush() {
             sleep = sleep.min(RELAY_RETRY);
         }
-        match self.items.recv_timeout(sleep) {
-            Ok(item) => Some(item),
-            // Disconnected cannot be: the driver keeps a sender for the edge's counters.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        // Never disconnected: the driver keeps a sender itself, for the edge's counter.
+        self.items.recv_timeout(sleep).ok()
     }
 
     /// Feeds the engine a batch: timers, refused packets, the relay's events, then what came in.

@@ -8,14 +8,20 @@ use std::time::Duration;
 use crate::limits::{ASK_TIMEOUT, INBOX_MAX};
 use crate::status::Status;
 
+#[expect(clippy::large_enum_variant, reason = "nearly all are inputs: a box each would cost more")]
 pub(crate) enum Item {
     /// For the engine; `at` is when the edge had it.
-    Input { at: sip::Instant, input: call::Input },
+    Input {
+        at: sip::Instant,
+        input: call::Input,
+    },
     /// The relay has events: the driver looks each batch, this only wakes it.
     MediaReady,
     Status(SyncSender<Status>),
     /// Drain: refuse new calls, end when the last is over or after this time, then hang up.
-    Stop { drain: Duration },
+    Stop {
+        drain: Duration,
+    },
 }
 
 /// The sending end. Clones share the counter.

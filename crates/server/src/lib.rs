@@ -1,7 +1,7 @@
 //! The waiting edge around the engine, and the binary `monoligne`.
 //!
-//! The pure crates decide; this one owns sockets, threads, files and clocks. [`Server::start`] puts
-//! an engine on a thread of its own between the transports, the relay and the records:
+//! The pure crates decide; this one owns sockets, threads, files and clocks. [`Server::start`]
+//! puts an engine on a thread of its own between the transports, the relay and the records:
 //!
 //! ```text
 //!   transport ──▶ inbox ──▶ driver (engine) ──▶ transport, relay, records, notices

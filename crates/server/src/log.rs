@@ -50,8 +50,8 @@ pub fn init(settings: &LogSettings) {
     let _ = installed;
 }
 
-/// Writes milestones on a thread of its own, so that a slow terminal delays no call. It ends with the
-/// engine.
+/// Writes milestones on a thread of its own, so that a slow terminal delays no call. It ends with
+/// the engine.
 pub(crate) fn spawn(
     mut notices: Receiver<Told>,
     config: Arc<call::Config>,

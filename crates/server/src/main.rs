@@ -107,7 +107,11 @@ fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let reply = control::ask(&socket, &Control::Status)
         .with_context(|| format!("cannot ask {}", socket.display()))?;
     let Reply::Status(status) = reply else { anyhow::bail!("an answer to another question") };
-    if args.json { say(&serde_json::to_string(&status)?) } else { say(status.to_string().trim_end()) }
+    if args.json {
+        say(&serde_json::to_string(&status)?)
+    } else {
+        say(status.to_string().trim_end())
+    }
 }
 
 fn ha1(user: &str, realm: &str) -> anyhow::Result<ExitCode> {
@@ -116,7 +120,8 @@ fn ha1(user: &str, realm: &str) -> anyhow::Result<ExitCode> {
         write!(std::io::stderr(), "Password of {user} in {realm} (shown as you type): ")?;
     }
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut stdin.lock(), &mut line).context("cannot read the password")?;
+    std::io::BufRead::read_line(&mut stdin.lock(), &mut line)
+        .context("cannot read the password")?;
     let password = line.trim_end_matches(['\r', '\n']);
     anyhow::ensure!(!password.is_empty(), "the password is empty: type it, or pipe it in");
     say(&format!(

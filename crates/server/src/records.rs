@@ -2,8 +2,8 @@
 //!
 //! [`Records`] is the driver's end and never waits; one [`Writer`] thread owns the file and writes
 //! one transaction a batch. While the disk fails it keeps what comes in memory and tries again;
-//! what does not fit any more is counted as lost. [`Reader`] is for tests, `demo` and tools: the file
-//! is SQLite in WAL mode and may be read at any time.
+//! what does not fit any more is counted as lost. [`Reader`] is for tests, `demo` and tools: the
+//! file is SQLite in WAL mode and may be read at any time.
 
 mod reader;
 mod schema;
@@ -70,7 +70,8 @@ impl Records {
             Ok(()) => {}
             Err(TrySendError::Full(entry) | TrySendError::Disconnected(entry)) => {
                 let lost = self.counters.lost.fetch_add(1, Ordering::Relaxed) + 1;
-                error!(call = %entry.record.call, lost, "record lost: the disk fails and the memory is full");
+                let call = entry.record.call;
+                error!(%call, lost, "record lost: the disk fails and the memory is full");
             }
         }
     }

@@ -139,11 +139,8 @@ fn phones(loaded: &Loaded, server: &Server) -> String {
         return "\nThere are no secretaries: nobody can answer. Add agents/USER.toml.".to_owned();
     };
     let peers = server.local_addr();
-    let others: Vec<String> = agents
-        .iter()
-        .take(8)
-        .map(|agent| format!("{} ({})", agent.user, agent.name))
-        .collect();
+    let others: Vec<String> =
+        agents.iter().take(8).map(|agent| format!("{} ({})", agent.user, agent.name)).collect();
     format!(
         "\nRegister a softphone (Linphone, baresip, …) of {}:\
          \n  user      {}\

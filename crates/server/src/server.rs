@@ -98,7 +98,15 @@ impl Server {
             .map_err(|source| StartError::System { what: "start a thread", source })?;
         let weak = notices.downgrade();
         let driver = Driver::new(
-            clock, config, setup, items, inbox.clone(), sockets, media, records_sender, notices,
+            clock,
+            config,
+            setup,
+            items,
+            inbox.clone(),
+            sockets,
+            media,
+            records_sender,
+            notices,
         )
         .spawn()
         .map_err(|source| StartError::System { what: "start a thread", source })?;
@@ -159,8 +167,8 @@ impl Server {
         self.control.as_deref()
     }
 
-    /// Refuses new calls, lets live ones go on for up to `drain`, hangs up what is left, and returns
-    /// when every record is on the disk and every thread has ended.
+    /// Refuses new calls, lets live ones go on for up to `drain`, hangs up what is left, and
+    /// returns when every record is on the disk and every thread has ended.
     pub fn shutdown(mut self, drain: Duration) -> Report {
         // An engine that has ended needs no order: the join below tells how.
         let _already_ended = self.inbox.send(Item::Stop { drain });

@@ -179,7 +179,11 @@ impl fmt::Display for Status {
             let since = call.since_arrival_ms.unwrap_or_default() / 1000;
             let agent = call.agent.as_deref().unwrap_or("-");
             let practice = call.practice.as_deref().unwrap_or("-");
-            writeln!(f, "  {:<22} {:<9} {since:>5} s  {agent:<8} {practice}", call.call, call.stage)?;
+            writeln!(
+                f,
+                "  {:<22} {:<9} {since:>5} s  {agent:<8} {practice}",
+                call.call, call.stage
+            )?;
         }
         writeln!(f, "agents    {}", self.agents.len())?;
         for agent in &self.agents {

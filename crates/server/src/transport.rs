@@ -67,8 +67,8 @@ impl Sockets {
         Ok(Self { by_local: bound, traffic })
     }
 
-    /// Sends without waiting. What a full buffer refuses is lost as on the wire (SIP repeats it); any
-    /// other refusal is an error for the flow's owner.
+    /// Sends without waiting. What a full buffer refuses is lost as on the wire (SIP repeats it);
+    /// any other refusal is an error for the flow's owner.
     pub(crate) fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
         let bound = self
             .by_local
@@ -82,9 +82,11 @@ impl Sockets {
             }
             Err(error) => {
                 self.traffic.send_failed.fetch_add(1, Ordering::Relaxed);
-                match error.kind() {
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),
-                    _ => Err(error),
+                let is_full = error.kind() == io::ErrorKind::WouldBlock;
+                if is_full || error.kind() == io::ErrorKind::Interrupted {
+                    Ok(())
+                } else {
+                    Err(error)
                 }
             }
         }

@@ -80,10 +80,7 @@ fn numbered<'t, T, I: Ord, U>(
     (1..).zip(items).map(|(number, item)| (id(number), of(item))).collect()
 }
 
-fn ids<T, I: Ord + Copy>(
-    items: &[Named<'_, T>],
-    id: impl Fn(u32) -> I,
-) -> BTreeMap<String, I> {
+fn ids<T, I: Ord + Copy>(items: &[Named<'_, T>], id: impl Fn(u32) -> I) -> BTreeMap<String, I> {
     (1..).zip(items).map(|(number, item)| (item.name.clone(), id(number))).collect()
 }
 
@@ -171,15 +168,15 @@ fn codecs(file: &File<'_>, mistakes: &mut Mistakes) -> Vec<Codec> {
         return vec![Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
     };
     let mut known = Vec::new();
-    for codec in codecs {
+    for codec in &codecs.items {
         if known.contains(&codec.value) {
             mistakes.push(codec.place.mistake("named twice", "remove one of them"));
         } else {
             known.push(codec.value);
         }
     }
-    if known.is_empty() {
-        mistakes.push(file.calls.place.within("codecs").missing(
+    if !codecs.is_tried {
+        mistakes.push(codecs.place.missing(
             "no codec: every call would be refused",
             "write `codecs = [\"PCMA\", \"PCMU\"]`, or leave the key out",
         ));
@@ -194,19 +191,20 @@ struct Times {
 }
 
 fn times(file: &File<'_>, mistakes: &mut Mistakes) -> Times {
-    let mut within = |time: &Option<Located<'_, Duration>>, default, min, max| match time {
-        None => Duration::from_secs(default),
-        Some(time) => {
-            let (min, max) = (Duration::from_millis(min), Duration::from_millis(max));
-            if time.value < min || time.value > max {
-                mistakes.push(time.place.mistake(
-                    "out of range",
-                    format!("write something from {min:?} to {max:?}"),
-                ));
+    let mut within =
+        |time: &Option<Located<'_, Duration>>, default, min, max| match time {
+            None => Duration::from_secs(default),
+            Some(time) => {
+                let (min, max) = (Duration::from_millis(min), Duration::from_millis(max));
+                if time.value < min || time.value > max {
+                    mistakes.push(time.place.mistake(
+                        "out of range",
+                        format!("write something from {min:?} to {max:?}"),
+                    ));
+                }
+                time.value
             }
-            time.value
-        }
-    };
+        };
     Times {
         ring_refresh: within(&file.calls.ring_refresh, 50, 1_000, 60_000),
         unreachable_after: within(&file.calls.unreachable_after, 2, 100, 32_000),
@@ -228,18 +226,19 @@ fn registrar(file: &File<'_>, mistakes: &mut Mistakes) {
         ));
     }
     if registrar.bindings_max == 0 {
-        mistakes.push(file.registrar_place.within("bindings_max").missing(
-            "0 phones a secretary: nobody could register",
-            "write 1 or more",
-        ));
+        mistakes.push(
+            file.registrar_place
+                .within("bindings_max")
+                .missing("0 phones a secretary: nobody could register", "write 1 or more"),
+        );
     }
 }
 
 fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::Trunk> {
     let mut known: Vec<(&Named<'_, TrunkFile<'_>>, &Located<'_, call::Source>)> = Vec::new();
     for trunk in &file.trunks {
-        if trunk.item.sources.is_empty() && !(trunk.item.has_sources && !mistakes.is_empty()) {
-            mistakes.push(trunk.place.within("sources").missing(
+        if !trunk.item.sources.is_tried {
+            mistakes.push(trunk.item.sources.place.missing(
                 "missing: a trunk is known by where its packets come from",
                 "write `sources = [\"192.0.2.0/24\"]`, the operator's addresses",
             ));
@@ -250,7 +249,7 @@ fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::T
                 "write what the operator allows, like \"120 s\"",
             ));
         }
-        for source in &trunk.item.sources {
+        for source in &trunk.item.sources.items {
             let clash = known.iter().find(|(other, theirs)| {
                 other.name != trunk.name
                     && other.item.transport == trunk.item.transport
@@ -269,7 +268,7 @@ fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::T
     }
     numbered(&file.trunks, TrunkId, |trunk| call::Trunk {
         name: trunk.item.name.clone().unwrap_or_else(|| trunk.name.clone()),
-        sources: trunk.item.sources.iter().map(|source| source.value).collect(),
+        sources: trunk.item.sources.items.iter().map(|source| source.value).collect(),
         transport: trunk.item.transport,
         max_unanswered: trunk.item.max_unanswered,
     })
@@ -286,13 +285,13 @@ fn numbers(
 ) -> BTreeMap<E164, PracticeId> {
     let mut known: BTreeMap<E164, (PracticeId, &Place<'_>)> = BTreeMap::new();
     for (id, practice) in (1..).map(PracticeId).zip(practices) {
-        if practice.item.numbers.is_empty() && !practice.item.has_numbers {
-            mistakes.push(practice.place.within("numbers").missing(
+        if !practice.item.numbers.is_tried {
+            mistakes.push(practice.item.numbers.place.missing(
                 "missing: nobody could call this practice",
-                "write `numbers = [\"01 23 45 67 89\"]`, the numbers that its calls are forwarded to",
+                "write `numbers = [\"01 23 45 67 89\"]`, those its calls are forwarded to",
             ));
         }
-        for number in &practice.item.numbers {
+        for number in &practice.item.numbers.items {
             match known.get(&number.value) {
                 Some((_, other)) => mistakes.push(number.place.mistake(
                     format!("this number is there already, in {}", other.shown()),
@@ -314,13 +313,13 @@ fn plans(
 ) -> BTreeMap<PracticeId, acd::Practice> {
     let mut all = BTreeMap::new();
     for (id, practice) in (1..).map(PracticeId).zip(practices) {
-        if practice.item.plan.is_empty() && !practice.item.has_plan {
-            mistakes.push(practice.place.within("plan").missing(
+        if !practice.item.plan.is_tried {
+            mistakes.push(practice.item.plan.place.missing(
                 "missing: what shall become of its callers?",
                 "write `plan = [{ queue = \"TEAM\", for = \"3 min\" }, \"busy\"]`",
             ));
         }
-        let steps = plan(&practice.item.plan, teams, mistakes);
+        let steps = plan(&practice.item.plan.items, teams, mistakes);
         all.insert(
             id,
             acd::Practice {
@@ -339,9 +338,10 @@ fn plan(
     mistakes: &mut Mistakes,
 ) -> Vec<Step> {
     let mut plan = Vec::new();
-    let mut is_over = false;
+    // Who is in a queue without end leaves it for a later busy only.
+    let (mut is_over, mut is_endless) = (false, false);
     for step in steps {
-        if is_over {
+        if is_over || (is_endless && matches!(step.value, StepFile::Queue { .. })) {
             mistakes.push(step.place.mistake(
                 "never reached: the step before it has no end",
                 "give the step before a `for`, or remove this one",
@@ -354,12 +354,14 @@ fn plan(
             }
             StepFile::Queue { team, until } => {
                 match teams.get(team) {
-                    Some(team) => plan.push(Step::Queue { team: *team, until: *until }),
+                    Some(team) => {
+                        is_endless |= until.is_none();
+                        plan.push(Step::Queue { team: *team, until: *until });
+                    }
                     None => mistakes.push(
-                        step.place.within("queue").mistake(
-                            format!("there is no team {team:?}"),
-                            known_team(team, teams),
-                        ),
+                        step.place
+                            .within("queue")
+                            .mistake(format!("there is no team {team:?}"), known_team(team, teams)),
                     ),
                 }
                 if until.is_some_and(|until| until.is_zero()) {
@@ -401,14 +403,17 @@ fn agents(
     let mut all = BTreeMap::new();
     for (id, agent) in (1..).map(AgentId).zip(&file.agents) {
         user(&agent.name, &agent.place, mistakes);
-        if agent.item.teams.is_empty() && !agent.item.has_teams {
-            mistakes.push(agent.place.within("teams").missing(
-                "missing: whose callers does she take?",
-                "write `teams = [\"TEAM\"]`",
-            ));
+        if !agent.item.teams.is_tried {
+            mistakes.push(
+                agent
+                    .item
+                    .teams
+                    .place
+                    .missing("missing: whose callers does she take?", "write `teams = [\"TEAM\"]`"),
+            );
         }
         let mut hers = Vec::new();
-        for team in &agent.item.teams {
+        for team in &agent.item.teams.items {
             match teams.get(&team.value) {
                 Some(id) if hers.contains(id) => {
                     mistakes.push(team.place.mistake("named twice", "remove one of them"));
@@ -420,9 +425,9 @@ fn agents(
                 )),
             }
         }
-        let folder: PathBuf =
-            agent.place.source.path.parent().unwrap_or(Path::new("")).to_owned();
-        let folder = if agent.place.source.path == tree.main.path { tree.folder() } else { &folder };
+        let folder: PathBuf = agent.place.source.path.parent().unwrap_or(Path::new("")).to_owned();
+        let folder =
+            if agent.place.source.path == tree.main.path { tree.folder() } else { &folder };
         let account = secret::account(agent, folder, realm, &file.registrar.algorithms, mistakes);
         all.insert(
             id,

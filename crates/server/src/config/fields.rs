@@ -14,8 +14,17 @@ pub const KEYS: &[(&str, &[&str])] = &[
     (
         "",
         &[
-            "server", "listen", "media", "log", "calls", "registrar", "limits", "trunks", "practices",
-            "teams", "agents",
+            "server",
+            "listen",
+            "media",
+            "log",
+            "calls",
+            "registrar",
+            "limits",
+            "trunks",
+            "practices",
+            "teams",
+            "agents",
         ],
     ),
     ("server", &["realm", "node", "data", "control", "drain_timeout"]),
@@ -23,10 +32,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("media", &["address", "advertise", "ports", "threads"]),
     ("log", &["format", "level"]),
     ("calls", &["codecs", "ring_refresh", "unreachable_after", "inquiry_timeout"]),
-    (
-        "registrar",
-        &["algorithms", "expires_default", "expires_min", "expires_max", "bindings_max"],
-    ),
+    ("registrar", &["algorithms", "expires_default", "expires_min", "expires_max", "bindings_max"]),
     ("limits", &["calls_max", "waiting_max", "transactions_max", "dialogs_max"]),
     ("trunks", &["name", "sources", "transport", "max_unanswered"]),
     ("practices", &["name", "label", "numbers", "answer_within", "urgency", "plan"]),
@@ -41,11 +47,20 @@ const HINTS: &[(&str, &str, &str)] = &[
     (
         "agents",
         "password",
-        "a password in clear does not belong here: write `ha1 = \"…\"` with what `monoligne ha1 USER \
-         REALM` prints, or put the password into a file of its own and write `secret_file = \"PATH\"`",
+        "a password in clear does not belong here: write `ha1 = \"…\"` with what `monoligne ha1 \
+         USER REALM` prints, or put the password into a file of its own and write \
+         `secret_file = \"PATH\"`",
     ),
-    ("agents", "secret", "write `ha1` with what `monoligne ha1 USER REALM` prints, or `secret_file`"),
-    ("agents", "user", "remove it: the user is the name of the table or file, as in [agents.101] or agents/101.toml"),
+    (
+        "agents",
+        "secret",
+        "write `ha1` with what `monoligne ha1 USER REALM` prints, or `secret_file`",
+    ),
+    (
+        "agents",
+        "user",
+        "remove it: the name of the table or file is her user, as in agents/101.toml",
+    ),
     ("plan", "until", "write `for = \"3 min\"`: how long a caller waits in this step"),
 ];
 
@@ -64,6 +79,15 @@ pub(super) struct Located<'t, T> {
     pub(super) place: Place<'t>,
 }
 
+/// A list, as far as its elements are good.
+pub(super) struct List<'t, T> {
+    pub(super) items: Vec<Located<'t, T>>,
+    /// The list, or the table where it is missing.
+    pub(super) place: Place<'t>,
+    /// Something is written, though perhaps wrong: not to be told as missing too.
+    pub(super) is_tried: bool,
+}
+
 impl<'t> Place<'t> {
     pub(super) fn line(&self) -> usize {
         self.source.line(&self.span)
@@ -72,11 +96,8 @@ impl<'t> Place<'t> {
     pub(super) fn mistake(&self, fault: impl Into<String>, remedy: impl Into<String>) -> Mistake {
         let secret = ["ha1", "ha1_sha256", "password", "secret"];
         let last = self.key.rsplit('.').next().unwrap_or_default();
-        let value = if secret.contains(&last) {
-            "…".to_owned()
-        } else {
-            self.source.written(&self.span)
-        };
+        let value =
+            if secret.contains(&last) { "…".to_owned() } else { self.source.written(&self.span) };
         Mistake { value, ..self.missing(fault, remedy) }
     }
 
@@ -124,11 +145,8 @@ impl<'t, 'd, 'm> Fields<'t, 'd, 'm> {
             if known.contains(&key_name) {
                 continue;
             }
-            let at = Place {
-                source: place.source,
-                span: value.span(),
-                key: join(&place.key, key_name),
-            };
+            let at =
+                Place { source: place.source, span: value.span(), key: join(&place.key, key_name) };
             let hint = HINTS.iter().find(|(of, hinted, _)| *of == table && *hinted == key_name);
             let remedy = match (hint, nearest(key_name, known.iter().copied())) {
                 (Some((_, _, remedy)), _) => (*remedy).to_owned(),
@@ -165,14 +183,33 @@ impl<'t, 'd, 'm> Fields<'t, 'd, 'm> {
         self.take(key).map_or(default, |located| located.value)
     }
 
-    /// Every good element; `None` when the key is missing or no list.
-    pub(super) fn list<T: FromValue>(&mut self, key: &'static str) -> Option<Vec<Located<'t, T>>> {
-        let elements = self.elements(key)?;
-        let mut list = Vec::with_capacity(elements.len());
-        for (value, place) in elements {
-            list.extend(self.convert(value, place));
+    /// Every good element.
+    pub(super) fn list<T: FromValue>(&mut self, key: &'static str) -> List<'t, T> {
+        self.list_of(key, |fields, value, place| {
+            fields.convert(value, place).map(|located| located.value)
+        })
+    }
+
+    /// Every element that `read` makes something of; it tells what is wrong with the others.
+    pub(super) fn list_of<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Self, &'d Spanned<DeValue<'d>>, Place<'t>) -> Option<T>,
+    ) -> List<'t, T> {
+        let place = match self.raw(key) {
+            Some(value) => self.at(key, value.span()),
+            None => self.place.within(key),
+        };
+        let mut list = List { items: Vec::new(), place, is_tried: false };
+        if self.raw(key).is_some() {
+            let elements = self.elements(key);
+            list.is_tried = elements.as_ref().is_none_or(|elements| !elements.is_empty());
+            for (value, place) in elements.unwrap_or_default() {
+                let value = read(self, value, place.clone());
+                list.items.extend(value.map(|value| Located { value, place }));
+            }
         }
-        Some(list)
+        list
     }
 
     /// The elements of a list, unread.
@@ -197,10 +234,7 @@ impl<'t, 'd, 'm> Fields<'t, 'd, 'm> {
     }
 
     /// A table inside.
-    pub(super) fn table(
-        &mut self,
-        key: &'static str,
-    ) -> Option<(&'d DeTable<'d>, Place<'t>)> {
+    pub(super) fn table(&mut self, key: &'static str) -> Option<(&'d DeTable<'d>, Place<'t>)> {
         let value = self.raw(key)?;
         let place = self.at(key, value.span());
         self.as_table(value, place)

@@ -10,7 +10,7 @@ use sip::sdp::Codec;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fields::{Fields, Located, Place};
+use super::fields::{Fields, List, Located, Place};
 use super::mistake::Mistakes;
 use super::tree::Tree;
 use crate::log::{LogFormat, LogSettings};
@@ -61,18 +61,15 @@ pub(super) struct MediaFile<'t> {
 }
 
 pub(super) struct CallsFile<'t> {
-    pub(super) codecs: Option<Vec<Located<'t, Codec>>>,
+    pub(super) codecs: Option<List<'t, Codec>>,
     pub(super) ring_refresh: Option<Located<'t, Duration>>,
     pub(super) unreachable_after: Option<Located<'t, Duration>>,
     pub(super) inquiry_timeout: Option<Located<'t, Duration>>,
-    pub(super) place: Place<'t>,
 }
 
 pub(super) struct TrunkFile<'t> {
     pub(super) name: Option<String>,
-    pub(super) sources: Vec<Located<'t, Source>>,
-    /// `sources` is there and is a list.
-    pub(super) has_sources: bool,
+    pub(super) sources: List<'t, Source>,
     pub(super) transport: Transport,
     pub(super) max_unanswered: Duration,
 }
@@ -80,12 +77,10 @@ pub(super) struct TrunkFile<'t> {
 pub(super) struct PracticeFile<'t> {
     pub(super) name: String,
     pub(super) label: Option<String>,
-    pub(super) numbers: Vec<Located<'t, E164>>,
-    pub(super) has_numbers: bool,
+    pub(super) numbers: List<'t, E164>,
     pub(super) answer_within: Duration,
     pub(super) urgency: Urgency,
-    pub(super) plan: Vec<Located<'t, StepFile>>,
-    pub(super) has_plan: bool,
+    pub(super) plan: List<'t, StepFile>,
 }
 
 pub(super) enum StepFile {
@@ -95,8 +90,7 @@ pub(super) enum StepFile {
 
 pub(super) struct AgentFile<'t> {
     pub(super) name: Option<String>,
-    pub(super) teams: Vec<Located<'t, String>>,
-    pub(super) has_teams: bool,
+    pub(super) teams: List<'t, String>,
     pub(super) secret: SecretFile<'t>,
     pub(super) wrap_up: Option<Duration>,
 }
@@ -262,21 +256,25 @@ fn log(fields: &mut Fields<'_, '_, '_>) -> LogSettings {
 
 fn calls<'t>(fields: &mut Fields<'t, '_, '_>) -> CallsFile<'t> {
     CallsFile {
-        codecs: fields.list("codecs"),
+        codecs: fields.has("codecs").then(|| fields.list("codecs")),
         ring_refresh: fields.take("ring_refresh"),
         unreachable_after: fields.take("unreachable_after"),
         inquiry_timeout: fields.take("inquiry_timeout"),
-        place: fields.place.clone(),
     }
 }
 
 fn registrar(fields: &mut Fields<'_, '_, '_>) -> RegistrarLimits {
     let default = RegistrarLimits::default();
-    let algorithms = fields.list("algorithms").filter(|list| !list.is_empty());
+    let algorithms = fields.list("algorithms");
+    if fields.has("algorithms") && !algorithms.is_tried {
+        let remedy = "write `algorithms = [\"MD5\"]`, or leave the key out";
+        fields.mistakes.push(algorithms.place.mistake("none: no phone could register", remedy));
+    }
     RegistrarLimits {
-        algorithms: algorithms.map_or(default.algorithms, |list| {
-            list.into_iter().map(|algorithm| algorithm.value).collect()
-        }),
+        algorithms: match algorithms.items.is_empty() {
+            true => default.algorithms,
+            false => algorithms.items.into_iter().map(|algorithm| algorithm.value).collect(),
+        },
         expires_default: fields.or("expires_default", default.expires_default),
         expires_min: fields.or("expires_min", default.expires_min),
         expires_max: fields.or("expires_max", default.expires_max),
@@ -296,44 +294,32 @@ fn limits(fields: &mut Fields<'_, '_, '_>) -> (Limits, acd::Limits) {
 }
 
 fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
-    let sources = fields.list("sources");
     TrunkFile {
         name: fields.take("name").map(|located| located.value),
-        has_sources: sources.is_some(),
-        sources: sources.unwrap_or_default(),
+        sources: fields.list("sources"),
         transport: fields.or("transport", Transport::Udp),
         max_unanswered: fields.or("max_unanswered", Duration::from_secs(120)),
     }
 }
 
 fn practice<'t>(fields: &mut Fields<'t, '_, '_>) -> PracticeFile<'t> {
-    let numbers = fields.list("numbers");
-    let plan = fields.elements("plan");
-    let has_plan = plan.is_some();
-    let mut steps = Vec::new();
-    for (value, place) in plan.unwrap_or_default() {
-        let value = step(fields, value, place.clone());
-        steps.extend(value.map(|value| Located { value, place }));
-    }
     PracticeFile {
         name: fields
             .required("name", "\"Cabinet du Dr Martin\"")
             .map_or_else(String::new, |name| name.value),
         label: fields.take("label").map(|located| located.value),
-        has_numbers: numbers.is_some(),
-        numbers: numbers.unwrap_or_default(),
+        numbers: fields.list("numbers"),
         answer_within: fields.or("answer_within", Duration::from_secs(25)),
         urgency: fields.or("urgency", Urgency::Normal),
-        plan: steps,
-        has_plan,
+        plan: fields.list_of("plan", step),
     }
 }
 
 /// `{ queue = "TEAM", for = "3 min" }` or `"busy"`.
-fn step<'d>(
-    fields: &mut Fields<'_, 'd, '_>,
+fn step<'t, 'd>(
+    fields: &mut Fields<'t, 'd, '_>,
     value: &'d Spanned<DeValue<'d>>,
-    place: Place<'_>,
+    place: Place<'t>,
 ) -> Option<StepFile> {
     const REMEDY: &str = "write { queue = \"TEAM\", for = \"3 min\" } or \"busy\"";
     match (value.get_ref().as_str(), value.get_ref().as_table()) {
@@ -371,14 +357,12 @@ fn retry_after(fields: &mut Fields<'_, '_, '_>) -> acd::RetryAfter {
 }
 
 fn agent<'t>(fields: &mut Fields<'t, '_, '_>) -> AgentFile<'t> {
-    let teams = fields.list("teams");
     let is_tried = ["ha1", "ha1_sha256", "secret_file", "password", "secret"]
         .iter()
         .any(|key| fields.has(key));
     AgentFile {
         name: fields.take("name").map(|located| located.value),
-        has_teams: teams.is_some(),
-        teams: teams.unwrap_or_default(),
+        teams: fields.list("teams"),
         secret: SecretFile {
             ha1: fields.take("ha1").map(|located| located.value),
             ha1_sha256: fields.take("ha1_sha256").map(|located| located.value),

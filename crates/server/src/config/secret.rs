@@ -40,8 +40,8 @@ pub(super) fn account(
         if has_digest && !is_usable {
             mistakes.push(agent.place.missing(
                 "her digest is of no algorithm that phones are asked for",
-                "write the other of `ha1` and `ha1_sha256`, or add its algorithm to `algorithms` in \
-                 [registrar]",
+                "write the other of `ha1` and `ha1_sha256`, or add its algorithm to `algorithms` \
+                 in [registrar]",
             ));
         }
         return account;

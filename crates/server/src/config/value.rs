@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use call::{E164, Network, Source, Urgency};
-use sip::{Algorithm, Transport};
 use sip::sdp::Codec;
+use sip::{Algorithm, Transport};
 use toml::de::DeValue;
 
 use super::mistake::nearest;
@@ -103,16 +103,15 @@ impl FromValue for String {
 
 impl FromValue for Duration {
     fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
-        const REMEDY: &str = "write \"15 s\", \"500 ms\", \"2 min\", \"1 h\", \"5 rings\" (25 s), or \
-                              seconds as a number; at most 7 days";
+        const REMEDY: &str = "write \"15 s\", \"500 ms\", \"2 min\", \"1 h\", \"5 rings\" (25 s), \
+                              or seconds as a number; at most 7 days";
         let written = match value {
             DeValue::Integer(number) => number.as_str().to_owned(),
             DeValue::Float(number) => number.as_str().to_owned(),
             DeValue::String(text) => text.trim().to_owned(),
-            DeValue::Boolean(_)
-            | DeValue::Datetime(_)
-            | DeValue::Array(_)
-            | DeValue::Table(_) => return fault("not a duration", REMEDY),
+            DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                return fault("not a duration", REMEDY);
+            }
         };
         match duration(&written) {
             Some(duration) if duration <= DURATION_MAX => Ok(duration),
@@ -150,7 +149,8 @@ impl FromValue for E164 {
 impl FromValue for IpAddr {
     fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
         let text = text(value, "\"192.0.2.1\"")?;
-        text.parse().or_else(|_| fault("not an IP address", "write \"192.0.2.1\" or \"2001:db8::1\""))
+        text.parse()
+            .or_else(|_| fault("not an IP address", "write \"192.0.2.1\" or \"2001:db8::1\""))
     }
 }
 
@@ -163,7 +163,7 @@ impl FromValue for SocketAddr {
         text.parse().or_else(|_| {
             fault(
                 "not an address and a port",
-                "write \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"; host names are not resolved here",
+                "write \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"; host names are not resolved",
             )
         })
     }
@@ -172,8 +172,8 @@ impl FromValue for SocketAddr {
 /// `192.0.2.0/24`, `192.0.2.7`, `192.0.2.7:5080` or `[2001:db8::1]:5080`.
 impl FromValue for Source {
     fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
-        const REMEDY: &str = "write a network \"192.0.2.0/24\", an address \"192.0.2.7\", or an address \
-                              and a port \"192.0.2.7:5080\"";
+        const REMEDY: &str = "write a network \"192.0.2.0/24\", an address \"192.0.2.7\", or an \
+                              address and a port \"192.0.2.7:5080\"";
         let text = text(value, "\"192.0.2.0/24\"")?;
         if let Ok(address) = text.parse::<SocketAddr>() {
             return Ok(Self { network: host(address.ip()), port: Some(address.port()) });
@@ -190,10 +190,9 @@ impl FromValue for Source {
         };
         match prefix.parse().ok().filter(|prefix| *prefix <= host(address).prefix) {
             Some(prefix) => Ok(Self { network: Network { address, prefix }, port: None }),
-            None => fault(
-                format!("a prefix is a number from 0 to {}", host(address).prefix),
-                REMEDY,
-            ),
+            None => {
+                fault(format!("a prefix is a number from 0 to {}", host(address).prefix), REMEDY)
+            }
         }
     }
 }

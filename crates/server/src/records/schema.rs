@@ -73,7 +73,7 @@ pub enum OpenError {
     Folder(#[source] io::Error),
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    #[error("made by a newer monoligne (its version is {found}, this program knows {VERSION}): start that one, or name another file")]
+    #[error("made by a newer monoligne (version {found}, known is {VERSION}): start that one")]
     Newer { found: u32 },
     #[error("the writer's thread cannot be started")]
     Thread(#[source] io::Error),

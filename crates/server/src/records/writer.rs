@@ -110,7 +110,8 @@ impl State {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut self.is_failing, true) {
-                        warn!(%error, held = self.held.len(), "records cannot be written: kept in memory");
+                        let held = self.held.len();
+                        warn!(%error, held, "records cannot be written: kept in memory");
                     }
                     break;
                 }

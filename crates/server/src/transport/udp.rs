@@ -23,30 +23,30 @@ pub(crate) fn bind(listen: &[Listen]) -> Result<Vec<Bound>, StartError> {
     listen
         .iter()
         .map(|listen| {
-            bind_one(listen)
-                .map_err(|cause| StartError::Listen { address: listen.address, cause })
+            bind_one(listen).map_err(|cause| StartError::Listen { address: listen.address, cause })
         })
         .collect()
 }
 
 /// What a person may do about a socket that could not be bound, as the end of an error's line.
 pub(crate) fn remedy(error: &io::Error, address: &SocketAddr) -> String {
-    let port = address.port();
-    match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
+    let (ip, port) = (address.ip(), address.port());
+    let kind = error.kind();
+    if kind == io::ErrorKind::AddrInUse {
+        format!(
             ": another program has this port (`ss -lunp 'sport = :{port}'` names it); end it, or \
              change `address` in [[listen]]"
-        ),
-        io::ErrorKind::AddrNotAvailable => format!(
-            ": no interface of this machine has the address {} (`ip address` lists them); change \
-             `address` in [[listen]]",
-            address.ip()
-        ),
-        io::ErrorKind::PermissionDenied => {
-            ": ports below 1024 need CAP_NET_BIND_SERVICE; take another `address` in [[listen]]"
-                .to_owned()
-        }
-        _ => String::new(),
+        )
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        format!(
+            ": no interface of this machine has the address {ip} (`ip address` lists them); change \
+             `address` in [[listen]]"
+        )
+    } else if kind == io::ErrorKind::PermissionDenied {
+        ": ports below 1024 need CAP_NET_BIND_SERVICE; take another `address` in [[listen]]"
+            .to_owned()
+    } else {
+        String::new()
     }
 }
 
@@ -65,9 +65,7 @@ fn bind_one(listen: &Listen) -> io::Result<Bound> {
     let socket = UdpSocket::from(socket);
     let bound = socket.local_addr()?;
     let local = match listen.advertise {
-        Some(advertise) if advertise.port() == 0 => {
-            SocketAddr::new(advertise.ip(), bound.port())
-        }
+        Some(advertise) if advertise.port() == 0 => SocketAddr::new(advertise.ip(), bound.port()),
         Some(advertise) => advertise,
         None => bound,
     };

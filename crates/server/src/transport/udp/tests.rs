@@ -8,7 +8,8 @@ use super::*;
 use crate::inbox::{Item, inbox};
 use crate::transport::{Sockets, TrafficStatus};
 
-const OPTIONS: &[u8] = b"OPTIONS sip:a@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKa\r\n\
+const OPTIONS: &[u8] =
+    b"OPTIONS sip:a@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKa\r\n\
 From: <sip:b@127.0.0.1>;tag=1\r\nTo: <sip:a@127.0.0.1>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\
 Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
 
@@ -24,11 +25,8 @@ fn edge(advertise: Option<SocketAddr>) -> Edge {
     let listen = [Listen { address: "127.0.0.1:0".parse().unwrap(), advertise }];
     let bound = bind(&listen).unwrap();
     let real = bound[0].socket.local_addr().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (inbox, items) = inbox();
     let local = bound[0].local;
     let sockets = {

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use call::{E164, PracticeId, Urgency};
-use server::config::{self, KEYS, Loaded, Mistake, Mistakes};
+use server::config::{self, KEYS, Loaded};
+
+use crate::folder::Folder;
 
 const MAIN: &str = r#"
 [server]
@@ -30,52 +32,43 @@ teams = ["pool"]
 ha1 = "a71afc718d6fb4c315d504a5e85f5d6a"
 "#;
 
-/// A folder of its own, removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("monoligne-{name}-{}", std::process::id()));
-        let _absent = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn with(self, file: &str, text: &str) -> Self {
-        let path = self.0.join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-        self
-    }
-
-    fn load(&self) -> Result<Loaded, Mistakes> {
-        config::load(&self.0)
-    }
-
-    fn mistakes(&self) -> Vec<Mistake> {
-        self.load().expect_err("the configuration was accepted").iter().cloned().collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _gone = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// The line of `MAIN` that is replaced, what by, and what must be said: key, fault, remedy.
 const TABLE: &[(&str, &str, &str, &str, &str)] = &[
-    ("realm = ", r#"relm = "pbx.example.fr""#, "server.relm", "unknown key", "did you mean `realm`?"),
+    (
+        "realm = ",
+        r#"relm = "pbx.example.fr""#,
+        "server.relm",
+        "unknown key",
+        "did you mean `realm`?",
+    ),
     ("realm = ", "", "server.realm", "missing", "write `realm = "),
     ("realm = ", r#"realm = "a b""#, "server.realm", "only letters", "domain name"),
     ("realm = ", "realm = 5", "server.realm", "a integer where text", "in quotes"),
-    ("address = ", r#"address = "localhost""#, "listen[0].address", "not an address", "192.0.2.1:5060"),
-    ("address = ", r#"address = "0.0.0.0:5060""#, "listen[0].address", "every address", "advertise"),
+    (
+        "address = ",
+        r#"address = "localhost""#,
+        "listen[0].address",
+        "not an address",
+        "192.0.2.1:5060",
+    ),
+    (
+        "address = ",
+        r#"address = "0.0.0.0:5060""#,
+        "listen[0].address",
+        "every address",
+        "advertise",
+    ),
     ("sources = ", "", "trunks.op.sources", "missing", "sources = ["),
     ("sources = ", "sources = []", "trunks.op.sources", "missing", "sources = ["),
     ("sources = ", r#"sources = "192.0.2.1""#, "trunks.op.sources", "where a list", "sources = ["),
     ("sources = ", r#"sources = ["192.0.2.0/33"]"#, "trunks.op.sources[0]", "0 to 32", "network"),
-    ("sources = ", r#"sources = ["sip.op.fr"]"#, "trunks.op.sources[0]", "not a network", "192.0.2.7"),
+    (
+        "sources = ",
+        r#"sources = ["sip.op.fr"]"#,
+        "trunks.op.sources[0]",
+        "not a network",
+        "192.0.2.7",
+    ),
     ("name = ", "", "practices.martin.name", "missing", "Martin"),
     ("name = ", "name = \"a\\r\\nb\"", "practices.martin.name", "control character", "one line"),
     ("numbers = ", "", "practices.martin.numbers", "nobody could call", "numbers = ["),
@@ -89,25 +82,69 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("plan = ", "", "practices.martin.plan", "missing", "plan = ["),
     ("plan = ", r#"plan = ["bsy"]"#, "practices.martin.plan[0]", "no step", "\"busy\""),
-    ("plan = ", r#"plan = [{ queue = "pol" }]"#, "practices.martin.plan[0].queue", "no team", "\"pool\"?"),
-    ("plan = ", r#"plan = [{ queue = "pool", for = "soon" }]"#, "practices.martin.plan[0].for", "not a duration", "5 rings"),
-    ("plan = ", r#"plan = [{ queue = "pool", until = 3 }]"#, "practices.martin.plan[0].until", "unknown key", "for = "),
-    ("plan = ", r#"plan = ["busy", { queue = "pool" }]"#, "practices.martin.plan[1]", "never reached", "`for`"),
-    ("[teams.pool]", "[teams.pool]\nring_for = \"0 s\"", "teams.pool.ring_for", "below one second", "15 s"),
+    (
+        "plan = ",
+        r#"plan = [{ queue = "pol" }]"#,
+        "practices.martin.plan[0].queue",
+        "no team",
+        "\"pool\"?",
+    ),
+    (
+        "plan = ",
+        r#"plan = [{ queue = "pool", for = "soon" }]"#,
+        "practices.martin.plan[0].for",
+        "not a duration",
+        "5 rings",
+    ),
+    (
+        "plan = ",
+        r#"plan = [{ queue = "pool", until = 3 }]"#,
+        "practices.martin.plan[0].until",
+        "unknown key",
+        "for = ",
+    ),
+    (
+        "plan = ",
+        r#"plan = ["busy", { queue = "pool" }]"#,
+        "practices.martin.plan[1]",
+        "never reached",
+        "`for`",
+    ),
+    (
+        "[teams.pool]",
+        "[teams.pool]\nring_for = \"0 s\"",
+        "teams.pool.ring_for",
+        "below one second",
+        "15 s",
+    ),
     ("[teams.pool]", "[teams.pool]\n[teams.idle]", "teams.idle", "nobody in it", "\"idle\""),
-    ("[teams.pool]", "[teams.pool]\nretry_after.declind = 3", "teams.pool.retry_after.declind", "unknown key", "`declined`?"),
+    (
+        "[teams.pool]",
+        "[teams.pool]\nretry_after.declind = 3",
+        "teams.pool.retry_after.declind",
+        "unknown key",
+        "`declined`?",
+    ),
     ("teams = ", "", "agents.101.teams", "missing", "teams = ["),
     ("teams = ", r#"teams = ["pool", "por"]"#, "agents.101.teams[1]", "no team", "pool"),
     ("ha1 = ", "", "agents.101.ha1", "missing", "monoligne ha1 101 pbx.example.fr"),
     ("ha1 = ", r#"ha1 = "12""#, "agents.101.ha1", "32 hexadecimal", "monoligne ha1"),
     ("ha1 = ", r#"password = "hello""#, "agents.101.password", "unknown key", "monoligne ha1 USER"),
-    ("ha1 = ", r#"secret_file = "nowhere""#, "agents.101.secret_file", "cannot be read", "password"),
+    (
+        "ha1 = ",
+        r#"secret_file = "nowhere""#,
+        "agents.101.secret_file",
+        "cannot be read",
+        "password",
+    ),
     ("[agents.101]", "[agents.\"1 0\"]", "agents.1 0", "cannot be the user", "letters"),
     ("", "[registrar]\nexpires_min = 900", "registrar", "not in this order", "60 s"),
     ("", "[calls]\nring_refresh = \"2 min\"", "calls.ring_refresh", "out of range", "60s"),
     ("", "[calls]\ncodecs = [\"G729\"]", "calls.codecs[0]", "unknown word", "G722"),
     ("", "[media]\nports = \"5000-5100\"", "media.ports", "port 5060 of [[listen]]", "without it"),
     ("", "[media]\nports = \"9-2\"", "media.ports", "below 1024", "16384"),
+    ("", "[registrar]\nalgorithms = []", "registrar.algorithms", "none", "MD5"),
+    ("", "[calls]\ncodecs = []", "calls.codecs", "no codec", "PCMA"),
     ("", "[log]\nformat = \"xml\"", "log.format", "unknown word", "text, json"),
     ("", "[servr]", "servr", "unknown key", "`server`?"),
 ];
@@ -178,7 +215,8 @@ fn a_secret_is_never_shown_in_a_mistake() {
 
 #[test]
 fn broken_toml_is_told_with_its_line() {
-    let folder = Folder::new("broken").with("monoligne.toml", &MAIN.replace("[teams.pool]", "[teams"));
+    let folder =
+        Folder::new("broken").with("monoligne.toml", &MAIN.replace("[teams.pool]", "[teams"));
     let mistakes = folder.mistakes();
     let line = 1 + MAIN.lines().position(|text| text == "[teams.pool]").unwrap();
     assert!(mistakes.iter().any(|mistake| mistake.line == line), "{mistakes:#?}");
@@ -202,10 +240,7 @@ fn one_file_and_a_folder_tree_say_the_same() {
              plan = [{ queue = \"pool\", for = 180 }, \"busy\"]",
         )
         .with("teams/pool.toml", "")
-        .with(
-            "agents/101.toml",
-            "teams = [\"pool\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"",
-        );
+        .with("agents/101.toml", "teams = [\"pool\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"");
     let (one, tree) = (one.load().unwrap().engine, tree.load().unwrap().engine);
     assert_eq!(format!("{one:?}"), format!("{tree:?}"));
 }
@@ -245,13 +280,10 @@ fn two_trunks_may_not_share_a_source() {
 
 #[test]
 fn a_password_file_makes_both_digests_and_must_not_be_everybodys() {
-    let text = MAIN.replace(
-        "ha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"",
-        "secret_file = \"secrets/101\"",
-    );
-    let folder = Folder::new("secret")
-        .with("monoligne.toml", &text)
-        .with("secrets/101", "secret-101\n");
+    let text =
+        MAIN.replace("ha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"", "secret_file = \"secrets/101\"");
+    let folder =
+        Folder::new("secret").with("monoligne.toml", &text).with("secrets/101", "secret-101\n");
     let secret = folder.0.join("secrets/101");
 
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
@@ -268,7 +300,10 @@ fn a_password_file_makes_both_digests_and_must_not_be_everybodys() {
 #[test]
 fn values_arrive_in_the_engines_types() {
     let text = MAIN
-        .replace("[teams.pool]", "[teams.pool]\nring_for = \"4 rings\"\nretry_after.busy = \"1 min\"")
+        .replace(
+            "[teams.pool]",
+            "[teams.pool]\nring_for = \"4 rings\"\nretry_after.busy = \"1 min\"",
+        )
         .replace("name = \"Dr", "urgency = \"urgent\"\nanswer_within = 15\nname = \"Dr");
     let loaded = Folder::new("values").with("monoligne.toml", &text).load().unwrap();
     let floor = &loaded.engine.floor;
@@ -287,7 +322,12 @@ fn the_sample_loads() {
     let loaded = config::load(&sample()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let engine = &loaded.engine;
     assert_eq!(
-        (engine.practices.len(), engine.floor.teams.len(), engine.agents.len(), engine.trunks.len()),
+        (
+            engine.practices.len(),
+            engine.floor.teams.len(),
+            engine.agents.len(),
+            engine.trunks.len()
+        ),
         (2, 1, 2, 1)
     );
     for agent in engine.agents.values() {

@@ -1,0 +1,9 @@
+//! The server from outside: its configuration, its command, its sockets.
+
+#![expect(clippy::unwrap_used, reason = "what a test stands on fails it loudly")]
+
+mod config;
+mod folder;
+mod peer;
+mod running;
+mod serve;
