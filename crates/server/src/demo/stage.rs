@@ -27,6 +27,7 @@ const OPENING_MAX: Duration = Duration::from_secs(5);
 const HUSH: Duration = Duration::from_millis(1_500);
 /// Over the time that was asked for: for those who still wait, then for hanging up.
 const OVERTIME: Duration = Duration::from_secs(8);
+const LAST_WORDS: Duration = Duration::from_millis(600);
 const CLOSING_MAX: Duration = Duration::from_secs(5);
 
 pub(super) struct Stage {
@@ -148,7 +149,7 @@ impl Stage {
         self.accounts.is_interrupted = self.is_interrupted;
         if !self.live.is_empty() {
             self.note("whoever is left hangs up".to_owned());
-            self.floor.hang_up_all();
+            self.send_everybody_home().await;
         }
         self.settle(|stage| stage.live.is_empty()).await;
         for phone in self.phones.clone() {
@@ -158,6 +159,18 @@ impl Stage {
             stage.accounts.unregistered == stage.phones.len() && stage.are_ports_back()
         })
         .await;
+    }
+
+    /// Those who wait first; those who have just begun to talk are heard once before they hang up.
+    async fn send_everybody_home(&mut self) {
+        let waiting = self.live.iter().filter(|(_, live)| live.answered_at.is_none());
+        for call in waiting.map(|(call, _)| *call).collect::<Vec<_>>() {
+            self.floor.hang_up(call);
+        }
+        let until = self.floor.now() + LAST_WORDS;
+        self.is_interrupted = false;
+        self.go_until(until, |_| false).await;
+        self.floor.hang_up_all();
     }
 
     async fn settle(&mut self, done: impl FnMut(&mut Self) -> bool) {
