@@ -57,7 +57,7 @@ pub enum Acking {
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum CallerAlarm {
+pub(crate) enum CallerAlarm {
     Arrive,
     InviteAgain(Duration),
     NoResponse,
@@ -87,7 +87,7 @@ enum State {
 }
 
 #[derive(Debug)]
-pub struct Caller {
+pub(crate) struct Caller {
     pub index: u16,
     pub script: Script,
     address: SocketAddr,
@@ -112,6 +112,8 @@ pub struct Caller {
     pub saw: Option<u16>,
     pub sent_bye: bool,
     pub got_bye: bool,
+    /// The engine has asked whether he is there; 3 s of bad luck make him lost.
+    pub was_asked: bool,
     answers_seen: u8,
     witness: Witness,
     last_ring: Option<Instant>,
@@ -126,11 +128,10 @@ struct Answer {
     to: String,
     contact: String,
     ack: Bytes,
-    relay_port: u16,
 }
 
 impl Caller {
-    pub fn new(index: u16, script: Script, address: SocketAddr) -> Self {
+    pub(crate) fn new(index: u16, script: Script, address: SocketAddr) -> Self {
         let media = SocketAddr::new(address.ip(), 30_000 + 2 * index);
         let number = &script.number;
         Self {
@@ -156,6 +157,7 @@ impl Caller {
             saw: None,
             sent_bye: false,
             got_bye: false,
+            was_asked: false,
             answers_seen: 0,
             witness: Witness::default(),
             last_ring: None,
@@ -166,29 +168,25 @@ impl Caller {
         }
     }
 
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         matches!(self.state, State::Done | State::Gone)
     }
 
-    pub fn is_gone(&self) -> bool {
-        self.state == State::Gone
-    }
-
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The final answer that left for him.
-    pub fn was_sent(&self) -> Option<u16> {
+    pub(crate) fn was_sent(&self) -> Option<u16> {
         self.witness.final_status()
     }
 
     /// Media comes from him.
-    pub fn speaks(&self) -> bool {
+    pub(crate) fn speaks(&self) -> bool {
         self.state == State::Talking && !self.script.mute
     }
 
-    pub fn alarm(&mut self, stage: &mut Stage<'_>, alarm: CallerAlarm) {
+    pub(crate) fn alarm(&mut self, stage: &mut Stage<'_>, alarm: CallerAlarm) {
         match alarm {
             CallerAlarm::Arrive => self.arrive(stage),
             CallerAlarm::InviteAgain(interval) => {
@@ -310,7 +308,7 @@ impl Caller {
     }
 
     /// A phone rings for him.
-    pub fn rung(&mut self, stage: &mut Stage<'_>) {
+    pub(crate) fn rung(&mut self, stage: &mut Stage<'_>) {
         if let Some(delay) = self.script.leaves_when_rung {
             self.after(stage, delay, CallerAlarm::GiveUp);
         }
@@ -356,7 +354,7 @@ impl Caller {
         self.after(stage, T1, CallerAlarm::ReinviteAgain(T1));
     }
 
-    pub fn receive(&mut self, stage: &mut Stage<'_>, message: &Message) {
+    pub(crate) fn receive(&mut self, stage: &mut Stage<'_>, message: &Message) {
         if self.state == State::Gone {
             return;
         }
@@ -364,21 +362,19 @@ impl Caller {
             return self.requested(stage, message);
         }
         let status = message.status().unwrap_or(0);
-        match message.method() {
-            Method::Invite => {
-                let number = message.cseq().map_or(0, |cseq| cseq.number);
-                if number == 1 {
-                    self.invite_answered(stage, message, status);
-                } else {
-                    self.reinvite_answered(stage, message, status, number);
-                }
+        let method = message.method_ref();
+        if *method == Method::Invite {
+            let number = message.cseq().map_or(0, |cseq| cseq.number);
+            if number == 1 {
+                self.invite_answered(stage, message, status);
+            } else {
+                self.reinvite_answered(stage, status, number);
             }
-            Method::Cancel => self.cancel_done = true,
-            Method::Bye => {
-                self.bye_done = true;
-                self.state = State::Done;
-            }
-            _ => {}
+        } else if *method == Method::Cancel {
+            self.cancel_done = true;
+        } else if *method == Method::Bye {
+            self.bye_done = true;
+            self.state = State::Done;
         }
     }
 
@@ -452,7 +448,7 @@ impl Caller {
         let branch = format!("z9hG4bKc{}-a", self.index);
         let head = Head { method: "ACK", uri: &contact, to: &to, branch: &branch, ..self.head() };
         let ack = wire::request(&head, "", sdp.as_deref());
-        self.answer = Some(Answer { to, contact, ack, relay_port: described.address.port() });
+        self.answer = Some(Answer { to, contact, ack });
         self.state = State::Talking;
         if self.cancel.is_some() {
             return;
@@ -482,11 +478,10 @@ impl Caller {
         }
     }
 
-    fn reinvite_answered(&mut self, stage: &mut Stage<'_>, message: &Message, status: u16, number: u32) {
+    fn reinvite_answered(&mut self, stage: &mut Stage<'_>, status: u16, number: u32) {
         if status < 200 {
             return;
         }
-        let _ = message;
         self.reinvite = None;
         if status >= 300 {
             let branch = format!("z9hG4bKc{}-r{number}", self.index);
@@ -500,32 +495,31 @@ impl Caller {
 
     fn requested(&mut self, stage: &mut Stage<'_>, message: &Message) {
         let in_dialog = self.answer.is_some() && matches!(self.state, State::Talking | State::Leaving);
-        match message.method() {
-            Method::Bye => {
-                self.got_bye = true;
-                let status = if in_dialog || self.saw == Some(200) { 200 } else { 481 };
-                self.respond(stage, message, status, Mark::ByeDone { call: 0 });
-                if self.state == State::Talking {
-                    self.state = State::Done;
-                    stage.out.fell_silent.push(self.media);
-                }
-                if self.script.ack == Acking::Never && !self.ack_arrived {
-                    stage.note(Happening::AckNeverSent);
-                }
+        let method = message.method_ref();
+        if *method == Method::Bye {
+            self.got_bye = true;
+            let status = if in_dialog || self.saw == Some(200) { 200 } else { 481 };
+            self.respond(stage, message, status, Mark::ByeDone { call: 0 });
+            if self.state == State::Talking {
+                self.state = State::Done;
+                stage.out.fell_silent.push(self.media);
             }
-            Method::Options => {
-                let status = if in_dialog { 200 } else { 481 };
-                self.respond(stage, message, status, Mark::Nothing);
-                if in_dialog && self.script.mute {
-                    stage.note(Happening::MuteSurvived);
-                }
+            if self.script.ack == Acking::Never && !self.ack_arrived {
+                stage.note(Happening::AckNeverSent);
             }
-            _ => stage.fail(Check::Readable, format!("caller {} is sent {message:?}", self.index)),
+        } else if *method == Method::Options {
+            let status = if in_dialog { 200 } else { 481 };
+            self.respond(stage, message, status, Mark::Nothing);
+            if in_dialog && self.script.mute {
+                stage.note(Happening::MuteSurvived);
+            }
+        } else {
+            stage.fail(Check::Readable, format!("caller {} is sent {message:?}", self.index));
         }
     }
 
     /// Looks at what leaves the engine for him.
-    pub fn watch(&mut self, stage: &mut Stage<'_>, message: &Message) {
+    pub(crate) fn watch(&mut self, stage: &mut Stage<'_>, message: &Message) {
         let watched = self.watched(stage, message);
         stage.check(watched);
     }
@@ -534,11 +528,12 @@ impl Caller {
         if message.is_request() {
             let fresh = self.witness.request(message, stage.branches)?;
             if fresh && message.method() == Method::Options {
+                self.was_asked = true;
                 stage.note(Happening::AskedWhenSilent);
             }
-            if message.method() == Method::Bye {
+            if fresh && message.method() == Method::Bye {
                 self.watch_bye(stage.now)?;
-                let glares = fresh && stage.dice.percent(8);
+                let glares = stage.dice.percent(8);
                 if glares && self.state == State::Talking && self.script.ack == Acking::Normal {
                     stage.note(Happening::ByeGlare);
                     self.hang_up(stage);
@@ -646,7 +641,7 @@ impl Caller {
     }
 
     /// One of his packets has reached the engine.
-    pub fn arrived(&mut self, stage: &mut Stage<'_>, mark: Mark) {
+    pub(crate) fn arrived(&mut self, stage: &mut Stage<'_>, mark: Mark) {
         match mark {
             Mark::Ack => {
                 if !self.ack_arrived && !self.sent_bye {
@@ -661,16 +656,12 @@ impl Caller {
     }
 
     /// A voice reaches his ear.
-    pub fn hear(&mut self, stage: &mut Stage<'_>, voice: &Voice) {
+    pub(crate) fn hear(&mut self, stage: &mut Stage<'_>, voice: &Voice) {
         if voice.caller != self.index || voice.agent.is_none() {
             let detail = format!("caller {} hears {voice:?}", self.index);
             return stage.fail(Check::WrongEar, detail);
         }
         stage.truth.callers[usize::from(self.index)].heard_agent = true;
-    }
-
-    pub fn relay_port(&self) -> Option<u16> {
-        self.answer.as_ref().map(|answer| answer.relay_port)
     }
 
     fn head(&self) -> Head<'_> {
@@ -714,7 +705,7 @@ impl Caller {
 }
 
 /// The telephone number of a caller, in E.164.
-pub fn number_of(index: u16) -> String {
+pub(crate) fn number_of(index: u16) -> String {
     format!("+336000{index:05}")
 }
 

@@ -11,7 +11,7 @@ use crate::failure::{Check, Failure};
 use crate::reference::{Reference, agree};
 use crate::relay::Relay;
 
-pub struct Invariants {
+pub(crate) struct Invariants {
     config: Arc<Config>,
     reference: Reference,
     /// Where the reference left each agent after the last exchange.
@@ -19,13 +19,13 @@ pub struct Invariants {
 }
 
 impl Invariants {
-    pub fn new(config: &Arc<Config>) -> Self {
+    pub(crate) fn new(config: &Arc<Config>) -> Self {
         let reference = Reference::new(Arc::clone(&config.floor));
         let states = reference.states().collect();
         Self { config: Arc::clone(config), reference, states }
     }
 
-    pub fn check(
+    pub(crate) fn check(
         &mut self,
         now: Instant,
         engine: &Engine,
@@ -212,7 +212,7 @@ impl Invariants {
     }
 
     /// 64·T1 after the last call and some more: every table is empty.
-    pub fn check_drained(&self, engine: &Engine, relay: &Relay) -> Result<(), Failure> {
+    pub(crate) fn check_drained(&self, engine: &Engine, relay: &Relay) -> Result<(), Failure> {
         let counts = engine.endpoint_counts();
         let left = [
             ("calls", engine.live_calls().count()),

@@ -64,16 +64,16 @@ impl Profile {
 
 /// One peer's link to the engine.
 #[derive(Debug, Default)]
-pub struct Link {
+pub(crate) struct Link {
     losses: VecDeque<Instant>,
     latest: Instant,
 }
 
 /// When copies of a packet arrive: none, one or two.
-pub type Arrivals = [Option<Instant>; 2];
+pub(crate) type Arrivals = [Option<Instant>; 2];
 
 impl Link {
-    pub fn send(&mut self, now: Instant, profile: &Profile, dice: &mut Dice) -> Arrivals {
+    pub(crate) fn send(&mut self, now: Instant, profile: &Profile, dice: &mut Dice) -> Arrivals {
         if *profile == Profile::CLEAN {
             return [Some(now + Duration::from_micros(profile.delay_micros.0)), None];
         }
@@ -98,7 +98,7 @@ impl Link {
     }
 
     /// Whether a packet that arrives at `at` overtakes one sent before it.
-    pub fn overtakes(&mut self, at: Instant) -> bool {
+    pub(crate) fn overtakes(&mut self, at: Instant) -> bool {
         let overtakes = at < self.latest;
         self.latest = self.latest.max(at);
         overtakes

@@ -41,7 +41,7 @@ pub struct Account {
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum PhoneAlarm {
+pub(crate) enum PhoneAlarm {
     Register,
     Refresh { cseq: u32 },
     RegisterAgain { cseq: u32, interval: Duration },
@@ -109,7 +109,7 @@ struct PhoneCall {
 }
 
 #[derive(Debug)]
-pub struct Phone {
+pub(crate) struct Phone {
     pub index: u16,
     pub temper: Temper,
     account: Account,
@@ -120,6 +120,9 @@ pub struct Phone {
     calls: Vec<PhoneCall>,
     /// The calls that were on it when it was switched off: what still comes of them is unknown to it.
     witness_only: Vec<(u64, Witness)>,
+    /// INVITEs that were under way when it was switched on again. It lets them go: only their last
+    /// copy might reach it, just ahead of Timer B, and no peer could then tell whether it rings.
+    ghosts: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -137,7 +140,7 @@ struct Registration {
 }
 
 impl Phone {
-    pub fn new(index: u16, temper: Temper, account: Account, address: SocketAddr) -> Self {
+    pub(crate) fn new(index: u16, temper: Temper, account: Account, address: SocketAddr) -> Self {
         Self {
             index,
             temper,
@@ -148,30 +151,29 @@ impl Phone {
             registration: Registration::default(),
             calls: Vec::new(),
             witness_only: Vec::new(),
+            ghosts: Vec::new(),
         }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Media comes from this call of hers.
-    pub fn speaks(&self, port: u16) -> bool {
+    pub(crate) fn speaks(&self, port: u16) -> bool {
         self.alive
             && self
                 .call_at(port)
                 .is_some_and(|call| call.state == State::Talking && !call.mute)
     }
 
-    pub fn alarm(&mut self, stage: &mut Stage<'_>, alarm: PhoneAlarm) {
-        match alarm {
-            PhoneAlarm::SwitchOn => return self.switch_on(stage),
-            PhoneAlarm::SwitchOff => return self.switch_off(stage),
-            _ if !self.alive => return,
-            _ => {}
+    pub(crate) fn alarm(&mut self, stage: &mut Stage<'_>, alarm: PhoneAlarm) {
+        if !self.alive && alarm != PhoneAlarm::SwitchOn {
+            return;
         }
         match alarm {
-            PhoneAlarm::SwitchOn | PhoneAlarm::SwitchOff => {}
+            PhoneAlarm::SwitchOn => self.switch_on(stage),
+            PhoneAlarm::SwitchOff => self.switch_off(stage),
             PhoneAlarm::Register => {
                 if !stage.closing {
                     self.wants_registration = true;
@@ -286,6 +288,7 @@ impl Phone {
             self.witness_only.push((call.key, std::mem::take(&mut call.witness)));
             call.key = 0;
         }
+        self.ghosts.extend(self.witness_only.iter().map(|(key, _)| *key));
         self.registration.call += 1;
         self.alarm(stage, PhoneAlarm::Register);
     }
@@ -383,30 +386,35 @@ impl Phone {
 
     // --- what comes in
 
-    pub fn receive(&mut self, stage: &mut Stage<'_>, message: &Message) {
+    pub(crate) fn receive(&mut self, stage: &mut Stage<'_>, message: &Message) {
         if !self.alive {
             return;
         }
         if message.is_request() {
             return self.requested(stage, message);
         }
-        match message.method() {
-            Method::Register => self.register_answered(stage, message),
-            Method::Bye => {
-                if let Some(call) = self.find(message) {
-                    self.calls[call as usize].bye_done = true;
-                    self.calls[call as usize].state = State::Over;
-                }
-            }
-            Method::Invite => self.dialled(stage, message),
-            _ => {}
+        let method = message.method_ref();
+        if *method == Method::Register {
+            self.register_answered(stage, message);
+        } else if *method == Method::Invite {
+            self.dialled(stage, message);
+        } else if *method == Method::Bye
+            && let Some(call) = self.find(message)
+        {
+            self.calls[call as usize].bye_done = true;
+            self.calls[call as usize].state = State::Over;
         }
     }
 
     fn requested(&mut self, stage: &mut Stage<'_>, message: &Message) {
         let found = self.find(message);
         match (message.method(), found) {
-            (Method::Invite, None) => self.invited(stage, message),
+            (Method::Invite, None) => {
+                let key = Digest::of(message.call_id().unwrap_or_default().as_bytes());
+                if !self.ghosts.contains(&key) {
+                    self.invited(stage, message);
+                }
+            }
             (Method::Invite, Some(call)) => {
                 if let Some(bytes) = self.calls[call as usize].response.clone() {
                     stage.note(Happening::RetransmittedByPeer);
@@ -477,7 +485,8 @@ impl Phone {
             call.witness = self.witness_only.swap_remove(at).1;
         }
         let (act_after, trying) = self.decide(stage, &mut call);
-        let ring_after = stage.millis(20, 900);
+        // A phone that says no 100 rings within 200 ms (RFC 3261 §17.2.1).
+        let ring_after = stage.millis(20, if trying { 900 } else { 200 });
         let is_dead = call.then == Then::Dead;
         self.calls.push(call);
         if let Some(caller) = caller {
@@ -517,10 +526,8 @@ impl Phone {
             4 => Then::AnswerAcross,
             _ => Then::Dead,
         };
-        let (fastest, slowest) = match self.temper {
-            Temper::Slow => (3_000, 14_000),
-            _ => (300, 5_000),
-        };
+        let is_slow = self.temper == Temper::Slow;
+        let (fastest, slowest) = if is_slow { (3_000, 14_000) } else { (300, 5_000) };
         call.mute = dice.percent(6);
         match dice.weighted(&[62, 22, 8, 8]) {
             0 => call.hangs_up = Some(Duration::from_millis(dice.between(2_500, 30_000))),
@@ -626,6 +633,7 @@ impl Phone {
         }
         it.state = State::Leaving;
         it.bye_done = false;
+        stage.truth.callers[usize::from(it.caller)].agent_left = true;
         stage.out.fell_silent.push(it.media);
         let from = it.invite.text(HeaderName::From).unwrap_or_default();
         let to = it.invite.text(HeaderName::To).unwrap_or_default();
@@ -660,7 +668,10 @@ impl Phone {
                 stage.out.fell_silent.push(it.media);
                 it.state = State::Over;
             }
-            State::Leaving | State::Over => {}
+            // Both hung up. If she has unregistered meanwhile, she is a stranger in a dialog that is
+            // forgotten, and may hear nothing to hers.
+            State::Leaving => it.bye_done = true,
+            State::Over => {}
             State::Ringing => stage.fail(Check::CancelRules, "BYE for a ringing phone"),
         }
     }
@@ -717,7 +728,7 @@ impl Phone {
     // --- what is seen
 
     /// Looks at what leaves the engine for this phone.
-    pub fn watch(&mut self, stage: &mut Stage<'_>, message: &Message) {
+    pub(crate) fn watch(&mut self, stage: &mut Stage<'_>, message: &Message) {
         let watched = self.watched(stage, message);
         stage.check(watched);
     }
@@ -760,26 +771,23 @@ impl Phone {
             witness.description(message.body())?;
         }
         let arrived = (witness.provisional_arrived, witness.final_arrived);
-        match message.method() {
-            Method::Invite => self.watch_invite(stage, message),
-            Method::Cancel => self.watch_cancel(stage, at, arrived),
-            Method::Options => {
-                stage.note(Happening::AskedWhenSilent);
-                Ok(())
-            }
-            Method::Bye => {
-                if let Some(at) = at
-                    && self.alive
-                    && self.calls[at].state == State::Talking
-                    && stage.dice.percent(8)
-                {
-                    stage.note(Happening::ByeGlare);
-                    self.hang_up(stage, u32::try_from(at).unwrap_or(u32::MAX));
-                }
-                Ok(())
-            }
-            _ => Ok(()),
+        let method = message.method_ref();
+        if *method == Method::Invite {
+            return self.watch_invite(stage, message);
+        } else if *method == Method::Cancel {
+            return self.watch_cancel(stage, at, arrived);
+        } else if *method == Method::Options {
+            stage.note(Happening::AskedWhenSilent);
+        } else if *method == Method::Bye
+            && let Some(at) = at
+            && self.alive
+            && self.calls[at].state == State::Talking
+            && stage.dice.percent(8)
+        {
+            stage.note(Happening::ByeGlare);
+            self.hang_up(stage, u32::try_from(at).unwrap_or(u32::MAX));
         }
+        Ok(())
     }
 
     fn watch_invite(&mut self, stage: &mut Stage<'_>, message: &Message) -> Result<(), Failure> {
@@ -826,7 +834,7 @@ impl Phone {
     }
 
     /// One of its packets has reached the engine.
-    pub fn arrived(&mut self, mark: Mark) {
+    pub(crate) fn arrived(&mut self, mark: Mark) {
         match mark {
             Mark::Provisional { call } => self.calls[call as usize].witness.provisional_arrived = true,
             Mark::Final { call } => {
@@ -839,7 +847,7 @@ impl Phone {
     }
 
     /// A voice reaches this ear.
-    pub fn hear(&mut self, stage: &mut Stage<'_>, port: u16, voice: &Voice) {
+    pub(crate) fn hear(&mut self, stage: &mut Stage<'_>, port: u16, voice: &Voice) {
         let index = self.index;
         let Some(call) = self.call_at(port) else { return };
         if voice.caller != call.caller || voice.agent.is_some() {
@@ -848,12 +856,6 @@ impl Phone {
         }
         let truth = &mut stage.truth.callers[usize::from(call.caller)];
         truth.heard_caller = true;
-    }
-
-    /// Whom she is confirmed with.
-    pub fn talks_with(&self) -> Option<u16> {
-        let talking = self.calls.iter().find(|call| call.state == State::Talking);
-        talking.map(|call| call.caller)
     }
 
     fn call_at(&self, port: u16) -> Option<&PhoneCall> {
@@ -924,12 +926,11 @@ fn caller_shown(message: &Message) -> Option<u16> {
 /// The challenge to answer: MD5 or SHA-256, whichever is named last (phones differ).
 fn challenge_of(message: &Message) -> Option<String> {
     let all = message.headers(HeaderName::WwwAuthenticate);
-    let text = all.last().map(|value| String::from_utf8_lossy(value).into_owned());
-    text
+    all.last().map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
 /// When the first alarm of a phone goes.
-pub fn first_alarms(temper: Temper, at: Instant) -> [Option<(Instant, PhoneAlarm)>; 2] {
+pub(crate) fn first_alarms(temper: Temper, at: Instant) -> [Option<(Instant, PhoneAlarm)>; 2] {
     let off = (temper == Temper::Absent)
         .then(|| (at + Duration::from_secs(4), PhoneAlarm::SwitchOff));
     [Some((at, PhoneAlarm::Register)), off]

@@ -11,7 +11,7 @@ use call::{MediaLeg, MediaOrder, Owner, Pool, Port};
 use crate::failure::{Check, Failure};
 
 #[derive(Debug)]
-pub struct Relay {
+pub(crate) struct Relay {
     pool: Pool,
     held: BTreeMap<Port, Held>,
     /// The last owner of each port: owners are used once.
@@ -19,7 +19,7 @@ pub struct Relay {
 }
 
 #[derive(Clone, Debug)]
-pub struct Held {
+pub(crate) struct Held {
     pub owner: Owner,
     pub leg: MediaLeg,
     pub heard: bool,
@@ -27,7 +27,7 @@ pub struct Held {
 
 /// What an order brings about.
 #[derive(Debug, Eq, PartialEq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Nothing,
     /// From now on silence is to be told.
     Watching,
@@ -36,11 +36,11 @@ pub enum Outcome {
 }
 
 impl Relay {
-    pub fn new(pool: Pool) -> Self {
+    pub(crate) fn new(pool: Pool) -> Self {
         Self { pool, held: BTreeMap::new(), last_owner: BTreeMap::new() }
     }
 
-    pub fn order(&mut self, order: MediaOrder) -> Result<Outcome, Failure> {
+    pub(crate) fn order(&mut self, order: MediaOrder) -> Result<Outcome, Failure> {
         match order {
             MediaOrder::Set { port, owner, leg } => self.set(port, owner, leg),
             MediaOrder::Release { port, owner } => match self.held.get(&port) {
@@ -86,7 +86,7 @@ impl Relay {
     }
 
     /// At the end of a step every pair that forwards has somewhere to forward to, and back.
-    pub fn check_peers(&self) -> Result<(), Failure> {
+    pub(crate) fn check_peers(&self) -> Result<(), Failure> {
         for (&port, held) in &self.held {
             let Some(peer) = held.leg.peer else { continue };
             let back = self.held.get(&peer).map(|peer| peer.leg.peer);
@@ -103,7 +103,7 @@ impl Relay {
     }
 
     /// A voice comes in at `port`: whether it is the first of its leg, and where it goes.
-    pub fn hear(&mut self, port: Port, from: SocketAddr) -> Option<(Option<Owner>, Option<SocketAddr>)> {
+    pub(crate) fn hear(&mut self, port: Port, from: SocketAddr) -> Option<(Option<Owner>, Option<SocketAddr>)> {
         let held = self.held.get_mut(&port)?;
         // What a latch would learn is the peer's own address here: there is no NAT.
         if held.leg.remote.is_some_and(|remote| remote.rtp.ip() != from.ip()) {
@@ -116,15 +116,15 @@ impl Relay {
         Some((owner, onward.map(|remote| remote.rtp)))
     }
 
-    pub fn get(&self, port: Port) -> Option<&Held> {
+    pub(crate) fn get(&self, port: Port) -> Option<&Held> {
         self.held.get(&port)
     }
 
-    pub fn in_use(&self) -> usize {
+    pub(crate) fn in_use(&self) -> usize {
         self.held.len()
     }
 
-    pub fn held(&self) -> impl Iterator<Item = (Port, &Held)> {
+    pub(crate) fn held(&self) -> impl Iterator<Item = (Port, &Held)> {
         self.held.iter().map(|(&port, held)| (port, held))
     }
 

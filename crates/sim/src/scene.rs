@@ -20,7 +20,7 @@ use crate::network::Profile;
 use crate::phone::{Account, Temper};
 use crate::wire;
 
-pub const REALM: &str = "monoligne.test";
+pub(crate) const REALM: &str = "monoligne.test";
 const RELAY: [u8; 4] = [198, 51, 100, 2];
 
 /// Which limit is so small that it will be met.
@@ -129,19 +129,19 @@ impl Scene {
 }
 
 /// The address of a trunk or of a phone.
-pub fn trunk_address(trunk: usize) -> SocketAddr {
+pub(crate) fn trunk_address(trunk: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::from([192, 0, 2, 10 + trunk as u8]), 5060)
 }
 
-pub fn phone_address(phone: usize) -> SocketAddr {
+pub(crate) fn phone_address(phone: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::from([10, 0, 0, 1 + phone as u8]), 5062)
 }
 
-pub fn user(agent: u64) -> String {
+pub(crate) fn user(agent: u64) -> String {
     format!("agent{agent}")
 }
 
-pub fn password(agent: u64) -> String {
+pub(crate) fn password(agent: u64) -> String {
     format!("secret-{agent}")
 }
 

@@ -13,19 +13,19 @@ use crate::failure::{Check, Failure};
 use crate::phone::PhoneAlarm;
 use crate::tally::{Happening, Tally};
 
-pub const T1: Duration = Duration::from_millis(500);
-pub const T2: Duration = Duration::from_secs(4);
-pub const T1_64: Duration = Duration::from_secs(32);
+pub(crate) const T1: Duration = Duration::from_millis(500);
+pub(crate) const T2: Duration = Duration::from_secs(4);
+pub(crate) const T1_64: Duration = Duration::from_secs(32);
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum Actor {
+pub(crate) enum Actor {
     Caller(u16),
     Phone(u16),
 }
 
 /// What a packet means to who watches its arrival at the engine.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum Mark {
+pub(crate) enum Mark {
     Nothing,
     Provisional { call: u32 },
     Final { call: u32 },
@@ -34,14 +34,14 @@ pub enum Mark {
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum Alarm {
+pub(crate) enum Alarm {
     Caller(u16, CallerAlarm),
     Phone(u16, PhoneAlarm),
 }
 
 /// A packet with a voice in it.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub struct Voice {
+pub(crate) struct Voice {
     pub from: SocketAddr,
     /// The relay's port.
     pub port: u16,
@@ -52,7 +52,7 @@ pub struct Voice {
 
 /// What an actor wants to happen.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     pub packets: Vec<(Actor, Bytes, Mark)>,
     pub alarms: Vec<(Instant, Alarm)>,
     pub voices: Vec<(Instant, Voice)>,
@@ -65,16 +65,16 @@ pub struct Outbox {
 
 /// What really happened, from the peers' sides.
 #[derive(Debug, Default)]
-pub struct Truth {
+pub(crate) struct Truth {
     pub callers: Vec<CallerTruth>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct CallerTruth {
+pub(crate) struct CallerTruth {
     /// A secretary's phone has answered for him, with something to talk on.
     pub was_taken: bool,
-    /// Whose leg was confirmed last.
-    pub agent: Option<u16>,
+    /// A secretary has hung up on him.
+    pub agent_left: bool,
     /// INVITEs that were sent to phones for him.
     pub rung: u32,
     pub heard_agent: bool,
@@ -82,7 +82,7 @@ pub struct CallerTruth {
 }
 
 /// Given to an actor whenever it acts.
-pub struct Stage<'a> {
+pub(crate) struct Stage<'a> {
     pub now: Instant,
     pub dice: &'a mut Dice,
     pub tally: &'a mut Tally,
@@ -94,33 +94,33 @@ pub struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    pub fn after(&mut self, delay: Duration, alarm: Alarm) {
+    pub(crate) fn after(&mut self, delay: Duration, alarm: Alarm) {
         self.out.alarms.push((self.now + delay, alarm));
     }
 
-    pub fn note(&mut self, what: Happening) {
+    pub(crate) fn note(&mut self, what: Happening) {
         self.tally.note(what);
     }
 
-    pub fn fail(&mut self, check: Check, detail: impl Into<String>) {
+    pub(crate) fn fail(&mut self, check: Check, detail: impl Into<String>) {
         self.failed(Failure::new(check, detail));
     }
 
-    pub fn failed(&mut self, failure: Failure) {
+    pub(crate) fn failed(&mut self, failure: Failure) {
         self.out.failure.get_or_insert(failure);
     }
 
     /// `None` after noting the failure.
-    pub fn check<T>(&mut self, result: Result<T, Failure>) -> Option<T> {
+    pub(crate) fn check<T>(&mut self, result: Result<T, Failure>) -> Option<T> {
         result.map_err(|failure| self.failed(failure)).ok()
     }
 
-    pub fn millis(&mut self, low: u64, high: u64) -> Duration {
+    pub(crate) fn millis(&mut self, low: u64, high: u64) -> Duration {
         Duration::from_millis(self.dice.between(low, high))
     }
 }
 
 /// The next interval of something that is sent again (RFC 3261 §17.1.2.2).
-pub fn doubled(interval: Duration) -> Duration {
+pub(crate) fn doubled(interval: Duration) -> Duration {
     (interval * 2).min(T2)
 }

@@ -6,7 +6,7 @@ use sip::Instant;
 
 /// The digest of a run: every byte that left the engine, with its time.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub struct Digest(u64);
+pub(crate) struct Digest(u64);
 
 impl Default for Digest {
     fn default() -> Self {
@@ -15,11 +15,11 @@ impl Default for Digest {
 }
 
 impl Digest {
-    pub fn number(&mut self, value: u64) {
+    pub(crate) fn number(&mut self, value: u64) {
         self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 
-    pub fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
             self.number(u64::from_le_bytes(*word));
@@ -30,13 +30,13 @@ impl Digest {
         self.number(bytes.len() as u64);
     }
 
-    pub fn value(self) -> u64 {
+    pub(crate) fn value(self) -> u64 {
         // A last mix, so that the final word reaches every bit.
         let mixed = self.0 ^ (self.0 >> 32);
         mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (mixed >> 29)
     }
 
-    pub fn of(bytes: &[u8]) -> u64 {
+    pub(crate) fn of(bytes: &[u8]) -> u64 {
         let mut digest = Self::default();
         digest.bytes(bytes);
         digest.value()
@@ -45,26 +45,26 @@ impl Digest {
 
 /// The story of a run; silent unless asked for.
 #[derive(Debug, Default)]
-pub struct Trace {
+pub(crate) struct Trace {
     lines: Option<Vec<String>>,
 }
 
 impl Trace {
-    pub fn new(wanted: bool) -> Self {
+    pub(crate) fn new(wanted: bool) -> Self {
         Self { lines: wanted.then(Vec::new) }
     }
 
-    pub fn is_wanted(&self) -> bool {
+    pub(crate) fn is_wanted(&self) -> bool {
         self.lines.is_some()
     }
 
-    pub fn tell(&mut self, now: Instant, what: Arguments<'_>) {
+    pub(crate) fn tell(&mut self, now: Instant, what: Arguments<'_>) {
         if let Some(lines) = &mut self.lines {
             lines.push(format!("{now} {what}"));
         }
     }
 
-    pub fn into_lines(self) -> Vec<String> {
+    pub(crate) fn into_lines(self) -> Vec<String> {
         self.lines.unwrap_or_default()
     }
 }

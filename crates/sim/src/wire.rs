@@ -10,10 +10,10 @@ use sha2::Sha256;
 use sip::{HeaderName, Message};
 
 /// Where the engine listens.
-pub const ENGINE: &str = "198.51.100.1:5060";
+pub(crate) const ENGINE: &str = "198.51.100.1:5060";
 
 /// The parts of a request that a peer sends.
-pub struct Head<'a> {
+pub(crate) struct Head<'a> {
     pub method: &'a str,
     pub uri: &'a str,
     pub via: SocketAddr,
@@ -24,7 +24,7 @@ pub struct Head<'a> {
     pub cseq: u32,
 }
 
-pub fn request(head: &Head<'_>, headers: &str, sdp: Option<&str>) -> Bytes {
+pub(crate) fn request(head: &Head<'_>, headers: &str, sdp: Option<&str>) -> Bytes {
     let mut text = String::with_capacity(640);
     let Head { method, uri, via, branch, from, to, call_id, cseq } = head;
     let _ = write!(
@@ -37,7 +37,7 @@ pub fn request(head: &Head<'_>, headers: &str, sdp: Option<&str>) -> Bytes {
 }
 
 /// A response to `request` with its headers as they came; `tag` completes To where it has none.
-pub fn response(
+pub(crate) fn response(
     request: &Message,
     status: u16,
     tag: Option<&str>,
@@ -99,7 +99,7 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 /// A session description with these payload types and their `rtpmap` lines.
-pub fn sdp(media: SocketAddr, session: u64, version: u64, types: &str, maps: &str) -> String {
+pub(crate) fn sdp(media: SocketAddr, session: u64, version: u64, types: &str, maps: &str) -> String {
     let (ip, port) = (media.ip(), media.port());
     format!(
         "v=0\r\no=- {session} {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
@@ -109,7 +109,7 @@ pub fn sdp(media: SocketAddr, session: u64, version: u64, types: &str, maps: &st
 
 /// What a peer looks at in a session description.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Described {
+pub(crate) struct Described {
     pub session: u64,
     pub version: u64,
     pub address: SocketAddr,
@@ -120,7 +120,7 @@ pub struct Described {
 
 impl Described {
     /// `None` if a line that must be there is not.
-    pub fn read(body: &[u8]) -> Option<Self> {
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
         let (mut origin, mut address, mut port) = (None, None, None);
         let (mut types, mut maps) = (Vec::new(), Vec::new());
@@ -144,7 +144,7 @@ impl Described {
     }
 
     /// Its `rtpmap` lines for one payload type, with the line's end.
-    pub fn map_of(&self, payload_type: u8) -> String {
+    pub(crate) fn map_of(&self, payload_type: u8) -> String {
         let prefix = format!("a=rtpmap:{payload_type} ");
         self.maps
             .iter()
@@ -155,7 +155,7 @@ impl Described {
 }
 
 /// A parameter of a challenge: `name="value"` or `name=value`.
-pub fn challenge_param<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn challenge_param<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     let at = header.find(&format!("{name}="))?;
     let rest = &header[at + name.len() + 1..];
     match rest.strip_prefix('"') {
@@ -165,7 +165,7 @@ pub fn challenge_param<'a>(header: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// An `Authorization` line for a REGISTER (RFC 7616 §3.4).
-pub fn authorization(challenge: &str, user: &str, password: &str, uri: &str, count: u32) -> Option<String> {
+pub(crate) fn authorization(challenge: &str, user: &str, password: &str, uri: &str, count: u32) -> Option<String> {
     let realm = challenge_param(challenge, "realm")?;
     let nonce = challenge_param(challenge, "nonce")?;
     let sha256 = challenge_param(challenge, "algorithm") == Some("SHA-256");
@@ -198,7 +198,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The hash of an account as the engine is told it.
-pub fn ha1(user: &str, realm: &str, password: &str) -> ([u8; 16], [u8; 32]) {
+pub(crate) fn ha1(user: &str, realm: &str, password: &str) -> ([u8; 16], [u8; 32]) {
     let text = format!("{user}:{realm}:{password}");
     (Md5::digest(text.as_bytes()).into(), Sha256::digest(text.as_bytes()).into())
 }

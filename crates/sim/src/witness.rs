@@ -11,7 +11,7 @@ use crate::wire::Described;
 
 /// One dialog, from the engine's peer.
 #[derive(Debug, Default)]
-pub struct Witness {
+pub(crate) struct Witness {
     engine_tag: Option<u64>,
     sent: Vec<Sent>,
     last_cseq: u32,
@@ -34,7 +34,7 @@ struct Sent {
 
 impl Witness {
     /// A request of the engine. Whether it is new, or sent again.
-    pub fn request(
+    pub(crate) fn request(
         &mut self,
         message: &Message,
         branches: &mut BTreeSet<u64>,
@@ -58,11 +58,8 @@ impl Witness {
             return Err(Failure::new(Check::AfterTheEnd, format!("{message:?} in an ended dialog")));
         }
         self.check_engine_tag(message, HeaderName::From)?;
-        let shares_the_invites = match method {
-            Method::Cancel => true,
-            Method::Ack => self.sent.iter().any(|sent| sent.branch == branch),
-            _ => false,
-        };
+        let shares_the_invites = method == Method::Cancel
+            || method == Method::Ack && self.sent.iter().any(|sent| sent.branch == branch);
         if shares_the_invites {
             let invite = self
                 .sent
@@ -92,7 +89,7 @@ impl Witness {
     }
 
     /// A response of the engine to our INVITE. Whether it is the first final one.
-    pub fn invite_response(&mut self, message: &Message) -> Result<bool, Failure> {
+    pub(crate) fn invite_response(&mut self, message: &Message) -> Result<bool, Failure> {
         let status = message.status().unwrap_or(0);
         if status == 100 {
             return Ok(false);
@@ -121,12 +118,12 @@ impl Witness {
     }
 
     /// The final answer that was sent to our INVITE.
-    pub fn final_status(&self) -> Option<u16> {
+    pub(crate) fn final_status(&self) -> Option<u16> {
         self.final_answer.map(|(status, _)| status)
     }
 
     /// A session description of the engine: the version steps by one a change (RFC 3264 §8).
-    pub fn description(&mut self, body: &[u8]) -> Result<Described, Failure> {
+    pub(crate) fn description(&mut self, body: &[u8]) -> Result<Described, Failure> {
         let Some(described) = Described::read(body) else {
             return Err(Failure::new(Check::SdpVersion, "its session description cannot be read"));
         };
@@ -162,7 +159,7 @@ impl Witness {
 }
 
 /// A response must repeat the request's Via, From, Call-ID and CSeq (RFC 3261 §8.2.6.2).
-pub fn check_echo(message: &Message, branch: &str, from: &str, cseq: u32) -> Result<(), Failure> {
+pub(crate) fn check_echo(message: &Message, branch: &str, from: &str, cseq: u32) -> Result<(), Failure> {
     let via = message.top_via().map_err(|error| unreadable(message, &error))?;
     let number = message.cseq().map_err(|error| unreadable(message, &error))?.number;
     let same_from = message.header(HeaderName::From) == Some(from.as_bytes());

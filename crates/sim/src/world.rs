@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ pub struct Outcomes {
     pub trace: Vec<String>,
 }
 
-pub struct World {
+pub(crate) struct World {
     scene: Scene,
     engine: Engine,
     relay: Relay,
@@ -108,7 +109,7 @@ struct Event {
 enum What {
     Alarm(Alarm),
     ToEngine { actor: Actor, bytes: Bytes, mark: Mark },
-    ToActor { actor: Actor, message: Message },
+    ToActor { actor: Actor, message: Rc<Message> },
     ToRelay(Voice),
     ToEar { at: SocketAddr, voice: Voice },
     Media(MediaEvent),
@@ -140,7 +141,7 @@ impl Ord for Event {
 }
 
 impl World {
-    pub fn new(seed: u64, scene: Scene, options: Options) -> Self {
+    pub(crate) fn new(seed: u64, scene: Scene, options: Options) -> Self {
         let setup = Setup {
             node: 1,
             epoch: 1,
@@ -227,7 +228,7 @@ impl World {
     }
 
     /// Plays to the end, or to the first failure.
-    pub fn run(&mut self) -> Result<(), Failure> {
+    pub(crate) fn run(&mut self) -> Result<(), Failure> {
         let pool = self.scene.pool.clone();
         self.input(Input::Ports(pool))?;
         while self.step()? {
@@ -239,7 +240,7 @@ impl World {
         self.finish()
     }
 
-    pub fn into_outcomes(mut self, seed: u64, result: Result<(), Failure>) -> Outcomes {
+    pub(crate) fn into_outcomes(mut self, seed: u64, result: Result<(), Failure>) -> Outcomes {
         let failure = result.err();
         if let Some(failure) = &failure {
             self.trace.tell(self.now, format_args!("FAILED {failure}"));
@@ -364,6 +365,9 @@ impl World {
             }
         }
         let log = self.engine.take_scheduler_log();
+        let decisions = log.iter().flat_map(|entry| &entry.decisions);
+        let refused = decisions.filter(|it| matches!(it, acd::Decision::Refuse { .. })).count();
+        self.tally.add(Happening::AnswerRefused, refused as u64);
         self.invariants.check(self.now, &self.engine, &self.relay, &log)?;
         if self.restore && self.restore_dice.permille(self.scene.restore_permille) {
             self.swap_engine()?;
@@ -390,7 +394,7 @@ impl World {
         self.digest.number(u64::from(flow.remote.port()));
         self.digest.bytes(&bytes);
         let message = match Message::read(bytes) {
-            Ok(message) => message,
+            Ok(message) => Rc::new(message),
             Err(_) if self.in_garbage => return Ok(()),
             Err(malformed) => return Err(Failure::new(Check::Readable, malformed.to_string())),
         };
@@ -404,7 +408,7 @@ impl World {
         })?;
         let arrivals = self.cross(actor);
         for at in arrivals.into_iter().flatten() {
-            self.push(at, What::ToActor { actor, message: message.clone() });
+            self.push(at, What::ToActor { actor, message: Rc::clone(&message) });
         }
         Ok(())
     }
@@ -803,7 +807,7 @@ impl World {
             let by_caller = caller.sent_bye && !caller.got_bye;
             let by_others = caller.got_bye && !caller.sent_bye;
             let told = record.released_by == call::Party::Caller;
-            if (by_caller && !told) || (by_others && told && !caller.is_gone()) {
+            if (by_caller && !told && !truth.agent_left) || (by_others && told && !caller.was_asked) {
                 return wrong("another party hung up");
             }
         }
