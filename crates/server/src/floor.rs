@@ -169,7 +169,7 @@ impl Floor {
         self.lines.iter().map(Line::registered).sum()
     }
 
-    /// The endpoints' tables, summed up by line: (dialogs, transactions) that are still open.
+    /// The endpoints' tables, by line.
     pub fn endpoint_counts(&self) -> Vec<sip::Counts> {
         self.lines.iter().map(Line::endpoint_counts).collect()
     }
@@ -233,10 +233,12 @@ impl Floor {
 
     async fn readable(&self) {
         poll_fn(|context| {
-            let ready = self.lines.iter().fold(false, |ready, line| {
-                line.socket().poll_recv_ready(context).is_ready() || ready
-            });
-            if ready { Poll::Ready(()) } else { Poll::Pending }
+            let mut is_ready = false;
+            for line in &self.lines {
+                // Each one: those that are not ready must wake us.
+                is_ready |= line.socket().poll_recv_ready(context).is_ready();
+            }
+            if is_ready { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }

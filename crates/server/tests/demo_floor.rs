@@ -84,7 +84,10 @@ fn config(phones: u32) -> call::Config {
             call::Practice { name: "Practice".to_owned(), label: "Practice".to_owned() },
         )]),
         agents: agents.collect(),
-        numbers: BTreeMap::from([(call::E164::read("0199001001").unwrap(), practice)]),
+        numbers: BTreeMap::from([(
+            call::E164::read("0199001001").expect("a French number"),
+            practice,
+        )]),
         floor: Arc::new(rules),
         codecs: vec![sip::sdp::Codec::Pcma],
         ring_refresh: Duration::from_secs(55),

@@ -1,8 +1,6 @@
 //! Who spoke with whom, and whether each heard the other: callers' and phones' accounts side by
 //! side.
 
-use sip::Instant;
-
 use super::party::{PhoneCall, PlacedCall, Sound};
 use super::tone::Hearing;
 
@@ -67,7 +65,7 @@ impl<'a> Pairing<'a> {
         self.conversations.iter().filter(|each| each.is_right_both_ways()).count()
     }
 
-    /// The first conversation that has a wrong or deaf ear.
+    /// Those with a wrong or a deaf ear.
     pub fn wrong(&self) -> impl Iterator<Item = &Conversation<'a>> {
         self.conversations.iter().filter(|each| !each.is_right_both_ways())
     }
@@ -82,10 +80,6 @@ impl<'a> Conversation<'a> {
             (Sound::Off | Sound::Token | Sound::Voice(_), _) => (None, None),
         };
         Self { call, phone, caller_hears, phone_hears }
-    }
-
-    pub fn began_at(&self) -> Option<Instant> {
-        self.call.answered_at
     }
 }
 
