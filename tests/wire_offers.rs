@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use kit::{Scene, Setup, Then};
+use kit::{Scene, Setup, Then, Tone};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TALK: Duration = Duration::from_millis(2_500);
 const SOON: Duration = Duration::from_secs(10);
+/// What a caller of France hears while a phone rings: 440 Hz, 1.5 s of every 5 s.
+const FRENCH_RINGING: Tone = Tone(440);
 
 #[test]
 fn a_caller_who_gives_up_while_waiting_is_recorded_and_offered_to_nobody() -> Result<()> {
@@ -166,5 +168,37 @@ fn a_secretary_whose_phone_was_switched_off_is_offered_nobody() -> Result<()> {
     let records = scene.close()?;
     assert_eq!(records.end_of(0)?, ("abandoned", "caller"));
     assert!(records.offers_of(0)?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_caller_whose_secretary_vanishes_hears_ringing_and_is_served_by_the_other() -> Result<()> {
+    let mut scene = Scene::open("vanishes", Setup::default())?;
+    let mut anna = scene.phone("anna")?;
+    let mut bea = scene.phone("bea")?;
+    let mut caller = scene.call(Then::Stay)?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    anna.accept()?;
+    anna.wait_for("CALL_ESTABLISHED", SOON)?;
+    anna.listen_for(TALK)?;
+    anna.vanish();
+
+    bea.wait_for("CALL_INCOMING", 2 * SOON)?;
+    let until_then = scene.tap().heard_at(caller.ear).length();
+    scene.let_ring(3 * SECOND);
+    let ringing = scene.tap().heard_at(caller.ear);
+    ringing.check("the caller", FRENCH_RINGING, until_then)?;
+    bea.accept()?;
+    bea.wait_for("CALL_ESTABLISHED", SOON)?;
+    bea.listen_for(TALK)?;
+    bea.hang_up()?;
+    caller.finish(SOON)?;
+
+    let heard = scene.tap().heard_at(caller.ear);
+    heard.check("the caller", bea.tone, ringing.length() + SECOND)?;
+    bea.heard()?[0].check("bea", caller.tone, SECOND)?;
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("answered", "agent"));
+    assert_eq!(records.offers_of(0)?, [("anna", "vanished"), ("bea", "served")]);
     Ok(())
 }

@@ -166,6 +166,11 @@ impl Phone {
         Ok(())
     }
 
+    /// Vanishes as a phone does whose battery is empty: in the middle of whatever it did.
+    pub fn vanish(self) {
+        drop(self); // its process is killed
+    }
+
     /// What was heard, one recording a conversation, the oldest first.
     pub fn heard(&self) -> Result<Vec<Heard>> {
         let mut files = Vec::new();

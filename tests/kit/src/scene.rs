@@ -15,7 +15,7 @@ use crate::setup::{Setup, password, records_in, socket_in};
 use crate::sound::Tone;
 use crate::tap::Tap;
 use crate::trunk::{Caller, Plan, Then};
-use crate::wait::wait_until;
+use crate::wait::{pause, wait_until};
 
 /// Where the server under test listens.
 pub const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
@@ -130,6 +130,11 @@ impl Scene {
             let calls = self.server().status()?.calls;
             Ok((calls.iter().filter(|call| call.stage == stage).count() == count).then_some(()))
         })
+    }
+
+    /// Lets a phone ring, or a caller wait, for a while.
+    pub fn let_ring(&self, length: Duration) {
+        pause(length);
     }
 
     /// Checks a conversation by ear: she heard his tone and he heard hers, after the first second.
