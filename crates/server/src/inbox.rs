@@ -31,9 +31,9 @@ pub(crate) struct Inbox {
     dropped: Arc<AtomicU64>,
 }
 
-/// The driver is gone.
+/// The driver is gone, or does not answer in time.
 #[derive(Debug, thiserror::Error)]
-#[error("the engine has ended")]
+#[error("the engine has ended or does not answer")]
 pub struct Ended;
 
 pub(crate) fn inbox() -> (Inbox, Receiver<Item>) {

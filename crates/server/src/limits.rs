@@ -26,6 +26,8 @@ pub(crate) const RECORDS_RETRY: Duration = Duration::from_secs(1);
 pub(crate) const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// After the drain: how long BYEs and CANCELs may take to be answered.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
+/// How long the edge's tasks may take to end; only a query under way takes any time.
+pub(crate) const EDGE_END: Duration = Duration::from_secs(3);
 /// Connections to the control socket at once. Beyond: closed at once.
 pub(crate) const CONTROL_CONNECTIONS_MAX: usize = 16;
 /// Octets of one control command. Beyond: the connection is closed.

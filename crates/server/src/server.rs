@@ -9,12 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use call::{AgentCommand, AgentId, Ledger, Notice};
 use tokio::sync::broadcast;
+use tracing::warn;
 
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::driver::{Driver, Report};
 use crate::inbox::{Ended, Inbox, Item, inbox};
-use crate::limits::NOTICES_MAX;
+use crate::limits::{EDGE_END, NOTICES_MAX};
 use crate::records::{self, Writer};
 use crate::relay::Media;
 use crate::settings::ServerSettings;
@@ -35,7 +36,7 @@ pub struct Server {
     control: Option<PathBuf>,
     writer: Option<Writer>,
     logger: Option<JoinHandle<()>>,
-    runtime: Option<tokio::runtime::Runtime>,
+    edge: Edge,
 }
 
 /// A milestone, and when it was.
@@ -79,9 +80,9 @@ impl Server {
             .map_err(|source| StartError::Records { path: settings.records.clone(), source })?;
         let media = Media::start(&settings.media)?;
 
-        let runtime = runtime()?;
+        let edge = Edge::start()?;
         let sockets = {
-            let _entered = runtime.enter();
+            let _entered = edge.enter();
             media.watch(inbox.clone())?;
             if let Some(control) = control {
                 control.serve(inbox.clone())?;
@@ -120,7 +121,7 @@ impl Server {
             control: settings.control,
             writer: Some(writer),
             logger: Some(logger),
-            runtime: Some(runtime),
+            edge,
         })
     }
 
@@ -185,9 +186,7 @@ impl Server {
             // Gone already is as good.
             let _ = std::fs::remove_file(control);
         }
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        self.edge.end();
         if let Some(logger) = self.logger.take() {
             // It only formats lines: a panic there has printed itself.
             let _ = logger.join();
@@ -206,13 +205,41 @@ impl Drop for Server {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("edge")
-        .enable_all()
-        .build()
-        .map_err(|source| StartError::System { what: "start the edge's threads", source })
+/// The tasks that wait for sockets. A runtime must not be dropped inside another one, where the
+/// server may live: a thread of its own ends it.
+struct Edge(Option<tokio::runtime::Runtime>);
+
+impl Edge {
+    fn start() -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("edge")
+            .enable_all()
+            .build()
+            .map_err(|source| StartError::System { what: "start the edge's threads", source })?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
+        self.0.as_ref().expect("invariant: there until `end`").enter()
+    }
+
+    fn end(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            let end = move || runtime.shutdown_timeout(EDGE_END);
+            match std::thread::Builder::new().name("end".to_owned()).spawn(end) {
+                // It only drops tasks: a panic of theirs has printed itself.
+                Ok(ending) => drop(ending.join()),
+                Err(error) => warn!(%error, "the edge's threads are not waited for"),
+            }
+        }
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 /// The engine's secret randomness, from the system's generator.
