@@ -137,6 +137,8 @@ impl Phones {
 
     pub(super) fn unregister(&mut self, now: Instant, index: u32) {
         self.phones[index as usize].registration = Registration::Leaving;
+        // An earlier REGISTER's answer is not this one's.
+        self.by_request.retain(|_, phone| *phone != index);
         self.send_register(now, index, Duration::ZERO);
     }
 
