@@ -1,6 +1,6 @@
 //! What lasts of calls: one row a call and one an offer, in SQLite.
 //!
-//! [`Records`] is the driver's end and never waits; one [`Writer`] thread owns the file and writes
+//! `Records` is the driver's end and never waits; one `Writer` thread owns the file and writes
 //! one transaction a batch. While the disk fails it keeps what comes in memory and tries again;
 //! what does not fit any more is counted as lost. [`Reader`] is for tests, `demo` and tools: the
 //! file is SQLite in WAL mode and may be read at any time.
