@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("server", &["acd", "call", "media", "sip"]),
     ("sim", &["acd", "call", "sip"]),
     ("kit", &["server"]),
-    ("tests", &["kit", "server"]),
+    ("tests", &["kit"]),
     ("benches", &["acd", "call", "media", "server", "sip"]),
 ];
 
