@@ -43,7 +43,10 @@ pub struct Script {
 /// What his SDP offers.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub enum Offering {
-    Codecs { types: &'static str, maps: &'static str },
+    Codecs {
+        types: &'static str,
+        maps: &'static str,
+    },
     /// No SDP in the INVITE.
     Late,
 }
@@ -203,7 +206,10 @@ impl Caller {
             }
             CallerAlarm::NoFinal => {
                 if matches!(self.state, State::Calling | State::Proceeding) {
-                    stage.fail(Check::Unanswered, format!("no final answer for caller {}", self.index));
+                    stage.fail(
+                        Check::Unanswered,
+                        format!("no final answer for caller {}", self.index),
+                    );
                 }
             }
             CallerAlarm::GiveUp => {
@@ -427,7 +433,8 @@ impl Caller {
         let sdp = match self.script.offer {
             Offering::Codecs { types, .. } => {
                 let offered: Vec<&str> = types.split(' ').collect();
-                let known = described.types.iter().all(|it| offered.contains(&it.to_string().as_str()));
+                let known =
+                    described.types.iter().all(|it| offered.contains(&it.to_string().as_str()));
                 if !known || described.types.is_empty() {
                     let detail = format!("caller {} offered {types}", self.index);
                     return stage.fail(Check::Readable, detail);
@@ -494,7 +501,8 @@ impl Caller {
     }
 
     fn requested(&mut self, stage: &mut Stage<'_>, message: &Message) {
-        let in_dialog = self.answer.is_some() && matches!(self.state, State::Talking | State::Leaving);
+        let in_dialog =
+            self.answer.is_some() && matches!(self.state, State::Talking | State::Leaving);
         let method = message.method_ref();
         if *method == Method::Bye {
             self.got_bye = true;
@@ -596,7 +604,12 @@ impl Caller {
     }
 
     /// RFC 3261 §13.3.1.4: 200 goes out again after T1, doubled up to T2, until the ACK comes.
-    fn watch_answer(&mut self, stage: &mut Stage<'_>, message: &Message, first: bool) -> Result<(), Failure> {
+    fn watch_answer(
+        &mut self,
+        stage: &mut Stage<'_>,
+        message: &Message,
+        first: bool,
+    ) -> Result<(), Failure> {
         let now = stage.now;
         if first {
             self.witness.description(message.body())?;
@@ -617,7 +630,8 @@ impl Caller {
     }
 
     fn check_answer_gap(&self, now: Instant) -> Result<(), Failure> {
-        let gap = (0..self.answers_sent.min(6).saturating_sub(1)).fold(T1, |gap, _| (gap * 2).min(T2));
+        let gap =
+            (0..self.answers_sent.min(6).saturating_sub(1)).fold(T1, |gap, _| (gap * 2).min(T2));
         if self.last_answer + gap < now {
             let detail = format!(
                 "caller {}: {} answers sent, the last at {}, next due after {gap:?}",

@@ -40,10 +40,10 @@ impl Invariants {
             self.check_work_conservation(now, engine)?;
             self.check_single_line(engine)?;
         }
-        self.check_stages(engine)?;
-        self.check_ledger(engine)?;
-        self.check_ports(engine, relay)?;
-        self.check_caps(engine)
+        let live = self.check_stages(engine)?;
+        self.check_ledger(engine, &live)?;
+        self.check_ports(engine, relay, &live)?;
+        self.check_caps(engine, &live)
     }
 
     /// The scheduler against its plain twin.
@@ -134,17 +134,20 @@ impl Invariants {
     }
 
     /// The engine and the scheduler tell the same of each caller.
-    fn check_stages(&self, engine: &Engine) -> Result<(), Failure> {
+    fn check_stages(&self, engine: &Engine) -> Result<Live, Failure> {
         let scheduler = engine.scheduler();
-        let mut live = 0;
+        let mut live = Live::default();
         for call in engine.live_calls() {
-            live += 1;
+            live.calls += 1;
+            live.ports += call.ports.len();
             let Some(caller) = scheduler.caller(call.caller) else {
                 let detail = format!("{} is up, the scheduler does not know it", call.call);
                 return Err(Failure::new(Check::OneStage, detail));
             };
             let same = match (call.stage, caller.stage) {
-                (Stage::Bridged { agent, .. }, CallerStage::Served { agent: hers, .. }) => agent == hers,
+                (Stage::Bridged { agent, .. }, CallerStage::Served { agent: hers, .. }) => {
+                    agent == hers
+                }
                 (
                     Stage::Waiting | Stage::Returned { .. },
                     CallerStage::Waiting | CallerStage::Offered { .. },
@@ -164,48 +167,45 @@ impl Invariants {
             }
         }
         let known = callers(engine);
-        if known != live {
-            let detail = format!("{live} calls, the scheduler knows {known} callers");
+        if known != live.calls {
+            let detail = format!("{live:?}, the scheduler knows {known} callers");
             return Err(Failure::new(Check::OneStage, detail));
         }
-        Ok(())
+        Ok(live)
     }
 
-    fn check_ledger(&self, engine: &Engine) -> Result<(), Failure> {
+    fn check_ledger(&self, engine: &Engine, live: &Live) -> Result<(), Failure> {
         let ledger = engine.ledger();
         let ended: u64 = ledger.dispositions.values().sum();
-        let live = engine.live_calls().count() as u64;
-        if ledger.offered != ended + live {
-            let detail = format!("{} offered, {ended} ended, {live} live", ledger.offered);
+        if ledger.offered != ended + live.calls as u64 {
+            let detail = format!("{} offered, {ended} ended, {live:?}", ledger.offered);
             return Err(Failure::new(Check::Ledger, detail));
         }
         Ok(())
     }
 
-    fn check_ports(&self, engine: &Engine, relay: &Relay) -> Result<(), Failure> {
-        let live: usize = engine.live_calls().map(|call| call.ports.len()).sum();
+    fn check_ports(&self, engine: &Engine, relay: &Relay, live: &Live) -> Result<(), Failure> {
         let (engines, relays) = (engine.ports_in_use(), relay.in_use());
-        if engines != relays || engines != live {
-            let detail = format!("engine {engines}, relay {relays}, legs {live}");
+        if engines != relays || engines != live.ports {
+            let detail = format!("engine {engines}, relay {relays}, {live:?}");
             return Err(Failure::new(Check::PortsInUse, detail));
         }
         relay.check_peers()
     }
 
-    fn check_caps(&self, engine: &Engine) -> Result<(), Failure> {
+    fn check_caps(&self, engine: &Engine, live: &Live) -> Result<(), Failure> {
         let limits = &self.config.limits;
         let counts = engine.endpoint_counts();
         let transactions = counts.client_transactions.max(counts.server_transactions);
-        let calls = engine.live_calls().count();
         // Who came back from a conversation always fits; they are at most one an agent.
-        let waiting = engine.scheduler().waiting().count();
+        let waiting = engine.scheduler().counts().waiting;
         let waiting_max = self.config.floor.limits.waiting_max + self.config.agents.len();
-        if calls > limits.calls_max
+        if live.calls > limits.calls_max
             || counts.dialogs > limits.dialogs_max
             || transactions > limits.transactions_max
             || waiting > waiting_max
         {
-            let detail = format!("{calls} calls, {waiting} waiting, {counts:?}");
+            let detail = format!("{live:?}, {waiting} waiting, {counts:?}");
             return Err(Failure::new(Check::Caps, detail));
         }
         Ok(())
@@ -236,6 +236,13 @@ impl Invariants {
 
 fn order(waiting: &Waiting) -> (acd::Urgency, acd::Instant, acd::Instant, u64) {
     (waiting.urgency, waiting.deadline, waiting.arrival, waiting.sequence)
+}
+
+/// What is up between two steps.
+#[derive(Debug, Default)]
+struct Live {
+    calls: usize,
+    ports: usize,
 }
 
 fn callers(engine: &Engine) -> usize {

@@ -86,7 +86,11 @@ impl Link {
         }
         let mut arrival = || {
             let (low, high) = profile.delay_micros;
-            let late = if dice.permille(profile.straggler_permille) { profile.straggler_micros } else { 0 };
+            let late = if dice.permille(profile.straggler_permille) {
+                profile.straggler_micros
+            } else {
+                0
+            };
             now + Duration::from_micros(dice.between(low, high) + late)
         };
         let first = Some(arrival());

@@ -43,22 +43,47 @@ pub struct Account {
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum PhoneAlarm {
     Register,
-    Refresh { cseq: u32 },
-    RegisterAgain { cseq: u32, interval: Duration },
-    RegisterUnanswered { cseq: u32 },
+    Refresh {
+        cseq: u32,
+    },
+    RegisterAgain {
+        cseq: u32,
+        interval: Duration,
+    },
+    RegisterUnanswered {
+        cseq: u32,
+    },
     Unregister,
     SwitchOff,
     SwitchOn,
     /// Places a call herself.
     Dial,
-    Ring { call: u32 },
-    Act { call: u32 },
-    FinalAgain { call: u32, interval: Duration },
-    FinalUnconfirmed { call: u32 },
-    HangUp { call: u32 },
-    ByeAgain { call: u32, interval: Duration },
-    ByeUnanswered { call: u32 },
-    Die { call: u32 },
+    Ring {
+        call: u32,
+    },
+    Act {
+        call: u32,
+    },
+    FinalAgain {
+        call: u32,
+        interval: Duration,
+    },
+    FinalUnconfirmed {
+        call: u32,
+    },
+    HangUp {
+        call: u32,
+    },
+    ByeAgain {
+        call: u32,
+        interval: Duration,
+    },
+    ByeUnanswered {
+        call: u32,
+    },
+    Die {
+        call: u32,
+    },
 }
 
 /// What she does with one call.
@@ -162,9 +187,7 @@ impl Phone {
     /// Media comes from this call of hers.
     pub(crate) fn speaks(&self, port: u16) -> bool {
         self.alive
-            && self
-                .call_at(port)
-                .is_some_and(|call| call.state == State::Talking && !call.mute)
+            && self.call_at(port).is_some_and(|call| call.state == State::Talking && !call.mute)
     }
 
     pub(crate) fn alarm(&mut self, stage: &mut Stage<'_>, alarm: PhoneAlarm) {
@@ -443,7 +466,9 @@ impl Phone {
             (Method::Cancel | Method::Bye | Method::Options, _) => {
                 self.respond(stage, message, 481, Mark::Nothing);
             }
-            (_, _) => stage.fail(Check::Readable, format!("phone {} is sent {message:?}", self.index)),
+            (_, _) => {
+                stage.fail(Check::Readable, format!("phone {} is sent {message:?}", self.index))
+            }
         }
     }
 
@@ -572,7 +597,10 @@ impl Phone {
         let Some(offer) = Described::read(it.invite.body()) else { return };
         let events = |map: &String| map.contains("telephone-event");
         let is_event = |kind: u8| {
-            offer.maps.iter().any(|map| map.starts_with(&format!("a=rtpmap:{kind} ")) && events(map))
+            offer
+                .maps
+                .iter()
+                .any(|map| map.starts_with(&format!("a=rtpmap:{kind} ")) && events(map))
         };
         let Some(&chosen) = offer.types.iter().find(|&&kind| !is_event(kind)) else { return };
         let mut types = chosen.to_string();
@@ -817,7 +845,10 @@ impl Phone {
     ) -> Result<(), Failure> {
         match arrived {
             (false, _) => {
-                return Err(Failure::new(Check::CancelRules, "CANCEL without a provisional response"));
+                return Err(Failure::new(
+                    Check::CancelRules,
+                    "CANCEL without a provisional response",
+                ));
             }
             (true, true) => {
                 return Err(Failure::new(Check::CancelRules, "CANCEL after a final response"));
@@ -836,7 +867,9 @@ impl Phone {
     /// One of its packets has reached the engine.
     pub(crate) fn arrived(&mut self, mark: Mark) {
         match mark {
-            Mark::Provisional { call } => self.calls[call as usize].witness.provisional_arrived = true,
+            Mark::Provisional { call } => {
+                self.calls[call as usize].witness.provisional_arrived = true
+            }
             Mark::Final { call } => {
                 self.calls[call as usize].witness.provisional_arrived = true;
                 self.calls[call as usize].witness.final_arrived = true;
@@ -931,7 +964,7 @@ fn challenge_of(message: &Message) -> Option<String> {
 
 /// When the first alarm of a phone goes.
 pub(crate) fn first_alarms(temper: Temper, at: Instant) -> [Option<(Instant, PhoneAlarm)>; 2] {
-    let off = (temper == Temper::Absent)
-        .then(|| (at + Duration::from_secs(4), PhoneAlarm::SwitchOff));
+    let off =
+        (temper == Temper::Absent).then(|| (at + Duration::from_secs(4), PhoneAlarm::SwitchOff));
     [Some((at, PhoneAlarm::Register)), off]
 }

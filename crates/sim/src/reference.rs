@@ -43,8 +43,17 @@ struct Caller {
 #[derive(Clone, Debug)]
 enum Stage {
     Waiting,
-    Offered { agent: AgentId, team: TeamId, rings_until: Instant },
-    Served { agent: AgentId, team: TeamId },
+    /// `is_capped`: the deadline is the end of his wait, not of her ringing.
+    Offered {
+        agent: AgentId,
+        team: TeamId,
+        deadline: Instant,
+        is_capped: bool,
+    },
+    Served {
+        agent: AgentId,
+        team: TeamId,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -187,8 +196,8 @@ impl Reference {
         for caller in &self.callers {
             match caller.stage {
                 Stage::Served { .. } => continue,
-                Stage::Offered { rings_until, .. } => {
-                    all.push((rings_until, Due::OfferDeadline(caller.offer())));
+                Stage::Offered { deadline, .. } => {
+                    all.push((deadline, Due::OfferDeadline(caller.offer())));
                 }
                 Stage::Waiting => {}
             }
@@ -231,6 +240,10 @@ impl Reference {
 
     fn offer_expires(&mut self, now: Instant, offer: OfferId) {
         let Some((agent, team)) = self.offered(offer) else { return };
+        let stage = self.caller(offer.caller).map(|caller| caller.stage.clone());
+        if let Some(Stage::Offered { is_capped: true, .. }) = stage {
+            return self.withdraw_from(offer.caller, Withdrawal::Overflowed);
+        }
         self.decisions.push(Decision::Withdraw { offer, agent, why: Withdrawal::Expired });
         self.back_to_waiting(offer.caller);
         let rest = self.team(team).map_or(Duration::ZERO, |team| team.retry_after.no_answer);
@@ -392,17 +405,16 @@ impl Reference {
     }
 
     fn ended(&mut self, now: Instant, id: CallerId) -> bool {
-        let Some(Stage::Served { agent, team }) = self.caller(id).map(|caller| caller.stage.clone())
+        let Some(Stage::Served { agent, team }) =
+            self.caller(id).map(|caller| caller.stage.clone())
         else {
             return false;
         };
         self.callers.retain(|caller| caller.id != id);
         let own = self.setup.agents.get(&agent).and_then(|agent| agent.wrap_up);
         let wrap_up = own.or(self.team(team).map(|team| team.wrap_up)).unwrap_or_default();
-        let logs_out = matches!(
-            self.agents.get(&agent).and_then(|agent| agent.wish),
-            Some(Wish::LogOut)
-        );
+        let logs_out =
+            matches!(self.agents.get(&agent).and_then(|agent| agent.wish), Some(Wish::LogOut));
         if wrap_up.is_zero() || logs_out {
             self.wrap_up_over(now, agent);
         } else {
@@ -556,11 +568,11 @@ impl Reference {
         let rings_until = now + ring_for.max(Duration::from_micros(1));
         let Some(caller) = self.caller_mut(id) else { return };
         caller.generation += 1;
-        caller.stage = Stage::Offered { agent, team, rings_until };
         let offer = caller.offer();
         let practice = caller.practice;
         let ends = [Some(rings_until), caller.step_end, caller.leave_by];
         let deadline = ends.into_iter().flatten().min().unwrap_or(rings_until);
+        caller.stage = Stage::Offered { agent, team, deadline, is_capped: deadline < rings_until };
         if let Some(agent) = self.agents.get_mut(&agent) {
             agent.line = Some(offer);
         }

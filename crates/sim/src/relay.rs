@@ -12,7 +12,7 @@ use crate::failure::{Check, Failure};
 
 #[derive(Debug)]
 pub(crate) struct Relay {
-    pool: Pool,
+    shard_of: BTreeMap<Port, usize>,
     held: BTreeMap<Port, Held>,
     /// The last owner of each port: owners are used once.
     last_owner: BTreeMap<Port, Owner>,
@@ -37,7 +37,11 @@ pub(crate) enum Outcome {
 
 impl Relay {
     pub(crate) fn new(pool: Pool) -> Self {
-        Self { pool, held: BTreeMap::new(), last_owner: BTreeMap::new() }
+        let numbered = pool.shards.into_iter().enumerate();
+        let shard_of = numbered
+            .flat_map(|(shard, ports)| ports.into_iter().map(move |port| (port, shard)))
+            .collect();
+        Self { shard_of, held: BTreeMap::new(), last_owner: BTreeMap::new() }
     }
 
     pub(crate) fn order(&mut self, order: MediaOrder) -> Result<Outcome, Failure> {
@@ -63,7 +67,7 @@ impl Relay {
     }
 
     fn set(&mut self, port: Port, owner: Owner, leg: MediaLeg) -> Result<Outcome, Failure> {
-        if self.shard(port).is_none() {
+        if !self.shard_of.contains_key(&port) {
             return Err(Failure::new(Check::PortOwner, format!("port {port} is not of the pool")));
         }
         let before = self.held.get(&port);
@@ -94,7 +98,7 @@ impl Relay {
                 let detail = format!("port {port} forwards to {peer}, which answers {back:?}");
                 return Err(Failure::new(Check::PortPeers, detail));
             }
-            if self.shard(port) != self.shard(peer) {
+            if self.shard_of.get(&port) != self.shard_of.get(&peer) {
                 let detail = format!("ports {port} and {peer} are of two shards");
                 return Err(Failure::new(Check::PortPeers, detail));
             }
@@ -103,7 +107,11 @@ impl Relay {
     }
 
     /// A voice comes in at `port`: whether it is the first of its leg, and where it goes.
-    pub(crate) fn hear(&mut self, port: Port, from: SocketAddr) -> Option<(Option<Owner>, Option<SocketAddr>)> {
+    pub(crate) fn hear(
+        &mut self,
+        port: Port,
+        from: SocketAddr,
+    ) -> Option<(Option<Owner>, Option<SocketAddr>)> {
         let held = self.held.get_mut(&port)?;
         // What a latch would learn is the peer's own address here: there is no NAT.
         if held.leg.remote.is_some_and(|remote| remote.rtp.ip() != from.ip()) {
@@ -126,9 +134,5 @@ impl Relay {
 
     pub(crate) fn held(&self) -> impl Iterator<Item = (Port, &Held)> {
         self.held.iter().map(|(&port, held)| (port, held))
-    }
-
-    fn shard(&self, port: Port) -> Option<usize> {
-        self.pool.shards.iter().position(|shard| shard.contains(&port))
     }
 }

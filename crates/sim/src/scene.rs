@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{AgentId, Limits, Plan, PracticeId, RetryAfter, Step, Team, TeamId, Urgency};
-use call::{
-    AgentCommand, Config, E164, Network, Pool, RegistrarLimits, Source, Trunk, TrunkId,
-};
+use call::{AgentCommand, Config, E164, Network, Pool, RegistrarLimits, Source, Trunk, TrunkId};
 use sip::Instant;
 use sip::Transport;
 use sip::sdp::Codec;
@@ -81,10 +79,8 @@ const CODECS: [Offering; 4] = [
                a=rtpmap:101 telephone-event/8000\r\n",
     },
 ];
-const NOTHING_COMMON: Offering = Offering::Codecs {
-    types: "18 4",
-    maps: "a=rtpmap:18 G729/8000\r\na=rtpmap:4 G723/8000\r\n",
-};
+const NOTHING_COMMON: Offering =
+    Offering::Codecs { types: "18 4", maps: "a=rtpmap:18 G729/8000\r\na=rtpmap:4 G723/8000\r\n" };
 
 impl Scene {
     pub fn draw(seed: u64) -> Self {
@@ -359,8 +355,7 @@ fn noise(dice: &mut Dice, day: u64) -> Vec<(Instant, Noise)> {
     (0..dice.below(8))
         .map(|_| {
             let kind = dice.below(256) as u8;
-            let noise =
-                if dice.percent(60) { Noise::Garbage(kind) } else { Noise::Stranger(kind) };
+            let noise = if dice.percent(60) { Noise::Garbage(kind) } else { Noise::Stranger(kind) };
             (Instant::from_millis(dice.below(day)), noise)
         })
         .collect()

@@ -49,9 +49,12 @@ pub(crate) fn response(
     for via in request.headers(HeaderName::Via) {
         let _ = write!(text, "Via: {}\r\n", lossy(via));
     }
-    for (name, as_is) in
-        [(HeaderName::From, true), (HeaderName::To, false), (HeaderName::CallId, true), (HeaderName::CSeq, true)]
-    {
+    for (name, as_is) in [
+        (HeaderName::From, true),
+        (HeaderName::To, false),
+        (HeaderName::CallId, true),
+        (HeaderName::CSeq, true),
+    ] {
         let value = request.header(name).map(lossy).unwrap_or_default();
         let _ = write!(text, "{}: {value}", name.as_str());
         match tag {
@@ -99,7 +102,13 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 /// A session description with these payload types and their `rtpmap` lines.
-pub(crate) fn sdp(media: SocketAddr, session: u64, version: u64, types: &str, maps: &str) -> String {
+pub(crate) fn sdp(
+    media: SocketAddr,
+    session: u64,
+    version: u64,
+    types: &str,
+    maps: &str,
+) -> String {
     let (ip, port) = (media.ip(), media.port());
     format!(
         "v=0\r\no=- {session} {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
@@ -165,7 +174,13 @@ pub(crate) fn challenge_param<'a>(header: &'a str, name: &str) -> Option<&'a str
 }
 
 /// An `Authorization` line for a REGISTER (RFC 7616 §3.4).
-pub(crate) fn authorization(challenge: &str, user: &str, password: &str, uri: &str, count: u32) -> Option<String> {
+pub(crate) fn authorization(
+    challenge: &str,
+    user: &str,
+    password: &str,
+    uri: &str,
+    count: u32,
+) -> Option<String> {
     let realm = challenge_param(challenge, "realm")?;
     let nonce = challenge_param(challenge, "nonce")?;
     let sha256 = challenge_param(challenge, "algorithm") == Some("SHA-256");

@@ -48,23 +48,27 @@ impl Witness {
         let branch = Digest::of(branch.as_bytes());
         let cseq = message.cseq().map_err(|error| unreadable(message, &error))?.number;
         let method = message.method();
-        if let Some(sent) = self.sent.iter().find(|sent| sent.branch == branch && sent.method == method) {
+        if let Some(sent) =
+            self.sent.iter().find(|sent| sent.branch == branch && sent.method == method)
+        {
             if sent.digest != digest {
                 return Err(Failure::new(Check::SameBytesAgain, format!("{message:?} differs")));
             }
             return Ok(false);
         }
         if self.over && method != Method::Ack {
-            return Err(Failure::new(Check::AfterTheEnd, format!("{message:?} in an ended dialog")));
+            return Err(Failure::new(
+                Check::AfterTheEnd,
+                format!("{message:?} in an ended dialog"),
+            ));
         }
         self.check_engine_tag(message, HeaderName::From)?;
         let shares_the_invites = method == Method::Cancel
             || method == Method::Ack && self.sent.iter().any(|sent| sent.branch == branch);
         if shares_the_invites {
-            let invite = self
-                .sent
-                .iter()
-                .any(|sent| sent.branch == branch && sent.method == Method::Invite && sent.cseq == cseq);
+            let invite = self.sent.iter().any(|sent| {
+                sent.branch == branch && sent.method == Method::Invite && sent.cseq == cseq
+            });
             if !invite {
                 let detail = format!("{message:?} matches no INVITE's branch and number");
                 return Err(Failure::new(Check::Branch, detail));
@@ -97,7 +101,10 @@ impl Witness {
         self.check_engine_tag(message, HeaderName::To)?;
         if status < 200 {
             if self.final_answer.is_some() {
-                return Err(Failure::new(Check::OneFinal, format!("{status} after a final answer")));
+                return Err(Failure::new(
+                    Check::OneFinal,
+                    format!("{status} after a final answer"),
+                ));
             }
             return Ok(false);
         }
@@ -152,14 +159,21 @@ impl Witness {
         match self.engine_tag {
             None => self.engine_tag = Some(tag),
             Some(before) if before == tag => {}
-            Some(_) => return Err(Failure::new(Check::Tags, format!("{message:?} has a second tag"))),
+            Some(_) => {
+                return Err(Failure::new(Check::Tags, format!("{message:?} has a second tag")));
+            }
         }
         Ok(())
     }
 }
 
 /// A response must repeat the request's Via, From, Call-ID and CSeq (RFC 3261 §8.2.6.2).
-pub(crate) fn check_echo(message: &Message, branch: &str, from: &str, cseq: u32) -> Result<(), Failure> {
+pub(crate) fn check_echo(
+    message: &Message,
+    branch: &str,
+    from: &str,
+    cseq: u32,
+) -> Result<(), Failure> {
     let via = message.top_via().map_err(|error| unreadable(message, &error))?;
     let number = message.cseq().map_err(|error| unreadable(message, &error))?.number;
     let same_from = message.header(HeaderName::From) == Some(from.as_bytes());

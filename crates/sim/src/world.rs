@@ -108,13 +108,26 @@ struct Event {
 #[derive(Debug)]
 enum What {
     Alarm(Alarm),
-    ToEngine { actor: Actor, bytes: Bytes, mark: Mark },
-    ToActor { actor: Actor, message: Rc<Message> },
+    ToEngine {
+        actor: Actor,
+        bytes: Bytes,
+        mark: Mark,
+    },
+    ToActor {
+        actor: Actor,
+        message: Rc<Message>,
+    },
     ToRelay(Voice),
-    ToEar { at: SocketAddr, voice: Voice },
+    ToEar {
+        at: SocketAddr,
+        voice: Voice,
+    },
     Media(MediaEvent),
     /// Nothing comes from this leg, perhaps.
-    Listen { port: Port, owner: Owner },
+    Listen {
+        port: Port,
+        owner: Owner,
+    },
     Command(call::AgentId, AgentCommand),
     Noise(Noise),
 }
@@ -347,7 +360,9 @@ impl World {
     }
 
     fn input(&mut self, input: Input) -> Result<(), Failure> {
-        if self.trace.is_wanted() && !matches!(input, Input::Message { .. } | Input::Malformed { .. }) {
+        if self.trace.is_wanted()
+            && !matches!(input, Input::Message { .. } | Input::Malformed { .. })
+        {
             self.trace.tell(self.now, format_args!("<- {input:?}"));
         }
         self.engine.handle(self.now, input);
@@ -379,8 +394,7 @@ impl World {
     fn swap_engine(&mut self) -> Result<(), Failure> {
         let snapshot = self.engine.snapshot();
         let restored = Engine::restore(Arc::clone(&self.scene.config), &snapshot);
-        self.engine =
-            restored.map_err(|error| Failure::new(Check::Snapshot, error.to_string()))?;
+        self.engine = restored.map_err(|error| Failure::new(Check::Snapshot, error.to_string()))?;
         self.engine.log_scheduler(true);
         if self.engine.snapshot() != snapshot {
             return Err(Failure::new(Check::Snapshot, "a snapshot of the restored engine differs"));
@@ -425,7 +439,9 @@ impl World {
 
     fn media(&mut self, order: MediaOrder) -> Result<(), Failure> {
         let (port, owner) = match &order {
-            MediaOrder::Set { port, owner, .. } | MediaOrder::Release { port, owner } => (*port, *owner),
+            MediaOrder::Set { port, owner, .. } | MediaOrder::Release { port, owner } => {
+                (*port, *owner)
+            }
         };
         self.digest.number(u64::from(port) << 32 | owner.0);
         if self.trace.is_wanted() {
@@ -563,7 +579,8 @@ impl World {
             Noise::Stranger(kind) => {
                 self.tally.note(Happening::Stranger);
                 let address = SocketAddr::from(([203, 0, 113, kind], 5060));
-                let method = ["INVITE", "OPTIONS", "BYE", "MESSAGE", "CANCEL"][usize::from(kind) % 5];
+                let method =
+                    ["INVITE", "OPTIONS", "BYE", "MESSAGE", "CANCEL"][usize::from(kind) % 5];
                 let bytes = wire::request(
                     &Head {
                         method,
@@ -807,7 +824,8 @@ impl World {
             let by_caller = caller.sent_bye && !caller.got_bye;
             let by_others = caller.got_bye && !caller.sent_bye;
             let told = record.released_by == call::Party::Caller;
-            if (by_caller && !told && !truth.agent_left) || (by_others && told && !caller.was_asked) {
+            if (by_caller && !told && !truth.agent_left) || (by_others && told && !caller.was_asked)
+            {
                 return wrong("another party hung up");
             }
         }

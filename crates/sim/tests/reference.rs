@@ -96,7 +96,8 @@ impl Pair {
             1 => Input::Leave { caller },
             2 => Input::Answered { offer: offer.0 },
             3 => {
-                let miss = dice.pick(&[Miss::Declined, Miss::Busy, Miss::Unreachable, Miss::Dropped]);
+                let miss =
+                    dice.pick(&[Miss::Declined, Miss::Busy, Miss::Unreachable, Miss::Dropped]);
                 Input::Missed { offer: offer.0, miss }
             }
             4 => Input::Ended { caller },
