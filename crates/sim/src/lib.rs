@@ -14,6 +14,7 @@ pub mod reference;
 mod relay;
 mod scene;
 mod stage;
+pub mod story;
 mod tally;
 mod transcript;
 mod wire;
@@ -23,8 +24,10 @@ mod world;
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 
+pub use caller::{Acking, Offering, Script};
 pub use dice::Dice;
 pub use failure::{Check, Failure};
+pub use phone::{Does, Habit};
 pub use scene::Scene;
 pub use tally::{Happening, Tally};
 pub use world::{Options, Outcomes};

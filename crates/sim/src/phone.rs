@@ -31,6 +31,32 @@ pub enum Temper {
     Impostor,
 }
 
+/// What a phone does with one call, where a story says so.
+#[derive(Copy, Clone, Debug)]
+pub struct Habit {
+    pub does: Does,
+    /// From her phone's first ring.
+    pub after: Duration,
+    pub hangs_up: Option<Duration>,
+    /// Is switched off without a word.
+    pub dies: Option<Duration>,
+    /// Says nothing.
+    pub mute: bool,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Does {
+    Answers,
+    /// With a session description that fits nothing.
+    AnswersBadly,
+    Declines(u16),
+    LetsRing,
+    /// Picks up just when our CANCEL is on its way.
+    AnswersAcross,
+    /// Does not react at all.
+    Nothing,
+}
+
 /// Who she is.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -86,20 +112,6 @@ pub(crate) enum PhoneAlarm {
     },
 }
 
-/// What she does with one call.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-enum Then {
-    Answer,
-    /// Picks up with a session description that fits nothing.
-    AnswerBadly,
-    Decline(u16),
-    LetRing,
-    /// Picks up just when our CANCEL is on its way.
-    AnswerAcross,
-    /// The phone does not react at all.
-    Dead,
-}
-
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 enum State {
     Ringing,
@@ -116,7 +128,7 @@ struct PhoneCall {
     key: u64,
     invite: Message,
     state: State,
-    then: Then,
+    then: Does,
     hangs_up: Option<Duration>,
     mute: bool,
     dies: Option<Duration>,
@@ -148,6 +160,8 @@ pub(crate) struct Phone {
     /// INVITEs that were under way when it was switched on again. It lets them go: only their last
     /// copy might reach it, just ahead of Timer B, and no peer could then tell whether it rings.
     ghosts: Vec<u64>,
+    /// One a call, the last for all that follow; none: as her temper says.
+    habits: Vec<Habit>,
 }
 
 #[derive(Debug, Default)]
@@ -165,7 +179,13 @@ struct Registration {
 }
 
 impl Phone {
-    pub(crate) fn new(index: u16, temper: Temper, account: Account, address: SocketAddr) -> Self {
+    pub(crate) fn new(
+        index: u16,
+        temper: Temper,
+        account: Account,
+        address: SocketAddr,
+        habits: Vec<Habit>,
+    ) -> Self {
         Self {
             index,
             temper,
@@ -177,6 +197,7 @@ impl Phone {
             calls: Vec::new(),
             witness_only: Vec::new(),
             ghosts: Vec::new(),
+            habits,
         }
     }
 
@@ -490,7 +511,7 @@ impl Phone {
             key: Digest::of(message.call_id().unwrap_or_default().as_bytes()),
             invite: message.clone(),
             state: State::Ringing,
-            then: Then::Dead,
+            then: Does::Nothing,
             hangs_up: None,
             mute: false,
             dies: None,
@@ -512,7 +533,7 @@ impl Phone {
         let (act_after, trying) = self.decide(stage, &mut call);
         // A phone that says no 100 rings within 200 ms (RFC 3261 §17.2.1).
         let ring_after = stage.millis(20, if trying { 900 } else { 200 });
-        let is_dead = call.then == Then::Dead;
+        let is_dead = call.then == Does::Nothing;
         self.calls.push(call);
         if let Some(caller) = caller {
             stage.out.rung.push(caller);
@@ -533,6 +554,11 @@ impl Phone {
 
     /// What she will do with it, when, and whether her phone says 100 first.
     fn decide(&self, stage: &mut Stage<'_>, call: &mut PhoneCall) -> (Duration, bool) {
+        if let Some(habit) = self.habits.get(self.calls.len()).or(self.habits.last()) {
+            call.then = habit.does;
+            (call.hangs_up, call.dies, call.mute) = (habit.hangs_up, habit.dies, habit.mute);
+            return (habit.after, true);
+        }
         let dice = &mut *stage.dice;
         //            answer badly decline ring across dead
         let weights: [u64; 6] = match self.temper {
@@ -544,12 +570,12 @@ impl Phone {
             Temper::Mixed | Temper::Impostor => [62, 6, 10, 10, 10, 2],
         };
         call.then = match dice.weighted(&weights) {
-            0 => Then::Answer,
-            1 => Then::AnswerBadly,
-            2 => Then::Decline(dice.pick(&[486, 486, 603, 603, 480])),
-            3 => Then::LetRing,
-            4 => Then::AnswerAcross,
-            _ => Then::Dead,
+            0 => Does::Answers,
+            1 => Does::AnswersBadly,
+            2 => Does::Declines(dice.pick(&[486, 486, 603, 603, 480])),
+            3 => Does::LetsRing,
+            4 => Does::AnswersAcross,
+            _ => Does::Nothing,
         };
         let is_slow = self.temper == Temper::Slow;
         let (fastest, slowest) = if is_slow { (3_000, 14_000) } else { (300, 5_000) };
@@ -577,8 +603,8 @@ impl Phone {
             return;
         }
         match it.then {
-            Then::Answer => self.pick_up(stage, call),
-            Then::AnswerBadly => {
+            Does::Answers => self.pick_up(stage, call),
+            Does::AnswersBadly => {
                 stage.note(Happening::DropBeforeConfirm);
                 let body = match stage.dice.below(3) {
                     0 => None,
@@ -587,8 +613,8 @@ impl Phone {
                 };
                 self.finish(stage, call, 200, body.as_deref());
             }
-            Then::Decline(status) => self.finish(stage, call, status, None),
-            Then::LetRing | Then::AnswerAcross | Then::Dead => {}
+            Does::Declines(status) => self.finish(stage, call, status, None),
+            Does::LetsRing | Does::AnswersAcross | Does::Nothing => {}
         }
     }
 
@@ -857,7 +883,7 @@ impl Phone {
         }
         let Some(at) = at else { return Ok(()) };
         let call = &self.calls[at];
-        if self.alive && call.then == Then::AnswerAcross && call.state == State::Ringing {
+        if self.alive && call.then == Does::AnswersAcross && call.state == State::Ringing {
             stage.note(Happening::AnswerCrossedCancel);
             self.pick_up(stage, u32::try_from(at).unwrap_or(u32::MAX));
         }

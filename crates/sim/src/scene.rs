@@ -15,7 +15,7 @@ use sip::sdp::Codec;
 use crate::caller::{Acking, Offering, Script};
 use crate::dice::Dice;
 use crate::network::Profile;
-use crate::phone::{Account, Temper};
+use crate::phone::{Account, Habit, Temper};
 use crate::wire;
 
 pub(crate) const REALM: &str = "monoligne.test";
@@ -53,6 +53,7 @@ pub struct PhoneScript {
     pub registers: Instant,
     pub unregisters: Option<Instant>,
     pub dials: Option<Instant>,
+    pub habits: Vec<Habit>,
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -192,9 +193,22 @@ fn config(dice: &mut Dice, tight: Tight, agents: u64) -> Config {
     }
     floor.limits = Limits { waiting_max: if tight == Tight::Queue { 3 } else { 40 } };
     let calls_max = if tight == Tight::Calls { dice.between(3, 6) as usize } else { 200 };
+    let trunks = (0..dice.between(1, 2)).map(|_| seconds(dice, 30, 170)).collect();
+    config_around(floor, agents, trunks, calls_max)
+}
+
+/// The engine's side of a floor: its practices' numbers, its agents' accounts, trunks that wait for so
+/// long each.
+pub(crate) fn config_around(
+    floor: acd::Setup,
+    agents: u64,
+    trunks: Vec<Duration>,
+    calls_max: usize,
+) -> Config {
+    let practices = floor.practices.len() as u64;
     Config {
         realm: REALM.to_owned(),
-        trunks: (0..dice.between(1, 2)).map(|id| trunk(dice, id)).collect(),
+        trunks: (0..).zip(trunks).map(|(id, limit)| trunk(id, limit)).collect(),
         practices: (0..practices)
             .map(|id| {
                 let label = format!("Dr {id}");
@@ -243,7 +257,7 @@ fn team_rules(dice: &mut Dice) -> Team {
     }
 }
 
-fn trunk(dice: &mut Dice, id: u64) -> (TrunkId, Trunk) {
+fn trunk(id: u32, max_unanswered: Duration) -> (TrunkId, Trunk) {
     let address = trunk_address(id as usize);
     let trunk = Trunk {
         name: format!("trunk{id}"),
@@ -252,9 +266,9 @@ fn trunk(dice: &mut Dice, id: u64) -> (TrunkId, Trunk) {
             port: None,
         }],
         transport: Transport::Udp,
-        max_unanswered: seconds(dice, 30, 170),
+        max_unanswered,
     };
-    (TrunkId(id as u32), trunk)
+    (TrunkId(id), trunk)
 }
 
 fn pool(dice: &mut Dice, tight: Tight) -> Pool {
@@ -319,6 +333,7 @@ fn phones(dice: &mut Dice, agents: u64, day: u64) -> Vec<PhoneScript> {
                 unregisters: dice
                     .percent(20)
                     .then(|| Instant::from_millis(dice.between(5_000, day))),
+                habits: Vec::new(),
                 dials: dice.percent(8).then(|| Instant::from_millis(dice.between(5_000, day))),
             }
         })

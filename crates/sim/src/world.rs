@@ -1,7 +1,7 @@
 //! One run: everything that happens, in order of time, around one engine.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -86,6 +86,8 @@ pub(crate) struct World {
     records: Vec<CallRecord>,
     closing_since: Option<Instant>,
     returned: BTreeSet<call::CallRef>,
+    /// Media addresses that spoke and stopped.
+    silent_since: BTreeMap<SocketAddr, Instant>,
     engine_address: SocketAddr,
     steps: u32,
     /// What is being handled is broken on purpose: so may be its answer.
@@ -173,7 +175,13 @@ impl World {
             .zip(&scene.phones)
             .map(|(index, script): (u16, _)| {
                 let address = phone_address(usize::from(index));
-                Phone::new(index, script.temper, script.account.clone(), address)
+                Phone::new(
+                    index,
+                    script.temper,
+                    script.account.clone(),
+                    address,
+                    script.habits.clone(),
+                )
             })
             .collect();
         let links = Links {
@@ -205,6 +213,7 @@ impl World {
             records: Vec::new(),
             closing_since: None,
             returned: BTreeSet::new(),
+            silent_since: BTreeMap::new(),
             engine_address: ENGINE.parse().expect("an address"),
             steps: 0,
             in_garbage: false,
@@ -546,8 +555,11 @@ impl World {
         if held.owner != owner || !held.leg.watch {
             return Ok(());
         }
-        let speaks = held.leg.remote.is_some_and(|remote| self.is_speaking(remote.rtp));
-        if speaks {
+        let is_heard = held.leg.remote.is_some_and(|remote| {
+            let stopped = self.silent_since.get(&remote.rtp);
+            self.is_speaking(remote.rtp) || stopped.is_some_and(|&at| at + SILENCE > self.now)
+        });
+        if is_heard {
             return Ok(());
         }
         self.input(Input::Media(MediaEvent::Silent { port, owner }))
@@ -694,6 +706,7 @@ impl World {
         }
         self.out.voices = voices;
         for address in std::mem::take(&mut self.out.fell_silent) {
+            self.silent_since.insert(address, self.now);
             let legs: Vec<(Port, Owner)> = self
                 .relay
                 .held()

@@ -8,9 +8,9 @@ use sim::Options;
 fn in_a_process_of_its_own(seed: u64) -> String {
     let seed = seed.to_string();
     let run = Command::new(env!("CARGO_BIN_EXE_sim")).args(["--seed", &seed, "--trace"]).output();
-    let run = run.unwrap();
+    let run = run.expect("the command starts");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    String::from_utf8(run.stdout).unwrap()
+    String::from_utf8(run.stdout).expect("a trace is text")
 }
 
 #[test]
