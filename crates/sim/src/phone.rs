@@ -1,18 +1,21 @@
 //! A secretary's phone: a small UA of its own with one line. It registers with digest, rings, answers
 //! as its temper says, and holds it against the engine when it is rung while it is busy.
 
+mod registering;
+mod watching;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sip::{HeaderName, Instant, Message, Method};
 
-use crate::failure::{Check, Failure};
+use crate::failure::Check;
 use crate::stage::{Actor, Alarm, Mark, Stage, T1, T1_64, Voice, doubled};
 use crate::tally::Happening;
 use crate::transcript::Digest;
-use crate::wire::{self, Described, ENGINE, Head};
-use crate::witness::{Witness, check_echo};
+use crate::wire::{self, Described, Head};
+use crate::witness::Witness;
 
 /// How her phone is wont to behave.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -337,99 +340,6 @@ impl Phone {
         self.alarm(stage, PhoneAlarm::Register);
     }
 
-    // --- registration
-
-    fn register(&mut self, stage: &mut Stage<'_>, expires: u32, authorization: Option<String>) {
-        let registration = &mut self.registration;
-        registration.cseq += 1;
-        registration.expires = expires;
-        registration.with_credentials = authorization.is_some();
-        registration.branch = format!("z9hG4bKp{}-g{}", self.index, registration.cseq);
-        let address = self.address;
-        let user = &self.account.user;
-        let aor = format!("<sip:{user}@{}>", self.account.realm);
-        let headers = format!(
-            "Contact: {}\r\nExpires: {expires}\r\n{}",
-            self.contact(),
-            authorization.unwrap_or_default()
-        );
-        let bytes = wire::request(
-            &Head {
-                method: "REGISTER",
-                uri: &format!("sip:{}", self.account.realm),
-                via: address,
-                branch: &self.registration.branch,
-                from: &format!("{aor};tag=r{}", self.index),
-                to: &aor,
-                call_id: &format!("r{}-{}", self.index, self.registration.call),
-                cseq: self.registration.cseq,
-            },
-            &headers,
-            None,
-        );
-        let cseq = self.registration.cseq;
-        self.registration.pending = Some(bytes.clone());
-        self.send(stage, bytes, Mark::Nothing);
-        self.after(stage, T1, PhoneAlarm::RegisterAgain { cseq, interval: T1 });
-        self.after(stage, T1_64, PhoneAlarm::RegisterUnanswered { cseq });
-    }
-
-    fn register_answered(&mut self, stage: &mut Stage<'_>, message: &Message) {
-        let status = message.status().unwrap_or(0);
-        let number = message.cseq().map_or(0, |cseq| cseq.number);
-        if status < 200 || number != self.registration.cseq || self.registration.pending.is_none() {
-            return;
-        }
-        self.registration.pending = None;
-        if status == 200 {
-            if self.temper == Temper::Impostor {
-                return stage.fail(Check::Intruder, "an impostor is registered");
-            }
-            return self.registered(stage);
-        }
-        let challenge = (status == 401).then(|| challenge_of(message)).flatten();
-        let is_stale = challenge.as_deref().is_some_and(|it| it.contains("stale=true"));
-        if self.registration.with_credentials && !is_stale {
-            if self.temper != Temper::Impostor {
-                let detail = format!("phone {} gets {status} with the right password", self.index);
-                return stage.fail(Check::WrongStatus, detail);
-            }
-            if status != 401 && status != 403 {
-                stage.fail(Check::WrongStatus, format!("an impostor gets {status}"));
-            }
-            stage.note(Happening::WrongPassword);
-            return;
-        }
-        let Some(challenge) = challenge else {
-            let detail = format!("phone {} gets {status} to its first REGISTER", self.index);
-            return stage.fail(Check::WrongStatus, detail);
-        };
-        self.registration.count += 1;
-        let uri = format!("sip:{}", self.account.realm);
-        let Account { user, password, .. } = &self.account;
-        let authorization = wire::authorization(&challenge, user, password, &uri, 1);
-        if authorization.is_none() {
-            return stage.fail(Check::Readable, format!("challenge {challenge}"));
-        }
-        self.register(stage, self.registration.expires, authorization);
-    }
-
-    fn registered(&mut self, stage: &mut Stage<'_>) {
-        if self.registration.expires == 0 {
-            return stage.note(Happening::Unregistered);
-        }
-        if !std::mem::replace(&mut self.registration.seen_once, true) {
-            stage.note(Happening::Registered);
-        }
-        if std::mem::take(&mut self.registration.was_off) {
-            stage.note(Happening::CameBack);
-        }
-        let refresh = Duration::from_secs(u64::from(self.registration.expires) * 4 / 5);
-        self.after(stage, refresh, PhoneAlarm::Refresh { cseq: self.registration.cseq });
-    }
-
-    // --- what comes in
-
     pub(crate) fn receive(&mut self, stage: &mut Stage<'_>, message: &Message) {
         if !self.alive {
             return;
@@ -730,193 +640,6 @@ impl Phone {
         }
     }
 
-    /// She places a call: monoligne does not carry it.
-    fn dial(&mut self, stage: &mut Stage<'_>) {
-        let user = &self.account.user;
-        let invite = wire::request(
-            &Head {
-                method: "INVITE",
-                uri: &format!("sip:+33140000000@{ENGINE}"),
-                via: self.address,
-                branch: &format!("z9hG4bKp{}-x", self.index),
-                from: &format!("<sip:{user}@{ENGINE}>;tag=x{}", self.index),
-                to: &format!("<sip:+33140000000@{ENGINE}>"),
-                call_id: &format!("x{}-dial", self.index),
-                cseq: 1,
-            },
-            &format!("Contact: {}\r\n", self.contact()),
-            Some(&wire::sdp(self.address, 9, 1, "8", "")),
-        );
-        self.send(stage, invite, Mark::Nothing);
-    }
-
-    fn dialled(&mut self, stage: &mut Stage<'_>, message: &Message) {
-        let status = message.status().unwrap_or(0);
-        if status < 200 {
-            return;
-        }
-        if status == 403 {
-            stage.note(Happening::PhoneCallRefused);
-        } else {
-            let detail = format!("a phone's own call gets {status}");
-            return stage.fail(Check::WrongStatus, detail);
-        }
-        let user = &self.account.user;
-        let ack = wire::request(
-            &Head {
-                method: "ACK",
-                uri: &format!("sip:+33140000000@{ENGINE}"),
-                via: self.address,
-                branch: &format!("z9hG4bKp{}-x", self.index),
-                from: &format!("<sip:{user}@{ENGINE}>;tag=x{}", self.index),
-                to: message.text(HeaderName::To).unwrap_or_default(),
-                call_id: &format!("x{}-dial", self.index),
-                cseq: 1,
-            },
-            "",
-            None,
-        );
-        self.send(stage, ack, Mark::Nothing);
-    }
-
-    // --- what is seen
-
-    /// Looks at what leaves the engine for this phone.
-    pub(crate) fn watch(&mut self, stage: &mut Stage<'_>, message: &Message) {
-        let watched = self.watched(stage, message);
-        stage.check(watched);
-    }
-
-    fn watched(&mut self, stage: &mut Stage<'_>, message: &Message) -> Result<(), Failure> {
-        if !message.is_request() {
-            if message.method() == Method::Register && self.registration.pending.is_some() {
-                let cseq = message.cseq().map_or(0, |cseq| cseq.number);
-                if cseq == self.registration.cseq {
-                    let user = &self.account.user;
-                    let from = format!("<sip:{user}@{}>;tag=r{}", self.account.realm, self.index);
-                    check_echo(message, &self.registration.branch, &from, cseq)?;
-                }
-            }
-            if message.method() == Method::Bye
-                && let Some(call) = self.find(message)
-            {
-                self.calls[call as usize].witness.over = true;
-            }
-            return Ok(());
-        }
-        let key = Digest::of(message.call_id().unwrap_or_default().as_bytes());
-        let at = self.calls.iter().position(|call| call.key == key);
-        let witness = match at {
-            Some(at) => &mut self.calls[at].witness,
-            None => {
-                let seen = self.witness_only.iter().position(|(it, _)| *it == key);
-                let seen = seen.unwrap_or_else(|| {
-                    self.witness_only.push((key, Witness::default()));
-                    self.witness_only.len() - 1
-                });
-                &mut self.witness_only[seen].1
-            }
-        };
-        let fresh = witness.request(message, stage.branches)?;
-        if !fresh {
-            return Ok(());
-        }
-        if message.method() == Method::Invite {
-            witness.description(message.body())?;
-        }
-        let arrived = (witness.provisional_arrived, witness.final_arrived);
-        let method = message.method_ref();
-        if *method == Method::Invite {
-            return self.watch_invite(stage, message);
-        } else if *method == Method::Cancel {
-            return self.watch_cancel(stage, at, arrived);
-        } else if *method == Method::Options {
-            stage.note(Happening::AskedWhenSilent);
-        } else if *method == Method::Bye
-            && let Some(at) = at
-            && self.alive
-            && self.calls[at].state == State::Talking
-            && stage.dice.percent(8)
-        {
-            stage.note(Happening::ByeGlare);
-            self.hang_up(stage, u32::try_from(at).unwrap_or(u32::MAX));
-        }
-        Ok(())
-    }
-
-    fn watch_invite(&mut self, stage: &mut Stage<'_>, message: &Message) -> Result<(), Failure> {
-        if message.request_uri() != Some(self.contact_uri().as_bytes()) {
-            return Err(Failure::new(Check::Shown, "the Request-URI is not her contact"));
-        }
-        let display = message.from().ok().and_then(|from| from.display_name()).unwrap_or_default();
-        let Some(caller) = caller_shown(message) else {
-            return Err(Failure::new(Check::Shown, format!("no caller in {display:?}")));
-        };
-        let Some(truth) = stage.truth.callers.get_mut(usize::from(caller)) else {
-            return Err(Failure::new(Check::Shown, format!("caller {caller} does not exist")));
-        };
-        truth.rung += 1;
-        if !display.starts_with("Dr ") || !display.contains(" · ") {
-            return Err(Failure::new(Check::Shown, format!("her display says {display:?}")));
-        }
-        Ok(())
-    }
-
-    /// RFC 3261 §9.1: after a provisional response, and before a final one.
-    fn watch_cancel(
-        &mut self,
-        stage: &mut Stage<'_>,
-        at: Option<usize>,
-        arrived: (bool, bool),
-    ) -> Result<(), Failure> {
-        match arrived {
-            (false, _) => {
-                return Err(Failure::new(
-                    Check::CancelRules,
-                    "CANCEL without a provisional response",
-                ));
-            }
-            (true, true) => {
-                return Err(Failure::new(Check::CancelRules, "CANCEL after a final response"));
-            }
-            (true, false) => {}
-        }
-        let Some(at) = at else { return Ok(()) };
-        let call = &self.calls[at];
-        if self.alive && call.then == Does::AnswersAcross && call.state == State::Ringing {
-            stage.note(Happening::AnswerCrossedCancel);
-            self.pick_up(stage, u32::try_from(at).unwrap_or(u32::MAX));
-        }
-        Ok(())
-    }
-
-    /// One of its packets has reached the engine.
-    pub(crate) fn arrived(&mut self, mark: Mark) {
-        match mark {
-            Mark::Provisional { call } => {
-                self.calls[call as usize].witness.provisional_arrived = true
-            }
-            Mark::Final { call } => {
-                self.calls[call as usize].witness.provisional_arrived = true;
-                self.calls[call as usize].witness.final_arrived = true;
-            }
-            Mark::ByeDone { call } => self.calls[call as usize].witness.over = true,
-            Mark::Ack | Mark::Nothing => {}
-        }
-    }
-
-    /// A voice reaches this ear.
-    pub(crate) fn hear(&mut self, stage: &mut Stage<'_>, port: u16, voice: &Voice) {
-        let index = self.index;
-        let Some(call) = self.call_at(port) else { return };
-        if voice.caller != call.caller || voice.agent.is_some() {
-            let detail = format!("phone {index}, with caller {}, hears {voice:?}", call.caller);
-            return stage.fail(Check::WrongEar, detail);
-        }
-        let truth = &mut stage.truth.callers[usize::from(call.caller)];
-        truth.heard_caller = true;
-    }
-
     fn call_at(&self, port: u16) -> Option<&PhoneCall> {
         self.calls.iter().find(|call| call.media.port() == port)
     }
@@ -980,12 +703,6 @@ fn caller_shown(message: &Message) -> Option<u16> {
     let from = message.from().ok()?;
     let user = from.uri.strip_prefix("sip:+336000")?;
     user.get(..5)?.parse().ok()
-}
-
-/// The challenge to answer: MD5 or SHA-256, whichever is named last (phones differ).
-fn challenge_of(message: &Message) -> Option<String> {
-    let all = message.headers(HeaderName::WwwAuthenticate);
-    all.last().map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
 /// When the first alarm of a phone goes.

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use acd::{AgentId, Limits, Plan, PracticeId, RetryAfter, Step, Team, TeamId, Urgency};
 use call::{AgentCommand, Config, E164, Network, Pool, RegistrarLimits, Source, Trunk, TrunkId};
-use sip::Instant;
-use sip::Transport;
 use sip::sdp::Codec;
+use sip::{Algorithm, Instant, Transport};
 
 use crate::caller::{Acking, Offering, Script};
 use crate::dice::Dice;
@@ -194,7 +193,13 @@ fn config(dice: &mut Dice, tight: Tight, agents: u64) -> Config {
     floor.limits = Limits { waiting_max: if tight == Tight::Queue { 3 } else { 40 } };
     let calls_max = if tight == Tight::Calls { dice.between(3, 6) as usize } else { 200 };
     let trunks = (0..dice.between(1, 2)).map(|_| seconds(dice, 30, 170)).collect();
-    config_around(floor, agents, trunks, calls_max)
+    let mut config = config_around(floor, agents, trunks, calls_max);
+    config.registrar.algorithms = match dice.weighted(&[60, 20, 20]) {
+        0 => vec![Algorithm::Md5],
+        1 => vec![Algorithm::Sha256, Algorithm::Md5],
+        _ => vec![Algorithm::Sha256],
+    };
+    config
 }
 
 /// The engine's side of a floor: its practices' numbers, its agents' accounts, trunks that wait for so

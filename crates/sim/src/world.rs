@@ -1,5 +1,8 @@
 //! One run: everything that happens, in order of time, around one engine.
 
+mod ending;
+mod noise;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::SocketAddr;
@@ -21,11 +24,11 @@ use crate::invariants::Invariants;
 use crate::network::Link;
 use crate::phone::{Phone, PhoneAlarm, first_alarms};
 use crate::relay::{Outcome, Relay};
-use crate::scene::{Noise, Scene, Tight, phone_address, trunk_address};
+use crate::scene::{Noise, Scene, phone_address, trunk_address};
 use crate::stage::{Actor, Alarm, CallerTruth, Mark, Outbox, Stage, Truth, Voice};
 use crate::tally::{Happening, Tally};
 use crate::transcript::{Digest, Trace};
-use crate::wire::{self, ENGINE, Head};
+use crate::wire::ENGINE;
 
 /// Far more than any run takes.
 const STEPS_MAX: u32 = 60_000;
@@ -436,16 +439,6 @@ impl World {
         Ok(())
     }
 
-    /// Nobody we know: only a REGISTER is answered, and what is broken says nothing.
-    fn stranger_is_told(&mut self, flow: Flow, message: &Message) -> Result<(), Failure> {
-        let is_trunk = (0..self.scene.config.trunks.len())
-            .any(|trunk| trunk_address(trunk).ip() == flow.remote.ip());
-        if is_trunk || message.method() == sip::Method::Register {
-            return Ok(());
-        }
-        Err(Failure::new(Check::Intruder, format!("{} is told {message:?}", flow.remote)))
-    }
-
     fn media(&mut self, order: MediaOrder) -> Result<(), Failure> {
         let (port, owner) = match &order {
             MediaOrder::Set { port, owner, .. } | MediaOrder::Release { port, owner } => {
@@ -514,8 +507,6 @@ impl World {
         self.trace.tell(self.now, format_args!("notice {notice:?}"));
     }
 
-    // --- media
-
     fn relay_hears(&mut self, voice: Voice) -> Result<(), Failure> {
         // Who has hung up meanwhile says nothing.
         let speaks = match voice.agent {
@@ -574,83 +565,6 @@ impl World {
             }
         }
     }
-
-    // --- noise
-
-    fn noise(&mut self, noise: Noise) -> Result<(), Failure> {
-        match noise {
-            Noise::Garbage(kind) => {
-                self.tally.note(Happening::Garbage);
-                let bytes = self.garbage(kind);
-                let flow = self.flow(trunk_address(0));
-                self.in_garbage = true;
-                let received = self.receive(flow, bytes);
-                self.in_garbage = false;
-                received
-            }
-            Noise::Stranger(kind) => {
-                self.tally.note(Happening::Stranger);
-                let address = SocketAddr::from(([203, 0, 113, kind], 5060));
-                let method =
-                    ["INVITE", "OPTIONS", "BYE", "MESSAGE", "CANCEL"][usize::from(kind) % 5];
-                let bytes = wire::request(
-                    &Head {
-                        method,
-                        uri: &format!("sip:+33140000000@{ENGINE}"),
-                        via: address,
-                        branch: &format!("z9hG4bKs{kind}"),
-                        from: "<sip:100@203.0.113.1>;tag=s",
-                        to: &format!("<sip:100@{ENGINE}>"),
-                        call_id: &format!("s{kind}"),
-                        cseq: 1,
-                    },
-                    "Contact: <sip:100@203.0.113.1>\r\n",
-                    None,
-                );
-                let before = self.engine.ledger().strangers;
-                self.receive(self.flow(address), bytes)?;
-                if self.engine.ledger().strangers != before + 1 {
-                    return Err(Failure::new(Check::Intruder, "a stranger is not counted"));
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn garbage(&mut self, kind: u8) -> Bytes {
-        let sound = wire::request(
-            &Head {
-                method: "INVITE",
-                uri: &format!("sip:+33140000000@{ENGINE}"),
-                via: trunk_address(0),
-                branch: &format!("z9hG4bKn{kind}"),
-                from: "<sip:1@192.0.2.10>;tag=n",
-                to: &format!("<sip:1@{ENGINE}>"),
-                call_id: &format!("n{kind}"),
-                cseq: 1,
-            },
-            "Contact: <sip:1@192.0.2.10>\r\n",
-            None,
-        );
-        match kind % 4 {
-            0 => Bytes::from_static(b"\r\n\r\n"),
-            1 => (0..kind).map(|_| self.dice.below(256) as u8).collect(),
-            2 => sound.slice(..usize::from(kind).min(sound.len() - 30)),
-            _ => {
-                let mut bytes = sound.to_vec();
-                // The start line and Via are broken, so that it can be no call.
-                bytes[3] = b'\x01';
-                for _ in 0..kind / 16 {
-                    let at = self.dice.below(bytes.len() as u64) as usize;
-                    bytes[at] = self.dice.below(256) as u8;
-                }
-                bytes[2] = b' ';
-                Bytes::from(bytes)
-            }
-        }
-    }
-
-    // --- the actors
 
     /// Lets actors act, then sends, sets and wakes what they want.
     fn act(
@@ -774,96 +688,6 @@ impl World {
     fn push(&mut self, at: Instant, what: What) {
         self.event_count += 1;
         self.events.push(Event { at, order: self.event_count, what });
-    }
-
-    // --- the end
-
-    /// All is over: nothing may be left, and the records must tell what the callers saw.
-    fn finish(&mut self) -> Result<(), Failure> {
-        self.invariants.check_drained(&self.engine, &self.relay)?;
-        for index in 0..self.callers.len() {
-            self.check_record(index)?;
-        }
-        let counts = self.engine.endpoint_counts();
-        self.tally.add(Happening::RetransmittedByEngine, counts.retransmissions);
-        Ok(())
-    }
-
-    fn check_record(&mut self, index: usize) -> Result<(), Failure> {
-        use call::Disposition as D;
-        let caller = &self.callers[index];
-        let number = call::E164::read(&crate::caller::number_of(caller.index)).expect("a number");
-        let known = call::CallerNumber::Known(number);
-        let mut records = self.records.iter().filter(|record| record.caller == known);
-        let (record, second) = (records.next(), records.next());
-        if second.is_some() {
-            return Err(Failure::new(Check::OneRecord, format!("caller {index} has two records")));
-        }
-        let Some(record) = record else {
-            // The endpoint itself was full: no call was ever opened.
-            if caller.saw == Some(503) {
-                return Ok(());
-            }
-            return Err(Failure::new(Check::OneRecord, format!("caller {index} has no record")));
-        };
-        let wrong = |what: &str| {
-            let saw = (caller.saw, caller.was_sent(), caller.sent_bye, caller.got_bye);
-            Err(Failure::new(
-                Check::RecordAgrees,
-                format!("caller {index}: {what}: saw {saw:?}, written {record:?}"),
-            ))
-        };
-        let Some(sent) = caller.was_sent() else { return wrong("no final answer was sent") };
-        if caller.saw.is_some_and(|saw| saw != sent) || record.status != sent {
-            return wrong("another status");
-        }
-        let fits = match record.disposition {
-            D::Answered | D::CallerFailed => sent == 200,
-            D::Abandoned => sent == 487,
-            D::Busy | D::Full => sent == 486,
-            D::UnknownNumber => sent == 404,
-            D::NoCodec => sent == 488,
-            D::Draining => false,
-            D::Lost => return Err(Failure::new(Check::Lost, format!("caller {index}"))),
-        };
-        if !fits {
-            return wrong("another disposition");
-        }
-        let truth = &self.truth.callers[index];
-        if (record.offers.len() as u32) < truth.rung {
-            return wrong("offers are missing");
-        }
-        if record.disposition == D::Answered {
-            let by_caller = caller.sent_bye && !caller.got_bye;
-            let by_others = caller.got_bye && !caller.sent_bye;
-            let told = record.released_by == call::Party::Caller;
-            if (by_caller && !told && !truth.agent_left) || (by_others && told && !caller.was_asked)
-            {
-                return wrong("another party hung up");
-            }
-        }
-        self.tally.note(match record.disposition {
-            D::Answered => Happening::Answered,
-            D::CallerFailed => Happening::AckNeverSent,
-            D::Abandoned if truth.rung > 0 => Happening::GaveUpRinging,
-            D::Abandoned => Happening::GaveUpWaiting,
-            D::Busy => Happening::PlanOver,
-            D::UnknownNumber => Happening::UnknownNumber,
-            D::NoCodec => Happening::NoCodec,
-            D::Full => match self.scene.tight {
-                Tight::Calls | Tight::Nothing => Happening::TableFull,
-                Tight::Queue => Happening::QueueFull,
-                Tight::Ports => Happening::PortsFull,
-            },
-            D::Draining | D::Lost => return wrong("another disposition"),
-        });
-        if record.disposition == D::Abandoned {
-            self.tally.note(Happening::Abandoned);
-        }
-        if truth.heard_agent && truth.heard_caller {
-            self.tally.note(Happening::HeardBothWays);
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,97 @@
+//! The end of a run: nothing may be left, and the records must tell what the callers saw.
+
+use super::World;
+use crate::caller;
+use crate::failure::{Check, Failure};
+use crate::scene::Tight;
+use crate::tally::Happening;
+
+impl World {
+    /// All is over: nothing may be left, and the records must tell what the callers saw.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        self.invariants.check_drained(&self.engine, &self.relay)?;
+        for index in 0..self.callers.len() {
+            self.check_record(index)?;
+        }
+        let counts = self.engine.endpoint_counts();
+        self.tally.add(Happening::RetransmittedByEngine, counts.retransmissions);
+        Ok(())
+    }
+
+    fn check_record(&mut self, index: usize) -> Result<(), Failure> {
+        use call::Disposition as D;
+        let caller = &self.callers[index];
+        let number = call::E164::read(&caller::number_of(caller.index)).expect("a number");
+        let known = call::CallerNumber::Known(number);
+        let mut records = self.records.iter().filter(|record| record.caller == known);
+        let (record, second) = (records.next(), records.next());
+        if second.is_some() {
+            return Err(Failure::new(Check::OneRecord, format!("caller {index} has two records")));
+        }
+        let Some(record) = record else {
+            // The endpoint itself was full: no call was ever opened.
+            if caller.saw == Some(503) {
+                return Ok(());
+            }
+            return Err(Failure::new(Check::OneRecord, format!("caller {index} has no record")));
+        };
+        let wrong = |what: &str| {
+            let saw = (caller.saw, caller.was_sent(), caller.sent_bye, caller.got_bye);
+            Err(Failure::new(
+                Check::RecordAgrees,
+                format!("caller {index}: {what}: saw {saw:?}, written {record:?}"),
+            ))
+        };
+        let Some(sent) = caller.was_sent() else { return wrong("no final answer was sent") };
+        if caller.saw.is_some_and(|saw| saw != sent) || record.status != sent {
+            return wrong("another status");
+        }
+        let fits = match record.disposition {
+            D::Answered | D::CallerFailed => sent == 200,
+            D::Abandoned => sent == 487,
+            D::Busy | D::Full => sent == 486,
+            D::UnknownNumber => sent == 404,
+            D::NoCodec => sent == 488,
+            D::Draining => false,
+            D::Lost => return Err(Failure::new(Check::Lost, format!("caller {index}"))),
+        };
+        if !fits {
+            return wrong("another disposition");
+        }
+        let truth = &self.truth.callers[index];
+        if (record.offers.len() as u32) < truth.rung {
+            return wrong("offers are missing");
+        }
+        if record.disposition == D::Answered {
+            let by_caller = caller.sent_bye && !caller.got_bye;
+            let by_others = caller.got_bye && !caller.sent_bye;
+            let told = record.released_by == call::Party::Caller;
+            if (by_caller && !told && !truth.agent_left) || (by_others && told && !caller.was_asked)
+            {
+                return wrong("another party hung up");
+            }
+        }
+        self.tally.note(match record.disposition {
+            D::Answered => Happening::Answered,
+            D::CallerFailed => Happening::AckNeverSent,
+            D::Abandoned if truth.rung > 0 => Happening::GaveUpRinging,
+            D::Abandoned => Happening::GaveUpWaiting,
+            D::Busy => Happening::PlanOver,
+            D::UnknownNumber => Happening::UnknownNumber,
+            D::NoCodec => Happening::NoCodec,
+            D::Full => match self.scene.tight {
+                Tight::Calls | Tight::Nothing => Happening::TableFull,
+                Tight::Queue => Happening::QueueFull,
+                Tight::Ports => Happening::PortsFull,
+            },
+            D::Draining | D::Lost => return wrong("another disposition"),
+        });
+        if record.disposition == D::Abandoned {
+            self.tally.note(Happening::Abandoned);
+        }
+        if truth.heard_agent && truth.heard_caller {
+            self.tally.note(Happening::HeardBothWays);
+        }
+        Ok(())
+    }
+}
