@@ -82,9 +82,7 @@ fn a_caller_for_whom_there_are_no_ports_is_486_and_the_one_before_him_goes_on() 
     first.finish(SOON)?;
 
     scene.check_voices(&first, &anna, 0)?;
-    let refusal = scene.tap().select(|d| {
-        d.to.ip() == TRUNK && d.start_line().is_some_and(|line| line.starts_with("SIP/2.0 486"))
-    });
+    let refusal = scene.tap().select(|d| d.to.ip() == TRUNK && d.status() == Some(486));
     assert!(refusal[0].header("Reason").is_some_and(|reason| reason.contains("cause=17")));
     let records = scene.close()?;
     assert_eq!(records.end_of(0)?, ("answered", "caller"));
@@ -99,16 +97,11 @@ fn a_wrong_password_is_401_again_and_never_registered() -> Result<()> {
     let unknown = scene.phone_with_password("nobody", "guessed")?;
     for phone in [&wrong, &unknown] {
         kit::wait_until("the second 401", SOON, || {
-            let refusals = scene.tap().select(|d| {
-                d.to == phone.address
-                    && d.start_line().is_some_and(|line| line.starts_with("SIP/2.0 401"))
-            });
+            let refusals = scene.tap().select(|d| d.to == phone.address && d.status() == Some(401));
             Ok((refusals.len() >= 2).then_some(()))
         })?;
     }
-    let accepted = scene.tap().select(|d| {
-        d.from == SERVER && d.start_line().is_some_and(|line| line.starts_with("SIP/2.0 200"))
-    });
+    let accepted = scene.tap().select(|d| d.from == SERVER && d.status() == Some(200));
     assert!(accepted.is_empty(), "{}", scene.tap().ladder());
     assert!(scene.server().status()?.agents.iter().all(|agent| !agent.is_reachable));
 

@@ -177,11 +177,11 @@ impl Phone {
         for entry in fs::read_dir(&self.recordings)? {
             let path = entry?.path();
             if path.to_string_lossy().ends_with("-dec.wav") {
-                files.push((fs::metadata(&path)?.created()?, path));
+                files.push(path);
             }
         }
-        files.sort();
-        files.iter().map(|(_, path)| read_wav(path)).collect()
+        files.sort(); // by name, which is the time to the second
+        files.iter().map(|path| read_wav(path)).collect()
     }
 
     pub fn log(&self) -> Result<String> {

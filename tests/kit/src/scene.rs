@@ -40,8 +40,8 @@ pub struct Scene {
     scratch: Option<Scratch>,
     phones: u16,
     callers: u16,
-    /// Calls that the server must have a record of.
-    calls: usize,
+    /// Caller and dialled number of each call that the server must have a record of.
+    placed: Vec<(String, String)>,
     _network: Namespace,
 }
 
@@ -60,9 +60,8 @@ impl Scene {
         let tap = Tap::open(&network)?;
         let config = setup.write(scratch.path())?;
         let server = Some(Server::start(&scratch, &config, socket_in(scratch.path()))?);
-        let (phones, callers, calls) = (0, 0, 0);
-        let scratch = Some(scratch);
-        Ok(Self { server, tap, scratch, phones, callers, calls, _network: network })
+        let (scratch, placed) = (Some(scratch), Vec::new());
+        Ok(Self { server, tap, scratch, phones: 0, callers: 0, placed, _network: network })
     }
 
     /// Switches a secretary's phone on, which registers at once.
@@ -98,7 +97,9 @@ impl Scene {
     pub fn place(&mut self, source: IpAddr, plan: &Plan) -> Result<Caller> {
         let index = self.callers;
         self.callers += 1;
-        self.calls += usize::from(source == TRUNK);
+        if source == TRUNK {
+            self.placed.push((plan.caller.clone(), plan.number.clone()));
+        }
         let tone = Tone(400 + 150 * u32::from(index));
         let source = SocketAddr::new(source, CALLER_FIRST + index);
         Caller::place(self.scratch(), source, SERVER, tone, plan)
@@ -168,26 +169,40 @@ impl Scene {
     }
 
     /// Stops the server, and checks what holds of every test: it ended well and logged no error, no
-    /// phone was ever in two calls, and each call placed has exactly one record.
+    /// phone was ever in two calls, and its records are the calls that were placed.
     pub fn close(mut self) -> Result<Records> {
         let status = self.server().status()?;
         ensure!(status.ledger.single_line_violations == 0, "single-line violations");
         self.server.take().expect("only `close` takes the server").stop()?;
-        for index in 0..self.phones {
-            let most = self.tap.most_calls_at(phone_address(index));
+        for phone in self.phone_addresses() {
+            let most = self.tap.most_calls_at(phone);
             ensure!(most <= 1, "a phone was in {most} calls\n{}", self.tap.ladder());
         }
         let reader = Reader::open(&records_in(self.scratch().path()))?;
         let records = Records { calls: reader.calls()?, offers: reader.offers()? };
-        ensure!(
-            records.calls.len() == self.calls,
-            "{} calls were placed, {} recorded: {:#?}",
-            self.calls,
-            records.calls.len(),
-            records.calls
-        );
+        self.check_records(&records)
+            .with_context(|| format!("{records:#?}\n{}", self.tap.ladder()))?;
         self.scratch.take().expect("only `close` takes the scratch").remove()?;
         Ok(records)
+    }
+
+    /// One record a call placed, with the status that the trunk saw, and one offer an INVITE that
+    /// the phones saw.
+    fn check_records(&self, records: &Records) -> Result<()> {
+        ensure!(records.calls.len() == self.placed.len(), "{} calls placed", self.placed.len());
+        for (caller, number) in &self.placed {
+            let row = records.from(caller)?;
+            ensure!(row.dialled.as_ref() == Some(number), "{caller} dialled {number}");
+            let status = self.tap.final_status(TRUNK, caller);
+            ensure!(Some(row.status) == status, "{caller} was answered {status:?}");
+        }
+        let rung: usize = self.phone_addresses().map(|phone| self.tap.calls_at(phone)).sum();
+        ensure!(records.offers.len() == rung, "the phones were rung {rung} times");
+        Ok(())
+    }
+
+    fn phone_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        (0..self.phones).map(phone_address)
     }
 }
 
@@ -205,8 +220,11 @@ impl Drop for Scene {
 impl Records {
     /// The call of the nth caller of the test, from 0.
     pub fn of(&self, caller: u16) -> Result<&CallRow> {
-        let number = caller_number(caller);
-        let mut rows = self.calls.iter().filter(|row| row.caller.as_deref() == Some(&number));
+        self.from(&caller_number(caller))
+    }
+
+    fn from(&self, number: &str) -> Result<&CallRow> {
+        let mut rows = self.calls.iter().filter(|row| row.caller.as_deref() == Some(number));
         let row = rows.next().with_context(|| format!("no record of {number}"))?;
         ensure!(rows.next().is_none(), "two records of {number}");
         Ok(row)

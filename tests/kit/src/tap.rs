@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::str;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,6 +40,17 @@ impl Datagram {
         let end = self.payload.windows(2).position(|two| two == b"\r\n")?;
         let line = str::from_utf8(&self.payload[..end]).ok()?;
         line.contains("SIP/2.0").then_some(line)
+    }
+
+    /// A response's status.
+    pub fn status(&self) -> Option<u16> {
+        self.start_line()?.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
+    }
+
+    /// Whether it is an INVITE that opens a dialog.
+    pub fn is_first_invite(&self) -> bool {
+        self.start_line().is_some_and(|line| line.starts_with("INVITE "))
+            && !self.header("To").unwrap_or_default().contains(";tag=")
     }
 
     /// The first header field of this name, as the clients under test write it.
@@ -89,7 +100,7 @@ impl Tap {
         Heard(packets.iter().flat_map(|d| &d.payload[12..]).map(|&c| alaw_to_linear(c)).collect())
     }
 
-    /// All the signalling, one line a message, and the streams of voice: for the folder of a failed test.
+    /// All the signalling, one line a message, and the streams of voice: for a failed test's folder.
     pub fn ladder(&self) -> String {
         let mut text = String::new();
         for d in self.select(|d| d.start_line().is_some()) {
@@ -130,18 +141,14 @@ impl Tap {
     pub fn most_calls_at(&self, phone: SocketAddr) -> usize {
         let (mut open, mut most) = (BTreeSet::new(), 0);
         for d in self.select(|d| d.to == phone || d.from == phone) {
-            let (Some(line), Some(call)) = (d.start_line(), d.header("Call-ID")) else {
+            let Some(call) = d.header("Call-ID") else {
                 continue;
             };
             let method = d.header("CSeq").unwrap_or_default();
-            let status = line.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3));
-            let is_first_invite = line.starts_with("INVITE ")
-                && d.to == phone
-                && !d.header("To").unwrap_or_default().contains(";tag=");
-            let is_end = status.is_some_and(|status| {
-                method.ends_with("BYE") || (method.ends_with("INVITE") && status >= "300")
+            let is_end = d.status().is_some_and(|status| {
+                method.ends_with("BYE") || (method.ends_with("INVITE") && status >= 300)
             });
-            if is_first_invite {
+            if d.to == phone && d.is_first_invite() {
                 open.insert(call.to_owned());
                 most = most.max(open.len());
             } else if is_end {
@@ -149,6 +156,24 @@ impl Tap {
             }
         }
         most
+    }
+
+    /// How many calls reached this phone, retransmissions counted once.
+    pub fn calls_at(&self, phone: SocketAddr) -> usize {
+        let invites = self.select(|d| d.to == phone && d.is_first_invite());
+        let calls: BTreeSet<_> = invites.iter().filter_map(|d| d.header("Call-ID")).collect();
+        calls.len()
+    }
+
+    /// The final answer to this caller's INVITE, as it reached his side.
+    pub fn final_status(&self, side: IpAddr, caller: &str) -> Option<u16> {
+        let answers = self.select(|d| {
+            let is_his = d.header("From").is_some_and(|from| from.contains(caller));
+            let is_final = d.status().is_some_and(|status| status >= 200);
+            let is_invites = d.header("CSeq").is_some_and(|cseq| cseq.ends_with("INVITE"));
+            d.to.ip() == side && is_his && is_final && is_invites
+        });
+        answers.first()?.status()
     }
 }
 
