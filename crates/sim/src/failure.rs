@@ -60,7 +60,6 @@ checks! {
     AnswerUnconfirmed = "answer-unconfirmed",
     CancelRules = "cancel-rules",
     WrongEar = "wrong-ear",
-    Silence = "silence",
     /// What a phone is shown.
     Shown = "shown-to-her",
     Intruder = "intruder",

@@ -546,7 +546,7 @@ impl Phone {
             maps.push_str(&offer.map_of(event));
         }
         let sdp = wire::sdp(it.media, 9, 1, &types, &maps);
-        stage.truth.callers[usize::from(it.caller)].was_taken = true;
+        stage.truth.callers[usize::from(it.caller)].takers.insert(self.index);
         self.finish(stage, call, 200, Some(&sdp));
     }
 

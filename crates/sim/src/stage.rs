@@ -71,8 +71,8 @@ pub(crate) struct Truth {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallerTruth {
-    /// A secretary's phone has answered for him, with something to talk on.
-    pub was_taken: bool,
+    /// Whose phones have answered for him, with something to talk on.
+    pub takers: BTreeSet<u16>,
     /// A secretary has hung up on him.
     pub agent_left: bool,
     /// INVITEs that were sent to phones for him.

@@ -60,7 +60,7 @@ impl Caller {
             if status != 200 || self.last_ring.is_some() {
                 self.watch_ring(stage, "final")?;
             }
-            if status == 200 && !stage.truth.callers[usize::from(self.index)].was_taken {
+            if status == 200 && stage.truth.callers[usize::from(self.index)].takers.is_empty() {
                 let detail = format!("caller {} is answered, no phone has answered", self.index);
                 return Err(Failure::new(Check::AnsweredBeforeHer, detail));
             }

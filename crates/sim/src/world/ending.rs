@@ -62,6 +62,10 @@ impl World {
         if (record.offers.len() as u32) < truth.rung {
             return wrong("offers are missing");
         }
+        let takes = |agent: call::AgentId| truth.takers.iter().any(|&it| u32::from(it) == agent.0);
+        if record.agent.is_some_and(|agent| !takes(agent)) {
+            return wrong("a secretary who never answered for him");
+        }
         if record.disposition == D::Answered {
             let by_caller = caller.sent_bye && !caller.got_bye;
             let by_others = caller.got_bye && !caller.sent_bye;
