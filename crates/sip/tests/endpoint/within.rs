@@ -376,7 +376,7 @@ fn bye_of_a_caller_who_came_over(route: &str, contact: &str) -> std::net::Socket
     let Some(Event::Invited { dialog, .. }) = solo.endpoint.poll_event() else {
         panic!("an INVITE is told")
     };
-    solo.endpoint.answer(solo.now, dialog, &[], bytes::Bytes::from_static(b"v=0")).unwrap();
+    solo.endpoint.answer(solo.now, dialog, &[], Bytes::from_static(b"v=0")).unwrap();
     let answer = solo.sent().pop().unwrap();
     let tag = answer.to().unwrap().tag().unwrap().to_string();
     solo.request("ACK", 1, "z9hG4bKack", &format!(";tag={tag}"), "");
