@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use acd::{AgentId, AgentState, CallerStage, Decision, Waiting};
+use acd::{AgentId, AgentState, CallerId, CallerStage, Decision, Waiting};
 use call::{Config, Engine, SchedulerEntry, SchedulerKind, Stage};
 use sip::Instant;
 
@@ -16,13 +16,15 @@ pub(crate) struct Invariants {
     reference: Reference,
     /// Where the reference left each agent after the last exchange.
     states: BTreeMap<AgentId, AgentState>,
+    /// Who waited at the end of the last exchange.
+    waited: Vec<CallerId>,
 }
 
 impl Invariants {
     pub(crate) fn new(config: &Arc<Config>) -> Self {
         let reference = Reference::new(Arc::clone(&config.floor));
         let states = reference.states().collect();
-        Self { config: Arc::clone(config), reference, states }
+        Self { config: Arc::clone(config), reference, states, waited: Vec::new() }
     }
 
     pub(crate) fn check(
@@ -37,6 +39,8 @@ impl Invariants {
         }
         if !log.is_empty() {
             self.check_order(now, engine, log)?;
+            self.waited.clear();
+            self.waited.extend(engine.scheduler().waiting().map(|waiting| waiting.caller));
             self.check_work_conservation(now, engine)?;
             self.check_single_line(engine)?;
         }
@@ -68,7 +72,8 @@ impl Invariants {
         Ok(())
     }
 
-    /// Whoever still waits and stands before one that was just offered could not have had her.
+    /// Whoever waited all the time and stands before one that was just offered could not have had
+    /// her. (Who came back in the same exchange may have come after her: timers run ahead of inputs.)
     fn check_order(
         &self,
         now: Instant,
@@ -81,6 +86,8 @@ impl Invariants {
             let Some(offered) = engine.scheduler().caller(offer.caller) else { continue };
             let ahead = engine.scheduler().waiting().find(|waiting| {
                 order(waiting) < order(&offered.waiting)
+                    && self.waited.contains(&waiting.caller)
+                    && !decisions.iter().any(|it| takes_back(it, waiting.caller))
                     && self.takes(*agent, waiting)
                     && !self.is_moving_on(now, engine, waiting)
             });
@@ -236,6 +243,10 @@ impl Invariants {
 
 fn order(waiting: &Waiting) -> (acd::Urgency, acd::Instant, acd::Instant, u64) {
     (waiting.urgency, waiting.deadline, waiting.arrival, waiting.sequence)
+}
+
+fn takes_back(decision: &Decision, caller: CallerId) -> bool {
+    matches!(decision, Decision::Withdraw { offer, .. } if offer.caller == caller)
 }
 
 /// What is up between two steps.
