@@ -72,6 +72,10 @@ pub(crate) struct CallerLeg {
     /// The one format that an SDP of ours has promised him.
     pub(crate) frozen: Option<Format>,
     pub(crate) remote: Option<MediaRemote>,
+    /// The ACK to his 200 came.
+    pub(crate) is_confirmed: bool,
+    /// An offer of ours went out in a 2xx: its answer comes in the ACK.
+    pub(crate) awaits_answer: bool,
 }
 
 /// A leg's port pair and this use of it.
@@ -115,6 +119,8 @@ pub(crate) struct Speech {
     pub(crate) format: Format,
     pub(crate) telephone_event: Option<u8>,
     pub(crate) remote: Option<MediaRemote>,
+    /// An offer of ours went out in a 2xx to her re-INVITE: its answer comes in the ACK.
+    pub(crate) awaits_answer: bool,
 }
 
 impl AgentLeg {

@@ -17,7 +17,7 @@ mod offer;
 mod registration;
 mod view;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use acd::{AgentId, CallerId, Decision, OfferId, Scheduler};
@@ -61,6 +61,8 @@ pub struct Engine {
     /// Decisions of the scheduler that wait for their turn; empty between inputs.
     decisions: VecDeque<Decision>,
     actions: VecDeque<Action>,
+    /// The answer to a proven REGISTER, until the endpoint asks for it within the same input.
+    registering: Option<sip::RegisterReply>,
     /// What the scheduler was told and said, where somebody wants to check it.
     scheduler_log: Option<Vec<SchedulerEntry>>,
 }
@@ -72,6 +74,8 @@ struct State {
     epoch: u32,
     endpoint: Endpoint,
     registrar: Registrar,
+    /// Where a phone was last found unreachable: another of hers is rung first.
+    dead_flows: BTreeSet<Flow>,
     throttle: Throttle,
     scheduler: Scheduler,
     ports: Ports,
@@ -131,9 +135,10 @@ impl Engine {
             seed: draw(),
             user_agent: setup.user_agent,
             limits: sip::Limits {
-                dialogs_max: config.limits.dialogs_max,
-                client_transactions_max: config.limits.transactions_max,
-                server_transactions_max: config.limits.transactions_max,
+                // New calls are refused before: what is up can always be ended.
+                dialogs_max: with_headroom(config.limits.dialogs_max),
+                client_transactions_max: with_headroom(config.limits.transactions_max),
+                server_transactions_max: with_headroom(config.limits.transactions_max),
                 ..sip::Limits::default()
             },
         });
@@ -154,6 +159,7 @@ impl Engine {
             epoch: setup.epoch,
             endpoint,
             registrar,
+            dead_flows: BTreeSet::new(),
             throttle: Throttle::default(),
             scheduler,
             ports: Ports::default(),
@@ -180,6 +186,7 @@ impl Engine {
             state,
             decisions: VecDeque::new(),
             actions: VecDeque::new(),
+            registering: None,
             scheduler_log: None,
         }
     }
@@ -294,6 +301,8 @@ impl Engine {
                 break;
             }
         }
+        // The endpoint did not take the REGISTER that this would have answered.
+        self.registering = None;
         while let Some(transmit) = self.state.endpoint.poll_transmit() {
             self.actions.push_back(Action::Transmit(transmit));
         }
@@ -302,8 +311,8 @@ impl Engine {
     fn handle_sip_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Invited { dialog, flow, invite } => self.admit(now, dialog, flow, &invite),
-            Event::Request { request, flow, message } => {
-                self.handle_request(now, request, flow, &message);
+            Event::Request { request, flow: _, message } => {
+                self.handle_request(now, request, &message);
             }
             Event::Trying { dialog } => self.phone_is_trying(dialog),
             Event::Progress { dialog, status: _, message: _ } => self.phone_rings(now, dialog),
@@ -313,7 +322,7 @@ impl Engine {
                 self.phone_rejected(now, dialog, status);
             }
             Event::Cancelled { dialog, reason: _ } => self.caller_cancelled(now, dialog),
-            Event::Acked { dialog, body } => self.caller_acked(now, dialog, body),
+            Event::Acked { dialog, body } => self.acked(now, dialog, body),
             Event::AckMissing { dialog } => self.caller_ack_is_missing(now, dialog),
             Event::Reinvited { dialog, request, message } => {
                 self.reinvited(now, dialog, request, &message);
@@ -398,6 +407,10 @@ impl Engine {
             .find(|(_, trunk)| trunk.is_source_of(flow))
             .map_or(Origin::Stranger, |(&trunk, _)| Origin::Trunk(trunk))
     }
+}
+
+fn with_headroom(limit: usize) -> usize {
+    limit + limit / 8 + 16
 }
 
 fn users(config: &Config) -> BTreeMap<String, AgentId> {

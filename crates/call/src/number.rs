@@ -45,6 +45,13 @@ impl E164 {
         }
     }
 
+    /// Reads the international form of trunks that leave the `+` out: `33123456789`. At least eleven
+    /// digits, so that no short or national number is taken for one.
+    pub fn read_bare(text: &str) -> Result<Self, NumberError> {
+        let is_long = text.len() >= 11 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_long { Self::from_digits(text) } else { Err(NumberError::NotANumber) }
+    }
+
     fn from_digits(digits: &str) -> Result<Self, NumberError> {
         if !(7..=15).contains(&digits.len()) || digits.starts_with('0') {
             return Err(NumberError::Length);
@@ -94,6 +101,8 @@ mod tests {
         let number = E164::read("+33123456789").unwrap();
         assert_eq!(E164::read("01 23 45 67 89").unwrap(), number);
         assert_eq!(E164::read("0033123456789").unwrap(), number);
+        assert_eq!(E164::read_bare("33123456789").unwrap(), number);
+        assert!(E164::read_bare("0123456789").is_err());
         assert_eq!(number.to_string(), "+33123456789");
         assert_eq!(number.spoken(), "01 23 45 67 89");
     }

@@ -31,14 +31,13 @@ pub(crate) fn practice(
 /// Who calls: `P-Asserted-Identity`, else `From`; withheld where the caller asks for it. The trunk is
 /// trusted (RFC 3325 §5).
 pub(crate) fn caller(invite: &Message) -> CallerNumber {
-    let asks_privacy = invite
-        .headers(HeaderName::Privacy)
-        .flat_map(|value| value.split(|&byte| byte == b';' || byte == b','))
-        .any(|value| {
-            let value = value.trim_ascii();
-            value.eq_ignore_ascii_case(b"id") || value.eq_ignore_ascii_case(b"user")
-        });
-    if asks_privacy {
+    let asks = |wish: &[u8]| {
+        invite
+            .headers(HeaderName::Privacy)
+            .flat_map(|value| value.split(|&byte| byte == b';' || byte == b','))
+            .any(|value| value.trim_ascii().eq_ignore_ascii_case(wish))
+    };
+    if asks(b"id") || asks(b"user") || (is_anonymous(invite) && !asks(b"none")) {
         return CallerNumber::Withheld;
     }
     let asserted = invite
@@ -57,15 +56,16 @@ pub(crate) fn caller(invite: &Message) -> CallerNumber {
     let Ok(uri) = Uri::read_str(from.uri) else {
         return CallerNumber::Withheld;
     };
-    match uri.user_decoded() {
-        Some(user)
-            if !user.eq_ignore_ascii_case("anonymous")
-                && !uri.host.eq_ignore_ascii_case("anonymous.invalid") =>
-        {
-            CallerNumber::Other(shown(&user))
-        }
-        Some(_) | None => CallerNumber::Withheld,
-    }
+    uri.user_decoded().map_or(CallerNumber::Withheld, |user| CallerNumber::Other(shown(&user)))
+}
+
+/// A From as RFC 3323 §4.1.1.3 wants it of who hides.
+fn is_anonymous(invite: &Message) -> bool {
+    let from = invite.from().ok().and_then(|from| Uri::read_str(from.uri).ok());
+    from.is_some_and(|uri| {
+        uri.host.eq_ignore_ascii_case("anonymous.invalid")
+            || uri.user.is_some_and(|user| user.eq_ignore_ascii_case("anonymous"))
+    })
 }
 
 /// At most 32 printable characters: this reaches a phone's display.
@@ -81,5 +81,5 @@ fn number_of(uri: &Uri<'_>) -> Option<E164> {
     let user = uri.user_decoded()?;
     // A telephone-subscriber in a SIP URI has its own parameters (RFC 3261 §19.1.6).
     let number = user.split(';').next().unwrap_or_default();
-    E164::read(number).ok()
+    E164::read(number).or_else(|_| E164::read_bare(number)).ok()
 }

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Algorithm, Flow, HeaderName, Instant, Message, Verifier, VerifierSetup};
+use crate::{
+    Account, Algorithm, Denied, Flow, HeaderName, Instant, Message, Verifier, VerifierSetup,
+};
 use table::Table;
 
 #[derive(Clone, Debug)]
@@ -75,11 +77,15 @@ pub struct Binding {
 pub struct RegisterReply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
+    /// Who proved to be the user: his phone lives.
+    pub user: Option<String>,
+    /// Credentials came that are wrong: somebody may be guessing.
+    pub is_guess: bool,
 }
 
 impl RegisterReply {
     fn bare(status: u16) -> Self {
-        Self { status, headers: Vec::new() }
+        Self { status, headers: Vec::new(), user: None, is_guess: false }
     }
 }
 
@@ -147,27 +153,33 @@ impl Registrar {
         self.handle_timeout(now);
         let user = match self.verifier.verify(now, message, accounts) {
             Ok(user) => user,
-            Err(denied) => return self.challenge(now, denied.is_stale()),
+            Err(denied) => return self.challenge(now, denied),
         };
-        let Some(aor) = message.to().ok().and_then(|to| to.user()) else {
-            return RegisterReply::bare(400);
-        };
-        if *aor != user {
-            return RegisterReply::bare(403);
+        let is_own_name =
+            message.to().ok().and_then(|to| to.user()).is_some_and(|aor| *aor == user);
+        if !is_own_name {
+            // Nothing may tell that the password was right.
+            return self.challenge(now, Denied::Wrong);
         }
-        let wish = match self.read_wish(message) {
-            Ok(wish) => wish,
-            Err(refusal) => return refusal,
+        let reply = match self.read_wish(message) {
+            Ok(wish) => self
+                .update(now, flow, message, &user, wish)
+                .unwrap_or_else(|| self.list(now, &user)),
+            Err(refusal) => refusal,
         };
-        let reply = self.update(now, flow, message, &user, wish);
-        reply.unwrap_or_else(|| self.list(now, &user))
+        RegisterReply { user: Some(user), ..reply }
     }
 
-    fn challenge(&mut self, now: Instant, stale: bool) -> RegisterReply {
-        let challenges = self.verifier.challenges(now, stale);
+    /// The user that a REGISTER's credentials speak of, proven or not.
+    pub fn claimed_user(&self, message: &Message) -> Option<String> {
+        self.verifier.claimed_user(message)
+    }
+
+    fn challenge(&mut self, now: Instant, denied: Denied) -> RegisterReply {
+        let challenges = self.verifier.challenges(now, denied.is_stale());
         let name = HeaderName::WwwAuthenticate.as_str();
         let headers = challenges.into_iter().map(|value| (name.to_string(), value)).collect();
-        RegisterReply { status: 401, headers }
+        RegisterReply { headers, is_guess: denied == Denied::Wrong, ..RegisterReply::bare(401) }
     }
 
     fn read_wish(&self, message: &Message) -> Result<Wish, RegisterReply> {
@@ -200,7 +212,7 @@ impl Registrar {
             if !expires.is_zero() && expires < self.expires_min {
                 let min = self.expires_min.as_secs().to_string();
                 let headers = vec![(HeaderName::MinExpires.as_str().to_string(), min)];
-                return Err(RegisterReply { status: 423, headers });
+                return Err(RegisterReply { headers, ..RegisterReply::bare(423) });
             }
             changes.push((contact.uri.to_string(), expires.min(self.expires_max)));
         }
@@ -249,7 +261,7 @@ impl Registrar {
         }
         if !was_known && !next.is_empty() && self.table.len() >= self.aors_max {
             let headers = vec![(HeaderName::RetryAfter.as_str().to_string(), "60".to_string())];
-            return Some(RegisterReply { status: 503, headers });
+            return Some(RegisterReply { headers, ..RegisterReply::bare(503) });
         }
         next.sort_by_key(|binding| std::cmp::Reverse(binding.registered_at));
         next.truncate(self.bindings_max);
@@ -272,7 +284,7 @@ impl Registrar {
         let name = HeaderName::Contact.as_str();
         let contacts = self.table.bindings(aor).iter();
         let headers = contacts.map(|binding| (name.to_string(), value(binding))).collect();
-        RegisterReply { status: 200, headers }
+        RegisterReply { headers, ..RegisterReply::bare(200) }
     }
 
     /// Bindings of `aor`, the newest first. Live as of the last [`Registrar::handle_timeout`].

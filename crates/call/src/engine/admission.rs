@@ -1,7 +1,9 @@
 //! Who may speak, and the way of an INVITE into the queue.
 
+use std::net::IpAddr;
+
 use acd::PracticeId;
-use sip::sdp::{LocalSession, Offer};
+use sip::sdp::{Audio, Codec, LocalSession, Offer};
 use sip::{DialogKey, Flow, HeaderName, Instant, Malformed, Message, Method, RequestKey, Transmit};
 
 use super::{Engine, Origin, acd_time};
@@ -69,21 +71,16 @@ impl Engine {
     /// Responses find their transaction or nothing. Requests are heard from trunks and registered
     /// phones; REGISTER from everybody; all else from strangers is silence, counted.
     pub(super) fn handle_message(&mut self, now: Instant, flow: Flow, message: Message) {
-        if message.is_request() {
-            if message.method() == Method::Register {
-                if self.is_throttled(now, &flow, &message) {
-                    self.state.ledger.throttled += 1;
-                    return;
-                }
-            } else if self.origin(&flow) == Origin::Stranger
-                // A phone may unregister, or its binding expire, while it talks.
-                && !self.state.endpoint.knows(&message)
-            {
-                self.state.ledger.strangers += 1;
-                return;
-            }
+        // What is known has a right to an answer: a phone may unregister while it talks.
+        if !message.is_request() || self.state.endpoint.knows(&message) {
+            self.state.endpoint.handle_message(now, flow, message);
+        } else if message.method() == Method::Register {
+            self.handle_register(now, flow, message);
+        } else if self.origin(&flow) == Origin::Stranger {
+            self.state.ledger.strangers += 1;
+        } else {
+            self.state.endpoint.handle_message(now, flow, message);
         }
-        self.state.endpoint.handle_message(now, flow, message);
     }
 
     pub(super) fn handle_malformed(&mut self, flow: Flow, malformed: Malformed) {
@@ -100,15 +97,9 @@ impl Engine {
     }
 
     /// A request out of any dialog that is no INVITE.
-    pub(super) fn handle_request(
-        &mut self,
-        now: Instant,
-        request: RequestKey,
-        flow: Flow,
-        message: &Message,
-    ) {
+    pub(super) fn handle_request(&mut self, now: Instant, request: RequestKey, message: &Message) {
         if message.method() == Method::Register {
-            self.handle_register(now, request, flow, message);
+            self.answer_register(now, request);
         } else {
             // OPTIONS (RFC 3261 §11): the endpoint lets nothing else through.
             let headers = [("Accept", "application/sdp")];
@@ -174,7 +165,7 @@ impl Engine {
         if self.state.draining {
             return Err(&DRAINING);
         }
-        if self.state.calls.len() >= self.config.limits.calls_max {
+        if self.state.calls.len() >= self.config.limits.calls_max || self.is_endpoint_full() {
             return Err(&FULL);
         }
         let talk = self.talk(invite).ok_or(&NO_CODEC)?;
@@ -209,6 +200,8 @@ impl Engine {
             telephone_event: talk.telephone_event,
             frozen: None,
             remote: talk.remote,
+            is_confirmed: false,
+            awaits_answer: false,
         };
         self.state.dialogs.insert(arrival.dialog, Role::Caller(id));
         self.state.calls.insert(
@@ -230,6 +223,15 @@ impl Engine {
         Ok(())
     }
 
+    /// The endpoint has room beyond its limits: enough to refuse a call in due form.
+    fn is_endpoint_full(&self) -> bool {
+        let counts = self.state.endpoint.counts();
+        let limits = &self.config.limits;
+        counts.dialogs > limits.dialogs_max
+            || counts.server_transactions > limits.transactions_max
+            || counts.client_transactions > limits.transactions_max
+    }
+
     /// The caller's network gives up by then: the trunk's limit, or his own `Expires` (RFC 3261
     /// §13.3.1).
     fn leave_by(&self, arrival: &Arrival, invite: &Message) -> Instant {
@@ -245,7 +247,14 @@ impl Engine {
         if invite.body().is_empty() {
             return Some(Talk {
                 offer: None,
-                formats: self.config.codecs.iter().map(|codec| codec.format()).collect(),
+                // What every network knows: he is told only one of them, the one she chose.
+                formats: self
+                    .config
+                    .codecs
+                    .iter()
+                    .filter(|codec| matches!(codec, Codec::Pcma | Codec::Pcmu))
+                    .map(|codec| codec.format())
+                    .collect(),
                 telephone_event: Some(TELEPHONE_EVENT),
                 remote: None,
             });
@@ -254,7 +263,7 @@ impl Engine {
             return None;
         }
         let offer = Offer::read(invite.body()).ok()?;
-        let audio = offer.audio()?;
+        let audio = offer.audio().filter(|audio| self.can_reach(audio))?;
         let formats = sip::sdp::common(audio, &self.config.codecs);
         if formats.is_empty() {
             return None;
@@ -262,6 +271,17 @@ impl Engine {
         let telephone_event = audio.telephone_event;
         let remote = MediaRemote::of(audio);
         Some(Talk { formats, telephone_event, remote, offer: Some(offer) })
+    }
+
+    /// Whether the relay can send to where a description wants its packets.
+    pub(super) fn can_reach(&self, audio: &Audio) -> bool {
+        let to = audio.rtp.ip();
+        let is_one_host = match to {
+            IpAddr::V4(to) => !to.is_multicast() && !to.is_broadcast(),
+            IpAddr::V6(to) => !to.is_multicast(),
+        };
+        let ours = self.state.ports.address();
+        is_one_host && ours.is_none_or(|ours| ours.is_ipv4() == to.is_ipv4())
     }
 
     fn refuse(

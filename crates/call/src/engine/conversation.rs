@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use acd::{AgentId, CallerId, Miss, OfferId};
 use bytes::Bytes;
-use sip::sdp::{Direction, Format, Offer};
+use sip::sdp::{Codec, Direction, Format, Offer};
 use sip::{DialogKey, EndedBy, Instant, Message, Method, RequestKey};
 
 use super::Engine;
 use crate::action::Notice;
-use crate::calls::{AgentLegState, Call, Stage};
+use crate::calls::{AgentLegState, Call, Speech, Stage};
 use crate::media::MediaRemote;
 use crate::record::{CallRecord, Disposition, OfferOutcome, Party};
 use crate::timers::{Role, Timer};
@@ -42,6 +42,7 @@ impl Engine {
             let format = format.expect("her format was chosen among his").clone();
             let sdp = answer_to(call, &format);
             call.leg.frozen = Some(format);
+            call.leg.awaits_answer = call.leg.offer.is_none();
             let dialog = call.leg.dialog;
             if let Err(misuse) = self.state.endpoint.answer(now, dialog, &[], sdp) {
                 tracing::warn!(call = %reference, %misuse, "the caller could not be answered");
@@ -63,34 +64,88 @@ impl Engine {
         }
     }
 
-    pub(super) fn caller_acked(&mut self, now: Instant, dialog: DialogKey, body: Option<Bytes>) {
-        let Some(caller) = self.caller_of(dialog) else {
-            return;
-        };
-        let call = self.state.calls.get_mut(&caller).expect("caller_of found it");
-        if call.leg.offer.is_some() || call.leg.remote.is_some() {
+    /// The first ACK to a 2xx of ours, on either leg. After an offer of ours it brings the answer (RFC
+    /// 3261 §13.2.2.4, §14.2).
+    pub(super) fn acked(&mut self, now: Instant, dialog: DialogKey, body: Option<Bytes>) {
+        match self.state.dialogs.get(&dialog) {
+            Some(&Role::Caller(caller)) => self.caller_acked(now, caller, body),
+            Some(&Role::Agent(offer)) => self.agent_acked(offer, body),
+            None => {}
+        }
+    }
+
+    fn caller_acked(&mut self, now: Instant, caller: CallerId, body: Option<Bytes>) {
+        let Some(call) = self.state.calls.get_mut(&caller) else { return };
+        let leg = &mut call.leg;
+        let is_first = !std::mem::replace(&mut leg.is_confirmed, true);
+        if !std::mem::replace(&mut leg.awaits_answer, false) {
             return;
         }
-        // The answer to our late offer (RFC 3261 §13.2.2.4).
-        let answer = body.and_then(|body| Offer::read(&body).ok());
-        let remote = answer.as_ref().and_then(|answer| {
-            let audio = answer.audio()?;
-            let frozen = call.leg.frozen.as_ref()?;
-            audio.formats.iter().find(|format| format.codec == frozen.codec)?;
-            MediaRemote::of(audio)
-        });
-        match remote {
-            Some(remote) => {
-                call.leg.remote = Some(remote);
-                self.order_caller_media(caller);
+        let codec = leg.frozen.as_ref().map(|format| format.codec);
+        match codec.and_then(|codec| self.read_answer(codec, body)) {
+            Some(answer) => {
+                let leg = &mut self.state.calls.get_mut(&caller).expect("found above").leg;
+                leg.remote = answer.remote;
+                leg.telephone_event = answer.telephone_event;
+                leg.frozen = Some(answer.format);
+                self.order_media(caller);
             }
-            None => self.caller_failed(now, caller),
+            // Without an answer there never was a conversation; later, the old description holds.
+            None if is_first => self.caller_failed(now, caller),
+            None => {}
+        }
+    }
+
+    fn agent_acked(&mut self, offer: OfferId, body: Option<Bytes>) {
+        let Some(speech) = self.speech_mut(offer) else { return };
+        if !std::mem::replace(&mut speech.awaits_answer, false) {
+            return;
+        }
+        let codec = speech.format.codec;
+        let Some(answer) = self.read_answer(codec, body) else { return };
+        if let Some(speech) = self.speech_mut(offer) {
+            speech.remote = answer.remote;
+            speech.telephone_event = answer.telephone_event;
+            speech.format = answer.format;
+        }
+        self.order_media(offer.caller);
+    }
+
+    /// An answer to an offer of ours that had this one codec.
+    fn read_answer(&self, codec: Codec, body: Option<Bytes>) -> Option<Answer> {
+        let answer = Offer::read(&body?).ok()?;
+        let audio = answer.audio().filter(|audio| self.can_reach(audio))?;
+        let format = audio.formats.iter().find(|format| format.codec == codec)?.clone();
+        let telephone_event = audio.telephone_event;
+        Some(Answer { format, telephone_event, remote: MediaRemote::of(audio) })
+    }
+
+    /// The secretary's side of a conversation that is up.
+    fn speech_mut(&mut self, offer: OfferId) -> Option<&mut Speech> {
+        match &mut self.state.agent_legs.get_mut(&offer)?.state {
+            AgentLegState::Talking { speech, .. } => Some(speech),
+            AgentLegState::Offered { .. } | AgentLegState::Answered(_) | AgentLegState::Closing => {
+                None
+            }
+        }
+    }
+
+    /// Both pairs of a call, as it stands: a change of one side's numbering concerns the other.
+    fn order_media(&mut self, caller: CallerId) {
+        self.order_caller_media(caller);
+        if let Some(Stage::Bridged { offer, .. }) = self.state.calls.get(&caller).map(|it| it.stage)
+        {
+            self.order_agent_media(offer);
         }
     }
 
     /// The endpoint has sent BYE to him.
     pub(super) fn caller_ack_is_missing(&mut self, now: Instant, dialog: DialogKey) {
-        if let Some(caller) = self.caller_of(dialog) {
+        let Some(caller) = self.caller_of(dialog) else { return };
+        if self.state.calls[&caller].leg.is_confirmed {
+            // Of a re-INVITE: they have talked.
+            self.caller_hung_up(now, caller, Party::Caller);
+        } else {
             self.caller_failed(now, caller);
         }
     }
@@ -360,12 +415,17 @@ impl Engine {
         offer: Option<&Offer>,
         message: &Message,
     ) -> Option<Described> {
+        if offer.is_none() && message.method() != Method::Invite {
+            return Some(Described::Same);
+        }
+        let reachable = offer.and_then(Offer::audio).is_none_or(|audio| self.can_reach(audio));
         let leg = &mut self.state.calls.get_mut(&caller)?.leg;
-        let format = leg.frozen.clone()?;
+        let format = leg.frozen.clone().filter(|_| reachable)?;
         let Some(offer) = offer else {
-            return late_offer(message, || {
-                leg.session.offer(&[format], leg.telephone_event, Direction::SendRecv)
-            });
+            leg.awaits_answer = true;
+            let formats = std::slice::from_ref(&format);
+            let sdp = leg.session.offer(formats, leg.telephone_event, Direction::SendRecv);
+            return Some(Described::Sdp(sdp));
         };
         let audio = offer.audio()?;
         let chosen = audio.formats.iter().find(|it| it.codec == format.codec)?.clone();
@@ -374,7 +434,7 @@ impl Engine {
         let sdp = leg.session.answer(offer, &chosen, telephone_event, Direction::SendRecv);
         leg.telephone_event = telephone_event;
         leg.frozen = Some(chosen);
-        self.order_caller_media(caller);
+        self.order_media(caller);
         Some(Described::Sdp(sdp))
     }
 
@@ -384,15 +444,17 @@ impl Engine {
         offer: Option<&Offer>,
         message: &Message,
     ) -> Option<Described> {
-        let AgentLegState::Talking { speech, .. } = &mut self.state.agent_legs.get_mut(&id)?.state
-        else {
-            return None;
-        };
+        if offer.is_none() && message.method() != Method::Invite {
+            return Some(Described::Same);
+        }
+        let reachable = offer.and_then(Offer::audio).is_none_or(|audio| self.can_reach(audio));
+        let speech = self.speech_mut(id).filter(|_| reachable)?;
         let Some(offer) = offer else {
-            let format = speech.format.clone();
-            return late_offer(message, || {
-                speech.session.offer(&[format], speech.telephone_event, Direction::SendRecv)
-            });
+            speech.awaits_answer = true;
+            let formats = std::slice::from_ref(&speech.format);
+            let telephone_event = speech.telephone_event;
+            let sdp = speech.session.offer(formats, telephone_event, Direction::SendRecv);
+            return Some(Described::Sdp(sdp));
         };
         let audio = offer.audio()?;
         let codec = speech.format.codec;
@@ -402,8 +464,7 @@ impl Engine {
         let telephone_event = audio.telephone_event;
         let sdp = speech.session.answer(offer, &chosen, telephone_event, Direction::SendRecv);
         speech.format = chosen;
-        self.order_agent_media(id);
-        self.order_caller_media(id.caller);
+        self.order_media(id.caller);
         Some(Described::Sdp(sdp))
     }
 
@@ -433,10 +494,11 @@ enum Described {
     Sdp(Bytes),
 }
 
-/// A re-INVITE without SDP wants our offer (RFC 3261 §14.2); an UPDATE without does not.
-fn late_offer(message: &Message, offer: impl FnOnce() -> Bytes) -> Option<Described> {
-    let is_invite = message.method() == Method::Invite;
-    Some(if is_invite { Described::Sdp(offer()) } else { Described::Same })
+/// What an answer to our offer says.
+struct Answer {
+    format: Format,
+    telephone_event: Option<u8>,
+    remote: Option<MediaRemote>,
 }
 
 /// The one answer that the caller gets: her codec in his numbering; our offer if he made none.

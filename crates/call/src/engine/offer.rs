@@ -1,8 +1,8 @@
 //! The scheduler's decisions, and the secretary's leg from the INVITE until she has the caller.
 
 use acd::{AgentId, CallerId, Decision, Miss, OfferId, Withdrawal};
-use sip::sdp::{Direction, LocalSession, Offer};
-use sip::{DialogKey, HeaderName, Identity, Instant, Invite, Message, Target};
+use sip::sdp::{Direction, Format, LocalSession, Offer};
+use sip::{DialogKey, Flow, HeaderName, Identity, Instant, Invite, Message, Target};
 
 use super::Engine;
 use crate::action::Notice;
@@ -52,7 +52,11 @@ impl Engine {
         let reference = call.reference;
         let user = self.config.agents.get(&agent).map(|agent| agent.user.clone());
         let user = user.unwrap_or_default();
-        let Some(binding) = self.state.registrar.bindings(&user).next() else {
+        let dead = &self.state.dead_flows;
+        let mut bindings = self.state.registrar.bindings(&user);
+        let newest = bindings.next();
+        let living = newest.into_iter().chain(bindings).find(|it| !dead.contains(&it.flow));
+        let Some(binding) = living.or_else(|| self.state.registrar.bindings(&user).next()) else {
             return self.offer_came_to_nothing(now, offer, agent, now, OfferOutcome::Unreachable);
         };
         let flow = binding.flow;
@@ -166,12 +170,20 @@ impl Engine {
         if !matches!(leg.state, AgentLegState::Offered { .. }) {
             return;
         }
-        let (dialog, agent) = (leg.dialog, leg.agent);
+        let (dialog, agent, flow) = (leg.dialog, leg.agent, leg.flow);
+        self.flow_is_dead(flow);
         self.cancel(now, dialog);
         self.close_offer(now, offer, OfferOutcome::Unreachable);
         let miss = Miss::Unreachable;
         self.inform(now, acd::Input::Missed { offer, miss });
         tracing::debug!(agent = agent.0, "no 1xx from her phone");
+    }
+
+    /// Remembers it until it registers again; flows that nobody has any longer are forgotten first.
+    fn flow_is_dead(&mut self, flow: Flow) {
+        let registrar = &self.state.registrar;
+        self.state.dead_flows.retain(|flow| registrar.is_registered_flow(flow).is_some());
+        self.state.dead_flows.insert(flow);
     }
 
     /// Her phone picked up: a request to the scheduler, once her session description can be used.
@@ -180,20 +192,27 @@ impl Engine {
             return self.let_go(now, dialog);
         };
         self.state.timers.stop(Timer::Unreachable(offer));
-        let leg = self.state.agent_legs.get_mut(&offer).expect("agent_leg found it");
-        let AgentLegState::Offered { .. } = leg.state else {
+        let state = &self.state.agent_legs[&offer].state;
+        if !matches!(state, AgentLegState::Offered { .. }) {
             return self.let_go(now, dialog);
-        };
-        let Some(described) = describe(message, self.state.calls.get(&offer.caller)) else {
+        }
+        let Some(described) = self.describe(message, offer.caller) else {
             self.let_go(now, dialog);
             self.close_offer(now, offer, OfferOutcome::Dropped);
             return self.inform(now, acd::Input::Missed { offer, miss: Miss::Dropped });
         };
+        let leg = self.state.agent_legs.get_mut(&offer).expect("agent_leg found it");
         let state = std::mem::replace(&mut leg.state, AgentLegState::Closing);
         if let AgentLegState::Offered { media, session } = state {
             let (format, telephone_event, remote) = described;
-            leg.state =
-                AgentLegState::Answered(Speech { media, session, format, telephone_event, remote });
+            leg.state = AgentLegState::Answered(Speech {
+                media,
+                session,
+                format,
+                telephone_event,
+                remote,
+                awaits_answer: false,
+            });
         }
         self.inform(now, acd::Input::Answered { offer });
     }
@@ -247,6 +266,11 @@ impl Engine {
                 408 | 430 | 503 => (OfferOutcome::Unreachable, Miss::Unreachable),
                 _ => (OfferOutcome::Declined, Miss::Declined),
             };
+            if outcome == OfferOutcome::Unreachable
+                && let Some(leg) = self.state.agent_legs.get(&offer)
+            {
+                self.flow_is_dead(leg.flow);
+            }
             self.close_offer(now, offer, outcome);
             self.inform(now, acd::Input::Missed { offer, miss });
         }
@@ -366,20 +390,21 @@ impl Engine {
             Stage::Bridged { .. } | Stage::Returned { .. } => self.end_by_us(now, caller),
         }
     }
-}
 
-/// What her answer says: her format, its events, her address. `None`: it cannot be used.
-fn describe(
-    message: &Message,
-    call: Option<&crate::calls::Call>,
-) -> Option<(sip::sdp::Format, Option<u8>, Option<MediaRemote>)> {
-    let call = call?;
-    let answer = Offer::read(message.body()).ok()?;
-    let audio = answer.audio()?;
-    let wanted = |codec| match &call.leg.frozen {
-        Some(frozen) => frozen.codec == codec,
-        None => call.leg.formats.iter().any(|format| format.codec == codec),
-    };
-    let format = audio.formats.iter().find(|format| wanted(format.codec))?.clone();
-    Some((format, audio.telephone_event, MediaRemote::of(audio)))
+    /// What her answer says: her format, its events, her address. `None`: it cannot be used.
+    fn describe(
+        &self,
+        message: &Message,
+        caller: CallerId,
+    ) -> Option<(Format, Option<u8>, Option<MediaRemote>)> {
+        let call = self.state.calls.get(&caller)?;
+        let answer = Offer::read(message.body()).ok()?;
+        let audio = answer.audio().filter(|audio| self.can_reach(audio))?;
+        let wanted = |codec| match &call.leg.frozen {
+            Some(frozen) => frozen.codec == codec,
+            None => call.leg.formats.iter().any(|format| format.codec == codec),
+        };
+        let format = audio.formats.iter().find(|format| wanted(format.codec))?.clone();
+        Some((format, audio.telephone_event, MediaRemote::of(audio)))
+    }
 }

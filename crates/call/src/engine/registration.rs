@@ -1,47 +1,58 @@
 //! REGISTER, and what it says of the secretaries.
 
 use acd::{AgentEvent, AgentId};
-use sip::{Flow, HeaderName, Instant, Message, RegisterReply, RegistrarEvent, RequestKey, Uri};
+use sip::{Flow, Instant, Message, RegisterReply, RegistrarEvent, RequestKey};
 
 use super::Engine;
 use crate::action::Notice;
 
 impl Engine {
-    pub(super) fn handle_register(
-        &mut self,
-        now: Instant,
-        request: RequestKey,
-        flow: Flow,
-        message: &Message,
-    ) {
+    /// A REGISTER from anybody. Whoever does not prove to be a user is refused without a trace of it
+    /// in any table, so that strangers cannot fill what trunks need; who guesses meets silence.
+    pub(super) fn handle_register(&mut self, now: Instant, flow: Flow, message: Message) {
+        let claimed = self.state.registrar.claimed_user(&message);
+        if let Some(user) = &claimed
+            && self.state.throttle.is_spent(now, flow.remote.ip(), user)
+            && self.state.registrar.is_registered_flow(&flow) != Some(user.as_str())
+        {
+            self.state.ledger.throttled += 1;
+            return;
+        }
         let account = |user: &str| {
             let agent = self.users.get(user).and_then(|id| self.config.agents.get(id))?;
             Some(agent.account.clone())
         };
-        let reply = self.state.registrar.handle_register(now, flow, message, &account);
-        let headers: Vec<(&str, &str)> =
-            reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.respond(now, request, reply.status, &headers);
-        let is_wrong_password = is_wrong_password(message, &reply);
-        if is_wrong_password {
-            self.state.throttle.failed(now, flow.remote.ip(), &claimed_name(message));
+        let reply = self.state.registrar.handle_register(now, flow, &message, &account);
+        if reply.is_guess {
+            let name = claimed.unwrap_or_default();
+            self.state.throttle.failed(now, flow.remote.ip(), &name);
         }
-        if reply.status == 200 {
-            self.phone_is_alive(now, &flow);
-        } else if is_wrong_password || reply.status != 401 {
+        if reply.is_guess || !matches!(reply.status, 200 | 401) {
             self.notice(Notice::RegisterRefused { flow, status: reply.status });
         }
+        if let Some(user) = &reply.user {
+            self.phone_is_alive(now, user, &flow);
+            // The answer is kept for the phone's retransmissions, which would look like replays.
+            self.registering = Some(reply);
+            self.state.endpoint.handle_message(now, flow, message);
+        } else {
+            let headers = headers_of(&reply);
+            self.state.endpoint.refuse_statelessly(flow, &message, reply.status, &headers);
+        }
     }
 
-    /// Whether a REGISTER meets silence: its source guessed too often at this name.
-    pub(super) fn is_throttled(&self, now: Instant, flow: &Flow, message: &Message) -> bool {
-        self.state.throttle.is_spent(now, flow.remote.ip(), &claimed_name(message))
+    /// The endpoint took the REGISTER that was just proven.
+    pub(super) fn answer_register(&mut self, now: Instant, request: RequestKey) {
+        if let Some(reply) = self.registering.take() {
+            self.respond(now, request, reply.status, &headers_of(&reply));
+        }
     }
 
-    /// A REGISTER that was accepted shows a living phone, whatever was thought of it.
-    fn phone_is_alive(&mut self, now: Instant, flow: &Flow) {
-        let user = self.state.registrar.is_registered_flow(flow).map(str::to_owned);
-        if let Some(agent) = user.and_then(|user| self.agent_of(&user)) {
+    /// A proven REGISTER shows a living phone, whatever was thought of it.
+    fn phone_is_alive(&mut self, now: Instant, user: &str, flow: &Flow) {
+        self.state.dead_flows.remove(flow);
+        let is_there = self.state.registrar.bindings(user).next().is_some();
+        if is_there && let Some(agent) = self.agent_of(user) {
             self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Reachable });
         }
     }
@@ -74,14 +85,6 @@ impl Engine {
     }
 }
 
-/// The name that a REGISTER is for; nobody has the empty one.
-fn claimed_name(message: &Message) -> String {
-    let to = message.to().ok().and_then(|to| Uri::read_str(to.uri).ok());
-    to.and_then(|uri| uri.user_decoded().map(|user| user.into_owned())).unwrap_or_default()
-}
-
-/// Credentials came and were refused; neither the first challenge nor a nonce that grew old.
-fn is_wrong_password(message: &Message, reply: &RegisterReply) -> bool {
-    let is_stale = reply.headers.iter().any(|(_, value)| value.contains("stale=true"));
-    reply.status == 401 && message.header(HeaderName::Authorization).is_some() && !is_stale
+fn headers_of(reply: &RegisterReply) -> Vec<(&str, &str)> {
+    reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }

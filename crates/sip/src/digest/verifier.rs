@@ -79,6 +79,18 @@ impl Verifier {
         self.algorithms.iter().map(challenge).collect()
     }
 
+    /// The user that the request's credentials for our realm speak of, proven or not.
+    pub fn claimed_user(&self, request: &Message) -> Option<String> {
+        self.fields_of(request)?.get("username").map(|user| user.into_owned())
+    }
+
+    fn fields_of<'m>(&self, request: &'m Message) -> Option<AuthFields<'m>> {
+        request
+            .headers(HeaderName::Authorization)
+            .filter_map(AuthFields::read)
+            .find(|fields| fields.get("realm").is_some_and(|realm| realm == self.realm))
+    }
+
     /// The user that the request proves to be.
     ///
     /// An unknown user costs the same work as a known one with a wrong password, and gets the
@@ -89,11 +101,7 @@ impl Verifier {
         request: &Message,
         accounts: &dyn Fn(&str) -> Option<Account>,
     ) -> Result<String, Denied> {
-        let fields = request
-            .headers(HeaderName::Authorization)
-            .filter_map(AuthFields::read)
-            .find(|fields| fields.get("realm").is_some_and(|realm| realm == self.realm))
-            .ok_or(Denied::NoCredentials)?;
+        let fields = self.fields_of(request).ok_or(Denied::NoCredentials)?;
         let get = |name| fields.get(name).ok_or(Denied::Malformed);
         let (username, nonce, uri) = (get("username")?, get("nonce")?, get("uri")?);
         let (nc, cnonce, response) = (get("nc")?, get("cnonce")?, get("response")?);

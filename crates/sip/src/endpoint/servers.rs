@@ -47,7 +47,23 @@ impl Endpoint {
     /// a right to an answer wherever it comes from.
     pub fn knows(&self, request: &Message) -> bool {
         self.find_session(request).is_some()
-            || ServerId::of(request).is_some_and(|id| self.incoming.contains_key(&id))
+            || ServerId::of(request).is_some_and(|id| {
+                self.incoming.contains_key(&id) || self.incoming.contains_key(&id.into_invite())
+            })
+    }
+
+    /// Refuses a request without keeping anything of it (§8.2.7): the answer goes to where the
+    /// packet came from, whatever its Via says.
+    pub fn refuse_statelessly(
+        &mut self,
+        flow: Flow,
+        request: &Message,
+        status: u16,
+        headers: &[(&str, &str)],
+    ) {
+        let tag = stateless_tag(request);
+        let bytes = response_to(request, status, Some(&tag), &flow, headers, None);
+        self.io.transmits.push_back(Transmit { flow, bytes });
     }
 
     pub(super) fn handle_request(&mut self, now: Instant, flow: Flow, message: Message) {
@@ -85,7 +101,8 @@ impl Endpoint {
     }
 
     fn handle_outside(&mut self, now: Instant, flow: Flow, id: ServerId, message: Message) {
-        if message.max_forwards() == Ok(Some(0)) {
+        // Nobody but us is asked by OPTIONS: hops do not matter (§11).
+        if message.max_forwards() == Ok(Some(0)) && *message.method_ref() != Method::Options {
             return self.refuse(flow, &message, 483, &[]);
         }
         if MergeId::of(&message).is_some_and(|merge| self.merges.contains_key(&merge)) {
@@ -376,7 +393,9 @@ impl Endpoint {
 
     pub(super) fn refuse_full(&mut self, flow: Flow, request: &Message) {
         self.io.totals.refused_full += 1;
-        self.refuse(flow, request, 503, &[("Retry-After", "5")]);
+        // Without Retry-After: with it the peer sends nothing at all for that time, urgent calls
+        // included.
+        self.refuse(flow, request, 503, &[]);
     }
 
     pub(super) fn refuse_unknown(&mut self, flow: Flow, request: &Message) {

@@ -9,7 +9,7 @@ use crate::write::RequestWriter;
 use crate::{Flow, HeaderName, Message, Method, Transport};
 
 /// Methods that we understand, in Allow of our INVITEs and responses.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Draft {
