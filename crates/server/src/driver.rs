@@ -205,10 +205,25 @@ impl Driver {
                 let _ = reply.try_send(self.status(now));
             }
             Item::Stop { drain } => {
+                self.stop(now, now + drain);
+            }
+        }
+    }
+
+    /// A second order may only shorten the drain.
+    fn stop(&mut self, now: sip::Instant, until: sip::Instant) {
+        match self.stage {
+            Stage::Serving => {
+                let drain = until.saturating_duration_since(now);
                 info!(drain_s = drain.as_secs(), "draining: new calls are refused");
-                self.stage = Stage::Draining { until: now + drain };
+                self.stage = Stage::Draining { until };
                 self.input(now, Input::Drain);
             }
+            Stage::Draining { until: before } => {
+                self.stage = Stage::Draining { until: before.min(until) };
+            }
+            // Nobody is let talk any more: there is nothing to shorten.
+            Stage::Leaving { .. } | Stage::Done => {}
         }
     }
 

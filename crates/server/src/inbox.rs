@@ -18,7 +18,8 @@ pub(crate) enum Item {
     /// The relay has events: the driver looks each batch, this only wakes it.
     MediaReady,
     Status(SyncSender<Status>),
-    /// Drain: refuse new calls, end when the last is over or after this time, then hang up.
+    /// Drain: refuse new calls, end when the last is over or after this time, then hang up. Given
+    /// again, it may only shorten the time.
     Stop {
         drain: Duration,
     },

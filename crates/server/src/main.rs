@@ -23,7 +23,8 @@ enum Command {
     /// Take calls: from trunks to the phones of secretaries, until SIGTERM or Ctrl-C.
     ///
     /// The first signal drains: new calls are refused, live ones may go on for `drain_timeout`. The
-    /// second ends at once. Exit code 2: the configuration is wrong.
+    /// second hangs up what is left, within 3 s and with its records. The third aborts: records may be
+    /// lost. Exit code 2: the configuration is wrong.
     Serve(ConfigArgs),
     /// Play a day in miniature over real sockets on loopback, and check it.
     Demo(server::demo::Options),

@@ -4,19 +4,21 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use acd::Step;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::config::{self, Loaded};
 use crate::driver::Report;
+use crate::inbox::Item;
 use crate::notify::notify;
 use crate::server::{Notices, Server};
 
-/// Serves until a signal. The first one drains, the second ends at once.
+/// Serves until a signal. The first one drains, the second hangs up what is left, the third aborts.
 pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let loaded = config::load(path)?;
     crate::log::init(&loaded.log);
@@ -41,14 +43,24 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
         () = ended(&mut notices) => error!("the engine has ended by itself"),
     }
     notify("STOPPING=1");
-    let stopped = tokio::task::spawn_blocking(move || server.shutdown(drain));
-    tokio::select! {
-        report = stopped => farewell(&report.context("the server did not end in order")?),
+    let inbox = server.inbox();
+    let mut stopped = tokio::task::spawn_blocking(move || server.shutdown(drain));
+    let report = tokio::select! {
+        report = &mut stopped => report,
         name = signals.next() => {
-            error!(signal = name, "ended at once: calls are cut, their records may be lost");
-            std::process::exit(1);
+            warn!(signal = name, "hanging up what is left; a third signal aborts");
+            // It may have to wait for room: the third signal must be heard meanwhile.
+            tokio::task::spawn_blocking(move || inbox.send(Item::Stop { drain: Duration::ZERO }));
+            tokio::select! {
+                report = &mut stopped => report,
+                name = signals.next() => {
+                    error!(signal = name, "aborted: calls are cut, their records may be lost");
+                    std::process::exit(1);
+                }
+            }
         }
-    }
+    };
+    farewell(&report.context("the server did not end in order")?)
 }
 
 struct Signals {
@@ -129,7 +141,7 @@ fn welcome(loaded: &Loaded, server: &Server) -> String {
     }
     text.push_str(&phones(loaded, server));
     text.push_str(&call(loaded, server));
-    text.push_str("\nCtrl-C drains and ends; a second one ends at once.");
+    text.push_str("\nCtrl-C drains and ends; a second one hangs up what is left, a third aborts.");
     text
 }
 

@@ -176,6 +176,11 @@ impl Server {
         self.end()
     }
 
+    /// Through which a [`shutdown`](Self::shutdown) under way can be hurried.
+    pub(crate) fn inbox(&self) -> Inbox {
+        self.inbox.clone()
+    }
+
     fn end(&mut self) -> Report {
         let report = match self.driver.take().map(JoinHandle::join) {
             Some(Ok(report)) => report,

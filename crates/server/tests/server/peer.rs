@@ -109,4 +109,15 @@ impl Peer {
             }
         }
     }
+
+    /// The final answer to this call; others are passed over.
+    pub(crate) fn final_of(&self, id: &str) -> String {
+        loop {
+            let message = self.receive();
+            let is_final = !message.starts_with("SIP/2.0 1");
+            if is_final && message.contains(&format!("Call-ID: {id}\r\n")) {
+                return message;
+            }
+        }
+    }
 }

@@ -117,13 +117,7 @@ fn sigterm_drains_hangs_up_what_is_left_and_keeps_the_records() {
     serving.signal("TERM");
     peer.call_until_refused("0199001234");
     // The one that waits is let wait for the second of `drain_timeout`, and is then told.
-    let end = loop {
-        let answer = peer.receive();
-        let is_final = !answer.starts_with("SIP/2.0 1");
-        if is_final && answer.contains("Call-ID: one\r\n") {
-            break answer;
-        }
-    };
+    let end = peer.final_of("one");
     peer.acknowledge("0199001234", "one", &end);
     let (code, log) = serving.wait();
     assert_eq!(code, Some(0), "{log}");
@@ -147,7 +141,7 @@ fn without_calls_sigint_ends_at_once() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
+fn a_second_signal_hangs_up_what_is_left_and_keeps_its_record() {
     let (peer, listen) = (Peer::new(), free());
     let text = text(&peer, &listen.to_string(), "42320-42359").replace("\"1 s\"", "\"1 h\"");
     let folder = Folder::new("second").with("monoligne.toml", &text);
@@ -158,8 +152,33 @@ fn a_second_signal_ends_at_once() {
     serving.signal("TERM");
     peer.call_until_refused("0199001234");
     serving.signal("INT");
+    let end = peer.final_of("one");
+    peer.acknowledge("0199001234", "one", &end);
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+    let calls = Reader::open(&folder.0.join("data/records.sqlite")).unwrap().calls().unwrap();
+    assert!(calls.iter().any(|call| (&*call.disposition, call.status) == ("draining", 503)));
+    assert!(calls.iter().any(|call| call.wait_ms > 0 && call.status == 503), "{calls:?}");
+}
+
+#[test]
+fn a_third_signal_aborts_a_farewell_that_nobody_answers() {
+    let (peer, listen) = (Peer::new(), free());
+    let text = text(&peer, &listen.to_string(), "42400-42439").replace("\"1 s\"", "\"1 h\"");
+    let folder = Folder::new("third").with("monoligne.toml", &text);
+    let serving = Serving::start(&folder.0);
+    let peer = peer.calls(listen);
+    peer.invite("0199001234", "one");
+    peer.wait_for(180, "one");
+    serving.signal("TERM");
+    peer.call_until_refused("0199001234");
+    serving.signal("TERM");
+    // Never acknowledged, so that the farewell lasts its 3 s.
+    peer.final_of("one");
+    serving.signal("TERM");
     let (code, log) = serving.wait();
     assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("aborted"), "{log}");
 }
 
 #[test]
