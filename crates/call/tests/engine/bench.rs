@@ -1,5 +1,7 @@
 //! An engine on the test bench: one trunk, some phones, messages written by hand, virtual time.
 
+#![expect(clippy::unwrap_used, reason = "what a test writes can be read, or the test has failed")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
