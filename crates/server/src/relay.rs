@@ -1,6 +1,6 @@
 //! The relay's place in the driver: orders out, events in, in the words of either crate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -15,9 +15,41 @@ use crate::settings::MediaSettings;
 pub(crate) struct Media {
     relay: media::Relay,
     pool: Pool,
-    /// Orders that a full ring refused: the latest of each port, since an order states the whole
-    /// wish. Bounded by the pool.
-    waiting: BTreeMap<u16, media::Order>,
+    /// Orders that a full ring refused, in their order.
+    waiting: Waiting,
+}
+
+/// First in, first out: a leg's order may name another's port, so that time is the only safe order.
+/// When twice the pool's ports wait, only the latest of each port stays, since an order states the
+/// whole wish: that leaves at most one a port.
+struct Waiting {
+    orders: VecDeque<media::Order>,
+    orders_max: usize,
+}
+
+impl Waiting {
+    fn of(pool: &Pool) -> Self {
+        let ports: usize = pool.shards.iter().map(Vec::len).sum();
+        Self { orders: VecDeque::new(), orders_max: (2 * ports).max(1) }
+    }
+
+    fn push(&mut self, order: media::Order) {
+        if self.orders.len() >= self.orders_max {
+            self.merge();
+        }
+        self.orders.push_back(order);
+    }
+
+    fn merge(&mut self) {
+        let mut later = BTreeSet::new();
+        let mut merged = VecDeque::with_capacity(self.orders_max);
+        while let Some(order) = self.orders.pop_back() {
+            if later.insert(order.port()) {
+                merged.push_front(order);
+            }
+        }
+        self.orders = merged;
+    }
 }
 
 impl Media {
@@ -29,7 +61,8 @@ impl Media {
             address: settings.advertise.unwrap_or(settings.address),
             shards: relay.shards().to_vec(),
         };
-        Ok(Self { relay, pool, waiting: BTreeMap::new() })
+        let waiting = Waiting::of(&pool);
+        Ok(Self { relay, pool, waiting })
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -62,20 +95,20 @@ impl Media {
 
     pub(crate) fn order(&mut self, order: MediaOrder) {
         let order = translate(order);
-        if self.waiting.is_empty() {
+        if self.waiting.orders.is_empty() {
             if let Err(media::Full(order)) = self.relay.order(order) {
-                self.waiting.insert(order.port(), *order);
+                self.waiting.push(*order);
             }
         } else {
-            self.waiting.insert(order.port(), order);
+            self.waiting.push(order);
         }
     }
 
     /// Gives waiting orders again. `true`: some still wait.
     pub(crate) fn flush(&mut self) -> bool {
-        while let Some((_, order)) = self.waiting.pop_first() {
+        while let Some(order) = self.waiting.orders.pop_front() {
             if let Err(media::Full(order)) = self.relay.order(order) {
-                self.waiting.insert(order.port(), *order);
+                self.waiting.orders.push_front(*order);
                 return true;
             }
         }
@@ -150,5 +183,23 @@ fn event(event: media::Event) -> MediaEvent {
         media::Event::Failed { port, owner, error } => {
             MediaEvent::Failed { port, owner: Owner(owner), error }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_orders_keep_their_order_and_merge_by_port_when_they_are_too_many() {
+        let release = |port, owner| media::Order::Release { port, owner };
+        let mut waiting = Waiting { orders: VecDeque::new(), orders_max: 4 };
+        for order in [release(8, 1), release(2, 2), release(8, 3), release(4, 4)] {
+            waiting.push(order);
+        }
+        let first: Vec<u16> = waiting.orders.iter().map(media::Order::port).collect();
+        assert_eq!(first, [8, 2, 8, 4]);
+        waiting.push(release(2, 5));
+        assert_eq!(waiting.orders, [release(2, 2), release(8, 3), release(4, 4), release(2, 5)]);
     }
 }
