@@ -67,8 +67,8 @@ impl Sockets {
         Ok(Self { by_local: bound, traffic })
     }
 
-    /// Sends without waiting. What a full buffer refuses is lost as on the wire (SIP repeats it);
-    /// any other refusal is an error for the flow's owner.
+    /// Sends without waiting. What passes by itself, like a full buffer, only loses the datagram, as
+    /// on the wire (SIP repeats it); any other refusal is an error for the flow's owner.
     pub(crate) fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
         let bound = self
             .by_local
@@ -82,12 +82,7 @@ impl Sockets {
             }
             Err(error) => {
                 self.traffic.send_failed.fetch_add(1, Ordering::Relaxed);
-                let is_full = error.kind() == io::ErrorKind::WouldBlock;
-                if is_full || error.kind() == io::ErrorKind::Interrupted {
-                    Ok(())
-                } else {
-                    Err(error)
-                }
+                if passes(&error) { Ok(()) } else { Err(error) }
             }
         }
     }
@@ -105,5 +100,36 @@ impl Sockets {
 
     pub(crate) fn locals(&self) -> impl Iterator<Item = SocketAddr> {
         self.by_local.iter().map(|bound| bound.local)
+    }
+}
+
+/// Says something of this machine at this moment, not of the peer: a queue or the memory is full, a
+/// firewall (EPERM, as while its rules are loaded) or an interface that is down refused.
+fn passes(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::EAGAIN
+                | libc::EINTR
+                | libc::ENOBUFS
+                | libc::ENOMEM
+                | libc::EPERM
+                | libc::ENETDOWN
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_wrong_with_the_peer_fails_its_flow() {
+        for passing in [libc::EAGAIN, libc::ENOBUFS, libc::EPERM] {
+            assert!(passes(&io::Error::from_raw_os_error(passing)));
+        }
+        for failing in [libc::ECONNREFUSED, libc::EHOSTUNREACH, libc::ENETUNREACH] {
+            assert!(!passes(&io::Error::from_raw_os_error(failing)));
+        }
     }
 }
