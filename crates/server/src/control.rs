@@ -89,7 +89,7 @@ impl Control {
     pub(crate) fn bind(path: &Path) -> Result<Self, StartError> {
         let failed = |source| StartError::Control { path: path.to_owned(), source };
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
+            crate::folder::make(folder).map_err(failed)?;
         }
         if path.exists() {
             if UnixStream::connect(path).is_ok() {

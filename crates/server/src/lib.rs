@@ -18,6 +18,7 @@ pub mod control;
 pub mod demo;
 mod driver;
 pub mod floor;
+mod folder;
 mod inbox;
 mod limits;
 mod log;

@@ -57,9 +57,9 @@ pub enum StartError {
     Listen { address: SocketAddr, cause: io::Error },
     #[error("the relay does not start")]
     Relay(#[from] media::StartError),
-    #[error("cannot open the records {}", path.display())]
+    #[error("cannot open the records {} (`data` in [server])", path.display())]
     Records { path: PathBuf, source: records::OpenError },
-    #[error("cannot open the control socket {}", path.display())]
+    #[error("cannot open the control socket {} (`control` in [server])", path.display())]
     Control { path: PathBuf, source: io::Error },
     #[error("cannot {what}")]
     System { what: &'static str, source: io::Error },

@@ -26,6 +26,7 @@ pub struct CallRow {
     pub ended_ms: i64,
     /// Until answered, else until ended.
     pub wait_ms: i64,
+    /// With secretaries, all of them; not what he waited in between when one vanished.
     pub talk_ms: Option<i64>,
     pub disposition: String,
     pub status: u16,

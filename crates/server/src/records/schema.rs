@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 
 use crate::clock::Reading;
 
@@ -37,7 +37,7 @@ CREATE TABLE calls (
     ended_at     TEXT NOT NULL,
     ended_ms     INTEGER NOT NULL,
     wait_ms      INTEGER NOT NULL,         -- until answered, else until ended
-    talk_ms      INTEGER,
+    talk_ms      INTEGER,                  -- with secretaries, all of them; NULL: never answered
     disposition  TEXT NOT NULL,
     status       INTEGER NOT NULL,         -- the final SIP status that the caller got
     released_by  TEXT NOT NULL,            -- caller, agent, us
@@ -69,21 +69,38 @@ CREATE TABLE offers (
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("the folder cannot be made")]
+    #[error("its folder cannot be made; make the one above writable for monoligne's user")]
     Folder(#[source] io::Error),
+    #[error("it cannot be made; make its folder writable for monoligne's user")]
+    File(#[source] io::Error),
+    #[error("it is no file of records, or a damaged one; move it and its -wal and -shm away")]
+    Foreign,
     #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     #[error("made by a newer monoligne (version {found}, known is {VERSION}): start that one")]
     Newer { found: u32 },
     #[error("the writer's thread cannot be started")]
     Thread(#[source] io::Error),
 }
 
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        // Unknown: tables of another program, ours cannot be made beside them or lack something.
+        let is_foreign = matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown)
+        );
+        if is_foreign { Self::Foreign } else { Self::Sqlite(error) }
+    }
+}
+
 /// Opens or makes the file, and takes the next epoch out of it.
 pub(super) fn open(path: &Path, at: Reading) -> Result<(Connection, u32), OpenError> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(OpenError::Folder)?;
+        crate::folder::make(folder).map_err(OpenError::Folder)?;
     }
+    // SQLite gives its -wal and -shm the mode of the file itself.
+    crate::folder::make_file(path).map_err(OpenError::File)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_millis(500))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

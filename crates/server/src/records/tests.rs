@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -141,6 +142,47 @@ fn a_call_and_its_offers_are_kept_with_civil_times_and_names() {
     let outcomes: Vec<_> = offers.iter().map(|o| (o.number, o.outcome.as_str())).collect();
     assert_eq!(outcomes, [(1, "unreachable"), (2, "served")]);
     assert_eq!(offers[1].ringing_ms, Some(1_799_999_981_200));
+}
+
+#[test]
+fn talking_is_the_time_with_secretaries_without_the_wait_between_them() {
+    let file = File::new("talk");
+    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    let mut twice = entry(1);
+    let served = twice.record.offers[1].clone();
+    let at = sip::Instant::from_millis;
+    // Ten seconds with the first, whose phone vanished; three with the second.
+    let vanished =
+        OfferRecord { outcome: OfferOutcome::Vanished, ended_at: at(55_000), ..served.clone() };
+    let second = OfferRecord { answered_at: Some(at(57_000)), ..served };
+    twice.record.offers = vec![vanished, second];
+    records.keep(twice);
+    drop(records);
+    writer.finish();
+    assert_eq!(Reader::open(&file.0).unwrap().calls().unwrap()[0].talk_ms, Some(13_000));
+}
+
+#[test]
+fn what_is_made_is_for_owner_and_group_only_and_what_is_there_keeps_its_mode() {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let file = File::new("modes");
+    std::fs::create_dir(file.folder()).unwrap();
+    std::fs::set_permissions(file.folder(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (connection, _) = schema::open(&file.0, reading()).unwrap();
+    assert_eq!((mode(file.folder()), mode(file.0.parent().unwrap())), (0o755, 0o750));
+    assert_eq!(mode(&file.0), 0o640);
+    assert_eq!(mode(&file.0.with_extension("sqlite-wal")), 0o640);
+    assert_eq!(mode(&file.0.with_extension("sqlite-shm")), 0o640);
+    drop(connection);
+}
+
+#[test]
+fn a_file_that_holds_no_records_is_to_be_moved_away() {
+    let file = File::new("foreign");
+    std::fs::create_dir_all(file.0.parent().unwrap()).unwrap();
+    std::fs::write(&file.0, "these are no records\n".repeat(100)).unwrap();
+    let refused = schema::open(&file.0, reading()).unwrap_err();
+    assert!(refused.to_string().contains("move it"), "{refused}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
-use call::{CallRecord, CallerNumber, OfferRecord};
+use call::{CallRecord, CallerNumber, OfferOutcome, OfferRecord};
 use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
@@ -149,7 +149,7 @@ fn write_call(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
     let (answered_at, answered_ms) = record.answered_at.map(|at| civil(reading, at)).unzip();
     let (ended_at, ended_ms) = civil(reading, record.ended_at);
     let waited_until = record.answered_at.unwrap_or(record.ended_at);
-    let talk_ms = record.answered_at.map(|at| millis(record.ended_at, at));
+    let talk_ms = record.answered_at.map(|_| record.offers.iter().filter_map(talk).sum::<i64>());
     let mut statement = connection.prepare_cached(
         "INSERT INTO calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
          ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
@@ -181,6 +181,21 @@ fn write_call(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
         agent.and_then(|id| config.agents.get(&id)).map(|agent| &agent.name),
     ])?;
     Ok(())
+}
+
+/// The conversation that an offer became.
+fn talk(offer: &OfferRecord) -> Option<i64> {
+    match offer.outcome {
+        OfferOutcome::Served | OfferOutcome::Vanished => {
+            offer.answered_at.map(|at| millis(offer.ended_at, at))
+        }
+        OfferOutcome::Declined
+        | OfferOutcome::Busy
+        | OfferOutcome::NoAnswer
+        | OfferOutcome::Unreachable
+        | OfferOutcome::Dropped
+        | OfferOutcome::Withdrawn => None,
+    }
 }
 
 fn write_offer(
