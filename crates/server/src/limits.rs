@@ -34,3 +34,7 @@ pub(crate) const CONTROL_CONNECTIONS_MAX: usize = 16;
 pub(crate) const CONTROL_LINE_BYTES_MAX: usize = 16 * 1024;
 /// How long a control connection may be idle.
 pub(crate) const CONTROL_IDLE: Duration = Duration::from_secs(30);
+/// How long a source whose registration was refused is not logged again.
+pub(crate) const REFUSAL_LOGGED: Duration = Duration::from_secs(60);
+/// Such sources that are remembered. Beyond: further ones are not logged.
+pub(crate) const REFUSALS_LOGGED_MAX: usize = 1_024;

@@ -2,7 +2,9 @@
 //!
 //! Telephone numbers reach a log only by their `Debug`, which hides all but two digits.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -11,6 +13,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
+use crate::limits::{REFUSAL_LOGGED, REFUSALS_LOGGED_MAX};
 use crate::server::Told;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,11 +39,10 @@ impl Default for LogSettings {
 
 /// Installs the subscriber on stderr. Only the first call of a process counts.
 pub fn init(settings: &LogSettings) {
-    let filter = std::env::var("MONOLIGNE_LOG")
-        .ok()
-        .and_then(|directives| EnvFilter::try_new(directives).ok())
-        .or_else(|| EnvFilter::try_new(&settings.level).ok())
-        .unwrap_or_else(|| EnvFilter::new("info"));
+    let asked = std::env::var("MONOLIGNE_LOG").ok().filter(|asked| !asked.is_empty());
+    let overriding = asked.as_deref().filter(|asked| is_level(asked));
+    let filter = EnvFilter::try_new(overriding.unwrap_or(&settings.level))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let installed = match settings.format {
         LogFormat::Text => builder.compact().with_ansi(io::stderr().is_terminal()).try_init(),
@@ -48,6 +50,28 @@ pub fn init(settings: &LogSettings) {
     };
     // A second server in one process (tests) keeps the first subscriber.
     let _ = installed;
+    if let (Some(asked), None) = (&asked, overriding) {
+        warn!(asked, level = settings.level, "MONOLIGNE_LOG is ignored: write {LEVELS}");
+    }
+}
+
+/// What [`is_level`] accepts, for remedies.
+pub(crate) const LEVELS: &str =
+    "\"error\", \"warn\", \"info\", \"debug\" or \"trace\", or with targets: \"info,server=debug\"";
+
+/// A level, or levels of targets. The filter itself would take any other word for a target, and log
+/// nothing of the rest.
+pub(crate) fn is_level(text: &str) -> bool {
+    let is_word = |word: &str| {
+        ["error", "warn", "info", "debug", "trace"].iter().any(|w| w.eq_ignore_ascii_case(word))
+    };
+    let is_target = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    text.split(',').all(|part| match part.split_once('=') {
+        None => is_word(part),
+        Some((target, level)) => {
+            !target.is_empty() && target.chars().all(is_target) && is_word(level)
+        }
+    })
 }
 
 /// Writes milestones on a thread of its own, so that a slow terminal delays no call. It ends with
@@ -57,14 +81,43 @@ pub(crate) fn spawn(
     config: Arc<call::Config>,
 ) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+        let mut refusals = Refusals::default();
         loop {
             match notices.blocking_recv() {
-                Ok(told) => write(&config, told.notice),
+                Ok(told) => {
+                    if !refusals.is_repeated(&told) {
+                        write(&config, told.notice);
+                    }
+                }
                 Err(RecvError::Lagged(missed)) => warn!(missed, "milestones not logged"),
                 Err(RecvError::Closed) => return,
             }
         }
     })
+}
+
+/// Who was refused a registration in the last minute, and logged: at most one line a source.
+#[derive(Default)]
+struct Refusals(BTreeMap<IpAddr, sip::Instant>);
+
+impl Refusals {
+    /// Beyond the sources that are kept, new ones are taken for repeated.
+    fn is_repeated(&mut self, told: &Told) -> bool {
+        let Notice::RegisterRefused { flow, .. } = &told.notice else { return false };
+        let is_recent = |at: sip::Instant| told.at.saturating_duration_since(at) < REFUSAL_LOGGED;
+        let source = flow.remote.ip();
+        if self.0.get(&source).is_some_and(|at| is_recent(*at)) {
+            return true;
+        }
+        if self.0.len() >= REFUSALS_LOGGED_MAX {
+            self.0.retain(|_, at| is_recent(*at));
+        }
+        if self.0.len() >= REFUSALS_LOGGED_MAX {
+            return true;
+        }
+        self.0.insert(source, told.at);
+        false
+    }
 }
 
 fn write(config: &call::Config, notice: Notice) {
@@ -95,8 +148,45 @@ fn write(config: &call::Config, notice: Notice) {
             info!(agent = agent(id), from = %flow.remote, "registered");
         }
         Notice::Unregistered { agent: id } => info!(agent = agent(id), "unregistered"),
-        Notice::RegisterRefused { flow, status } => {
+        Notice::RegisterRefused { flow, status, .. } => {
             info!(from = %flow.remote, status, "registration refused");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_one_of_five_words_and_a_target_needs_one() {
+        for level in ["info", "WARN", "info,server=debug", "server::log=trace"] {
+            assert!(is_level(level), "{level}");
+        }
+        for slip in ["", "inof", "verbose", "server", "info,", "server=loud", "=info", "info, warn"]
+        {
+            assert!(!is_level(slip), "{slip}");
+        }
+    }
+
+    #[test]
+    fn a_refused_registration_is_logged_once_a_source_and_minute() {
+        let told = |port: u16, seconds: u64| Told {
+            at: sip::Instant::from_millis(seconds * 1_000),
+            wall: std::time::SystemTime::UNIX_EPOCH,
+            notice: Notice::RegisterRefused {
+                flow: sip::Flow {
+                    transport: sip::Transport::Udp,
+                    local: ([127, 0, 0, 1], 5060).into(),
+                    remote: ([192, 0, 2, 1], port).into(),
+                    connection: 0,
+                },
+                status: 403,
+            },
+        };
+        let mut refusals = Refusals::default();
+        assert!(!refusals.is_repeated(&told(5_070, 1)));
+        assert!(refusals.is_repeated(&told(5_071, 60)));
+        assert!(!refusals.is_repeated(&told(5_070, 61)));
     }
 }

@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{Fields, List, Located, Place};
 use super::mistake::Mistakes;
 use super::tree::Tree;
-use crate::log::{LogFormat, LogSettings};
+use crate::log::{LEVELS, LogFormat, LogSettings, is_level};
 
 pub(super) struct File<'t> {
     /// The main file, for what is missing in it.
@@ -241,12 +241,9 @@ fn media<'t>(fields: &mut Fields<'t, '_, '_>) -> MediaFile<'t> {
 fn log(fields: &mut Fields<'_, '_, '_>) -> LogSettings {
     let level = fields.take::<String>("level");
     if let Some(level) = &level
-        && level.value.parse::<tracing_subscriber::filter::Targets>().is_err()
+        && !is_level(&level.value)
     {
-        fields.mistakes.push(level.place.mistake(
-            "no level of logging",
-            "write \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
-        ));
+        fields.mistakes.push(level.place.mistake("no level of logging", format!("write {LEVELS}")));
     }
     LogSettings {
         format: fields.or("format", LogFormat::Text),
@@ -284,12 +281,21 @@ fn registrar(fields: &mut Fields<'_, '_, '_>) -> RegistrarLimits {
 
 fn limits(fields: &mut Fields<'_, '_, '_>) -> (Limits, acd::Limits) {
     let default = Limits::default();
+    let mut at_least_one = |key, default| {
+        let Some(max) = fields.take::<usize>(key) else { return default };
+        if max.value == 0 {
+            let remedy = format!("write 1 or more, or leave the key out ({default})");
+            fields.mistakes.push(max.place.mistake("none: every caller would hear busy", remedy));
+        }
+        max.value
+    };
+    let calls_max = at_least_one("calls_max", default.calls_max);
+    let waiting_max = at_least_one("waiting_max", acd::Limits::default().waiting_max);
     let limits = Limits {
-        calls_max: fields.or("calls_max", default.calls_max),
+        calls_max,
         transactions_max: fields.or("transactions_max", default.transactions_max),
         dialogs_max: fields.or("dialogs_max", default.dialogs_max),
     };
-    let waiting_max = fields.or("waiting_max", acd::Limits::default().waiting_max);
     (limits, acd::Limits { waiting_max })
 }
 
@@ -342,17 +348,27 @@ fn team(fields: &mut Fields<'_, '_, '_>) -> acd::Team {
         ring_for: fields.or("ring_for", Duration::from_secs(15)),
         wrap_up: fields.or("wrap_up", Duration::from_secs(10)),
         retry_after: section(fields, "retry_after", retry_after),
-        misses_max: fields.or("misses_max", 3),
+        misses_max: fields.or("misses_max", 0),
     }
 }
 
 fn retry_after(fields: &mut Fields<'_, '_, '_>) -> acd::RetryAfter {
+    let mut after = |key, default| {
+        let Some(after) = fields.take::<Duration>(key) else { return Duration::from_secs(default) };
+        if after.value < Duration::from_secs(1) {
+            fields.mistakes.push(after.place.mistake(
+                "below one second: a phone that refuses at once would be rung again and again",
+                format!("write {default} s, or 1 s at least"),
+            ));
+        }
+        after.value
+    };
     acd::RetryAfter {
-        no_answer: fields.or("no_answer", Duration::from_secs(30)),
-        declined: fields.or("declined", Duration::from_secs(30)),
-        busy: fields.or("busy", Duration::from_secs(10)),
-        unreachable: fields.or("unreachable", Duration::from_secs(10)),
-        dropped: fields.or("dropped", Duration::from_secs(5)),
+        no_answer: after("no_answer", 30),
+        declined: after("declined", 30),
+        busy: after("busy", 10),
+        unreachable: after("unreachable", 10),
+        dropped: after("dropped", 5),
     }
 }
 
