@@ -148,6 +148,15 @@ fn media(file: &File<'_>, listen: &[Listen], mistakes: &mut Mistakes) -> Option<
         ));
     }
     let ports = media.ports.as_ref().map_or(16_384..=17_383, |ports| ports.value.clone());
+    // RTP on an even port, RTCP on the odd one after it.
+    let first_pair = u32::from(*ports.start()).next_multiple_of(2);
+    if (u32::from(*ports.end()) + 1).saturating_sub(first_pair) < 4 {
+        let place = media.ports.as_ref().map_or(&media.place, |ports| &ports.place);
+        mistakes.push(place.mistake(
+            "less than two pairs of an even port and the odd one after it: no call could have voice",
+            "write four ports a call, beginning with an even one: \"16384-16583\"",
+        ));
+    }
     let clash = file.listen.iter().find(|listen| ports.contains(&listen.address.value.port()));
     if let Some(clash) = clash {
         let place = media.ports.as_ref().map_or(&media.place, |ports| &ports.place);

@@ -1,12 +1,13 @@
 //! The files: reading them, finding lines, and where each part may be.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::mistake::{Mistake, Mistakes};
+use super::mistake::{Mistake, Mistakes, nearest};
 
 pub(super) const MAIN: &str = "monoligne.toml";
 /// The parts that may have a folder: one file an item, its name without `.toml` is the item's.
@@ -36,6 +37,7 @@ impl Tree {
         let folder = main.parent().map(Path::to_owned).unwrap_or_default();
         let main = Source::read(main, mistakes)?;
         let mut items = Vec::new();
+        misspelt(&folder, mistakes);
         for part in PARTS {
             for path in toml_files(&folder.join(part), mistakes) {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -57,7 +59,7 @@ impl Tree {
 fn toml_files(folder: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
             mistakes.about_file(
                 folder,
@@ -67,12 +69,50 @@ fn toml_files(folder: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
             return Vec::new();
         }
     };
+    // Hidden ones are an editor's.
     let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+        .map(|entry| entry.path())
         .collect();
     files.sort();
+    files.retain(|path| {
+        let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+        if !is_toml {
+            mistakes.about_file(
+                path,
+                "not read: its name does not end in .toml".to_owned(),
+                "name it NAME.toml, or move it out of this folder",
+            );
+        }
+        is_toml
+    });
     files
+}
+
+/// Folders beside the main file that look like a part's, and would be passed over in silence.
+fn misspelt(folder: &Path, mistakes: &mut Mistakes) {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // A folder that cannot be listed can still be entered: its parts are read all the same.
+    let Ok(entries) = std::fs::read_dir(here) else { return };
+    let mut folders: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    for path in folders {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if PARTS.contains(&&*name) {
+            continue;
+        }
+        if let Some(part) = nearest(&name, PARTS) {
+            mistakes.about_file(
+                &path,
+                "not read: no part of a configuration has this name".to_owned(),
+                &format!("rename the folder to {part}, or move it elsewhere"),
+            );
+        }
+    }
 }
 
 impl Source {
@@ -80,12 +120,17 @@ impl Source {
         match std::fs::read_to_string(&path) {
             Ok(text) => Some(Self { path, text }),
             Err(error) => {
-                mistakes.about_file(
-                    &path,
-                    format!("the file cannot be read: {error}"),
-                    "name an existing, readable file or folder with --config (config/ in the \
-                     project is a sample)",
-                );
+                let remedy = match error.kind() {
+                    ErrorKind::NotFound => {
+                        "name an existing file or folder with --config (config/ in the project is a \
+                         sample)"
+                    }
+                    ErrorKind::PermissionDenied => "make it readable for monoligne's user",
+                    ErrorKind::InvalidData => "save it as UTF-8",
+                    ErrorKind::IsADirectory => "put a file in its place",
+                    _ => "look at the disk it is on",
+                };
+                mistakes.about_file(&path, format!("the file cannot be read: {error}"), remedy);
                 None
             }
         }

@@ -143,6 +143,17 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
     ("", "[calls]\ncodecs = [\"G729\"]", "calls.codecs[0]", "unknown word", "G722"),
     ("", "[media]\nports = \"5000-5100\"", "media.ports", "port 5060 of [[listen]]", "without it"),
     ("", "[media]\nports = \"9-2\"", "media.ports", "below 1024", "16384"),
+    ("", "[media]\nports = \"20001-20004\"", "media.ports", "less than two pairs", "four ports"),
+    ("", "[limits]\ncalls_max = 0", "limits.calls_max", "hear busy", "1 or more"),
+    ("", "[limits]\nwaiting_max = 0", "limits.waiting_max", "hear busy", "1 or more"),
+    ("", "[log]\nlevel = \"inof\"", "log.level", "no level", "\"info\""),
+    (
+        "[teams.pool]",
+        "[teams.pool]\nretry_after.declined = 0",
+        "teams.pool.retry_after.declined",
+        "again and again",
+        "1 s at least",
+    ),
     ("", "[registrar]\nalgorithms = []", "registrar.algorithms", "none", "MD5"),
     ("", "[calls]\ncodecs = []", "calls.codecs", "no codec", "PCMA"),
     ("", "[log]\nformat = \"xml\"", "log.format", "unknown word", "text, json"),
@@ -243,6 +254,30 @@ fn one_file_and_a_folder_tree_say_the_same() {
         .with("agents/101.toml", "teams = [\"pool\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"");
     let (one, tree) = (one.load().unwrap().engine, tree.load().unwrap().engine);
     assert_eq!(format!("{one:?}"), format!("{tree:?}"));
+}
+
+#[test]
+fn what_would_be_passed_over_in_silence_is_a_mistake() {
+    let folder = Folder::new("silence")
+        .with("monoligne.toml", MAIN)
+        .with("agent/102.toml", "")
+        .with("data/records.sqlite", "")
+        .with("teams/.pool.toml.swp", "")
+        .with("teams/night.tml", "");
+    let mistakes = folder.mistakes();
+    let told: Vec<_> = mistakes.iter().map(|m| (m.file.clone(), m.remedy.as_str())).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0].0, folder.0.join("agent"));
+    assert!(told[0].1.contains("to agents"), "{told:?}");
+    assert_eq!(told[1].0, folder.0.join("teams/night.tml"));
+}
+
+#[test]
+fn a_file_in_another_encoding_is_told_with_its_remedy() {
+    let folder = Folder::new("latin").with("monoligne.toml", "");
+    fs::write(folder.0.join("monoligne.toml"), b"# Dr Andr\xe9").unwrap();
+    let mistakes = folder.mistakes();
+    assert!(mistakes[0].remedy.contains("UTF-8"), "{}", mistakes[0]);
 }
 
 #[test]
