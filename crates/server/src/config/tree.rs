@@ -115,21 +115,26 @@ fn misspelt(folder: &Path, mistakes: &mut Mistakes) {
     }
 }
 
+fn remedy(unreadable: ErrorKind) -> &'static str {
+    const REMEDIES: [(ErrorKind, &str); 4] = [
+        (
+            ErrorKind::NotFound,
+            "name an existing file or folder with --config (config/ in the project is a sample)",
+        ),
+        (ErrorKind::PermissionDenied, "make it readable for monoligne's user"),
+        (ErrorKind::InvalidData, "save it as UTF-8"),
+        (ErrorKind::IsADirectory, "put a file in its place"),
+    ];
+    let known = REMEDIES.iter().find(|(kind, _)| *kind == unreadable);
+    known.map_or("look at the disk it is on", |(_, remedy)| remedy)
+}
+
 impl Source {
     fn read(path: PathBuf, mistakes: &mut Mistakes) -> Option<Self> {
         match std::fs::read_to_string(&path) {
             Ok(text) => Some(Self { path, text }),
             Err(error) => {
-                let remedy = match error.kind() {
-                    ErrorKind::NotFound => {
-                        "name an existing file or folder with --config (config/ in the project is a \
-                         sample)"
-                    }
-                    ErrorKind::PermissionDenied => "make it readable for monoligne's user",
-                    ErrorKind::InvalidData => "save it as UTF-8",
-                    ErrorKind::IsADirectory => "put a file in its place",
-                    _ => "look at the disk it is on",
-                };
+                let remedy = remedy(error.kind());
                 mistakes.about_file(&path, format!("the file cannot be read: {error}"), remedy);
                 None
             }
