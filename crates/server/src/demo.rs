@@ -21,12 +21,12 @@ use anyhow::Context as _;
 
 pub use audit::{Audit, Waits};
 
-use screen::Screen;
+use screen::{Screen, Size};
 use stage::Stage;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// How long the morning lasts; the calls are scaled to it.
+    /// How long the morning lasts, from 12 to 300 s; the calls are scaled to it.
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(12..=300), value_name = "N")]
     pub seconds: u64,
     /// Who calls when, and how long they talk.
@@ -40,7 +40,7 @@ pub struct Options {
 /// Plays the demo on this terminal. Fails on any violation.
 #[expect(clippy::print_stderr, reason = "the demo speaks to its terminal")]
 pub fn run(options: &Options) -> ExitCode {
-    let is_live = !options.plain && is_terminal();
+    let is_live = !options.plain && is_terminal() && Size::of_terminal().holds_a_page();
     let screen = if is_live { Screen::live() } else { Screen::plain() };
     match play(options, screen) {
         Ok(audit) => {

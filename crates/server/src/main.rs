@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use server::config::{self, Mistakes};
 use server::control::{self, Command as Control, Reply};
 
@@ -117,12 +118,17 @@ fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
 
 fn ha1(user: &str, realm: &str) -> anyhow::Result<ExitCode> {
     let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        write!(std::io::stderr(), "Password of {user} in {realm} (shown as you type): ")?;
-    }
     let mut line = String::new();
+    let silent = stdin.is_terminal().then(Silent::make).flatten();
+    if stdin.is_terminal() {
+        write!(std::io::stderr(), "Password of {user} in {realm}: ")?;
+    }
     std::io::BufRead::read_line(&mut stdin.lock(), &mut line)
         .context("cannot read the password")?;
+    if silent.is_some() {
+        writeln!(std::io::stderr())?;
+    }
+    drop(silent);
     let password = line.trim_end_matches(['\r', '\n']);
     anyhow::ensure!(!password.is_empty(), "the password is empty: type it, or pipe it in");
     say(&format!(
@@ -130,6 +136,27 @@ fn ha1(user: &str, realm: &str) -> anyhow::Result<ExitCode> {
         hex(&sip::ha1_md5(user, realm, password)),
         hex(&sip::ha1_sha256(user, realm, password)),
     ))
+}
+
+/// The terminal of stdin without echo; as before when dropped.
+struct Silent(Termios);
+
+impl Silent {
+    /// `None`: the terminal does not let us, and shows what is typed.
+    fn make() -> Option<Self> {
+        let before = tcgetattr(std::io::stdin()).ok()?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(std::io::stdin(), OptionalActions::Flush, &silent).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no echo.
+        let _gone = tcsetattr(std::io::stdin(), OptionalActions::Flush, &self.0);
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -10,6 +10,30 @@ const PAGES_MAX: usize = 256;
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[2J";
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 
+/// Rows and columns of a terminal.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+}
+
+impl Size {
+    /// Where stdout's terminal does not tell, 24 by 80.
+    pub(super) fn of_terminal() -> Self {
+        match rustix::termios::tcgetwinsize(std::io::stdout()) {
+            Ok(size) if size.ws_row > 0 && size.ws_col > 0 => {
+                Self { rows: size.ws_row.into(), columns: size.ws_col.into() }
+            }
+            Ok(_) | Err(_) => Self { rows: 24, columns: 80 },
+        }
+    }
+
+    /// Below, plain lines say more.
+    pub(super) fn holds_a_page(self) -> bool {
+        self.rows >= 15 && self.columns >= 40
+    }
+}
+
 pub(super) struct Screen {
     kind: Kind,
     terminal: Option<(SyncSender<String>, JoinHandle<()>)>,
@@ -57,12 +81,13 @@ impl Screen {
         }
     }
 
-    /// The whole page, where there is one.
-    pub(super) fn page(&self, lines: &[String]) {
+    /// The whole page, where there is one; what does not fit is cut off.
+    pub(super) fn page(&self, lines: &[String], size: Size) {
         if self.is_live() {
             let mut page = "\x1b[H".to_owned();
-            for line in lines {
-                page.push_str(line);
+            // The last row stays empty: the end of a line there would scroll the page away.
+            for line in lines.iter().take(size.rows.saturating_sub(1)) {
+                page.push_str(&clip(line, size.columns));
                 page.push_str("\x1b[K\r\n");
             }
             page.push_str("\x1b[J");
@@ -90,6 +115,26 @@ impl Drop for Screen {
     }
 }
 
+/// As much as is narrower than this; colours take no room, and end with the line.
+fn clip(line: &str, columns: usize) -> String {
+    let (mut clipped, mut width, mut in_colour) = (String::new(), 0, false);
+    for char in line.chars() {
+        if char == '\x1b' {
+            in_colour = true;
+        } else if in_colour {
+            in_colour = char != 'm';
+        } else {
+            width += 1;
+            if width >= columns {
+                clipped.push_str("\x1b[0m");
+                break;
+            }
+        }
+        clipped.push(char);
+    }
+    clipped
+}
+
 fn show(pages: Receiver<String>) {
     while let Ok(page) = pages.recv() {
         show_one(&page);
@@ -100,4 +145,16 @@ fn show_one(text: &str) {
     let mut stdout = std::io::stdout().lock();
     // A closed pipe ends the show, not the demo.
     let _closed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_by_what_is_seen_of_it() {
+        assert_eq!(clip("abc", 10), "abc");
+        assert_eq!(clip("abcdef", 4), "abc\x1b[0m");
+        assert_eq!(clip("\x1b[31mab\x1b[0mcd", 4), "\x1b[31mab\x1b[0mc\x1b[0m");
+    }
 }

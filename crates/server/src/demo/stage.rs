@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::audit::{Accounts, Audit};
 use super::cast::{Cast, OPERATOR};
-use super::screen::Screen;
+use super::screen::{Screen, Size};
 use super::script::{Cue, Script};
 use super::{Options, view};
 use crate::Server;
@@ -319,7 +319,8 @@ impl Stage {
         let now = self.floor.now();
         if self.screen.is_live() && now >= self.next_draw {
             self.next_draw = now + REDRAW;
-            self.screen.page(&view::page(self));
+            let size = Size::of_terminal();
+            self.screen.page(&view::page(self, size), size);
         }
     }
 }

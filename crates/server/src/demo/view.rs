@@ -3,21 +3,28 @@
 use acd::Urgency;
 use sip::Instant;
 
+use super::screen::Size;
 use super::stage::{Live, Stage, spoken};
 use crate::floor::PhoneState;
 
-/// Waiting callers that are shown one by one.
+/// Waiting callers that are shown one by one, where there is room.
 const WAITING_SHOWN: usize = 8;
 
-/// The page's lines, for 80 columns.
-pub(super) fn page(stage: &Stage) -> Vec<String> {
+/// The page's lines, for 80 columns. Few rows show fewer waiting callers and events.
+pub(super) fn page(stage: &Stage, size: Size) -> Vec<String> {
+    // Headings, empty lines, the table of practices, that of secretaries, and the last row.
+    let fixed = 10 + stage.cast.practices.len() + stage.phones.len();
+    let spare = size.rows.saturating_sub(fixed);
+    let callers = spare.div_ceil(2).min(WAITING_SHOWN);
+    let events = spare - callers;
     let now = stage.floor.now();
     let mut lines = vec![headline(stage, now), String::new()];
     practices(stage, &mut lines);
-    waiting(stage, now, &mut lines);
+    waiting(stage, now, callers, &mut lines);
     secretaries(stage, now, &mut lines);
     lines.push(heading("Last events"));
-    lines.extend(stage.events.iter().map(|event| cut(event)));
+    let passed_over = stage.events.len().saturating_sub(events);
+    lines.extend(stage.events.iter().skip(passed_over).cloned());
     lines
 }
 
@@ -31,7 +38,7 @@ fn headline(stage: &Stage, now: Instant) -> String {
 }
 
 fn practices(stage: &Stage, lines: &mut Vec<String>) {
-    let columns = "within    calls  answered   waiting   gave up";
+    let columns = "within   calls  answered   waiting   gave up";
     lines.push(heading(&format!("{:<34} {columns}", "Practices")));
     for (index, practice) in stage.cast.practices.iter().enumerate() {
         let tally = &stage.tallies[index];
@@ -51,7 +58,7 @@ fn practices(stage: &Stage, lines: &mut Vec<String>) {
     lines.push(String::new());
 }
 
-fn waiting(stage: &Stage, now: Instant, lines: &mut Vec<String>) {
+fn waiting(stage: &Stage, now: Instant, shown: usize, lines: &mut Vec<String>) {
     let mut waiting: Vec<&Live> = stage.live.values().filter(|live| is_waiting(live)).collect();
     // The order in which they will be served.
     waiting.sort_by_key(|live| {
@@ -59,7 +66,7 @@ fn waiting(stage: &Stage, now: Instant, lines: &mut Vec<String>) {
         (practice.urgency, live.placed_at + practice.answer_within, live.placed_at)
     });
     lines.push(heading(&format!("Waiting callers: {}", waiting.len())));
-    for live in waiting.iter().take(WAITING_SHOWN) {
+    for live in waiting.iter().take(shown) {
         let waited = now.saturating_duration_since(live.placed_at);
         let bar = "▪".repeat(usize::try_from(waited.as_secs()).unwrap_or(0).min(30));
         let practice = &stage.cast.practices[live.practice];
@@ -67,8 +74,7 @@ fn waiting(stage: &Stage, now: Instant, lines: &mut Vec<String>) {
         let (number, label, seconds) = (&live.number, practice.label, waited.as_secs_f64());
         lines.push(format!("  {number}  {label:<17} {seconds:>5.1} s  \x1b[{colour}m{bar}\x1b[0m"));
     }
-    let shown = waiting.len().min(WAITING_SHOWN);
-    lines.extend((shown..WAITING_SHOWN).map(|_| String::new()));
+    lines.extend((waiting.len()..shown).map(|_| String::new()));
     lines.push(String::new());
 }
 
@@ -113,8 +119,4 @@ fn paint(state: &str) -> String {
         _ => "2",
     };
     format!("\x1b[{colour}m{state:<16}\x1b[0m")
-}
-
-fn cut(line: &str) -> String {
-    line.chars().take(79).collect()
 }
