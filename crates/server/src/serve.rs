@@ -32,8 +32,8 @@ pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
 async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let drain = loaded.settings.drain_timeout;
-    let mut server = Server::start(loaded.settings.clone(), loaded.engine.clone())
-        .context("monoligne does not start")?;
+    let mut server =
+        Server::start(loaded.settings.clone(), loaded.engine.clone()).context("does not start")?;
     let mut notices = server.notices();
     say(&welcome(&loaded, &server))?;
     notify("READY=1");
@@ -183,9 +183,15 @@ fn call(loaded: &Loaded, server: &Server) -> String {
     } else {
         format!("from {}", self::source(from))
     };
+    // The sample's has a telephone number as the caller. -aa answers our OPTIONS.
+    let scenario = loaded.path.with_file_name("call.xml");
+    let scenario = match scenario.is_file() {
+        true => format!("-sf {}", scenario.display()),
+        false => "-sn uac".to_owned(),
+    };
     format!(
         "\nPlace a call {place}, for example with sipp:\
-         \n  sipp -sn uac {} -i {}{port} -s {number} -m 1 -d 20000",
+         \n  sipp {scenario} -aa {} -i {}{port} -s {number} -m 1 -d 20000",
         server.local_addr(),
         from.network.address,
     )

@@ -162,7 +162,7 @@ fn a_second_signal_hangs_up_what_is_left_and_keeps_its_record() {
 }
 
 #[test]
-fn a_third_signal_aborts_a_farewell_that_nobody_answers() {
+fn a_third_signal_aborts_what_does_not_end() {
     let (peer, listen) = (Peer::new(), free());
     let text = text(&peer, &listen.to_string(), "42400-42439").replace("\"1 s\"", "\"1 h\"");
     let folder = Folder::new("third").with("monoligne.toml", &text);
@@ -172,8 +172,10 @@ fn a_third_signal_aborts_a_farewell_that_nobody_answers() {
     peer.wait_for(180, "one");
     serving.signal("TERM");
     peer.call_until_refused("0199001234");
+    // Somebody else's lock: the records cannot be written, which is tried for seconds.
+    let other = rusqlite::Connection::open(folder.0.join("data/records.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     serving.signal("TERM");
-    // Never acknowledged, so that the farewell lasts its 3 s.
     peer.final_of("one");
     serving.signal("TERM");
     let (code, log) = serving.wait();
@@ -204,7 +206,7 @@ fn status_is_told_over_the_control_socket() {
     while !rest.contains("Ctrl-C") {
         assert!(serving.out.read_line(&mut rest).unwrap() > 0, "{rest}");
     }
-    assert!(rest.contains("user      101") && rest.contains("sipp -sn uac"), "{rest}");
+    assert!(rest.contains("user      101") && rest.contains("sipp -sn uac -aa"), "{rest}");
 }
 
 #[test]
