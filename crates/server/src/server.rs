@@ -59,7 +59,11 @@ pub enum StartError {
     Relay(#[from] media::StartError),
     #[error("cannot open the records {} (`data` in [server])", path.display())]
     Records { path: PathBuf, source: records::OpenError },
-    #[error("cannot open the control socket {} (`control` in [server])", path.display())]
+    #[error(
+        "cannot open the control socket {} (`control` in [server]: a path in a folder that \
+         monoligne's user may write to)",
+        path.display()
+    )]
     Control { path: PathBuf, source: io::Error },
     #[error("cannot {what}")]
     System { what: &'static str, source: io::Error },
