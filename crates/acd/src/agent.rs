@@ -1,7 +1,7 @@
 //! A secretary's state, and what she and her phone may do to it.
 //!
-//! Whether her phone is reachable, and whether an old leg still occupies her line, stand beside
-//! the state: an agent may be `Available` and yet not free.
+//! Whether her phone is reachable, and whether an old leg or a code that she dials still occupies
+//! her line, stand beside the state: an agent may be `Available` and yet not free.
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,8 @@ pub struct AgentView {
     pub reachable: bool,
     /// The last offer whose leg may still be on her phone.
     pub line_busy: Option<OfferId>,
+    /// She uses her phone for what is no call.
+    pub dialling: bool,
     /// Her place among the free: the smallest is offered first.
     pub idle_since: Instant,
     /// Missed offers in a row.
@@ -63,6 +65,7 @@ pub(crate) struct Desk {
     pub(crate) state: AgentState,
     pub(crate) reachable: bool,
     pub(crate) line: Option<OfferId>,
+    pub(crate) dialling: bool,
     pub(crate) idle_since: Instant,
     pub(crate) misses: u32,
     pub(crate) pending: Option<Pending>,
@@ -74,6 +77,7 @@ impl Desk {
             state: AgentState::LoggedOut,
             reachable: false,
             line: None,
+            dialling: false,
             idle_since: Instant::ZERO,
             misses: 0,
             pending: None,
@@ -82,7 +86,10 @@ impl Desk {
 
     /// The one question of eligibility; which callers it is for is the matter of her teams.
     pub(crate) fn is_free(&self) -> bool {
-        self.state == AgentState::Available && self.reachable && self.line.is_none()
+        self.state == AgentState::Available
+            && self.reachable
+            && self.line.is_none()
+            && !self.dialling
     }
 
     /// She becomes available anew: last in the row of the free, her misses forgiven.
@@ -105,6 +112,7 @@ impl Desk {
             state: self.state,
             reachable: self.reachable,
             line_busy: self.line,
+            dialling: self.dialling,
             idle_since: self.idle_since,
             misses: self.misses,
             pending: self.pending,
@@ -159,6 +167,8 @@ impl Scheduler {
                     self.end_wrap_up(agent, self.now);
                 }
             }
+            AgentEvent::LineTaken => self.set_dialling(agent, true),
+            AgentEvent::LineClear => self.set_dialling(agent, false),
         }
         Ok(())
     }
@@ -170,18 +180,13 @@ impl Scheduler {
             return;
         }
         desk.reachable = true;
-        desk.start_idle(now);
-        let state = match desk.state {
-            AgentState::NotResponding => AgentState::Available,
-            state @ (AgentState::LoggedOut
-            | AgentState::Available
-            | AgentState::Offered(_)
-            | AgentState::Talking(_)
-            | AgentState::WrapUp { .. }
-            | AgentState::Resting { .. }
-            | AgentState::Paused { .. }) => state,
-        };
-        self.set_state(agent, state);
+        desk.idle_since = now;
+        self.index(agent);
+    }
+
+    fn set_dialling(&mut self, agent: AgentId, dialling: bool) {
+        self.desk_mut(agent).dialling = dialling;
+        self.index(agent);
     }
 
     fn unreachable(&mut self, agent: AgentId) {
@@ -202,7 +207,7 @@ impl Scheduler {
         if desk.pending == Some(Pending::LogOut) {
             desk.pending = None;
         }
-        if desk.state == AgentState::LoggedOut {
+        if matches!(desk.state, AgentState::LoggedOut | AgentState::NotResponding) {
             desk.start_idle(now);
             self.set_state(agent, AgentState::Available);
         }
@@ -236,7 +241,9 @@ impl Scheduler {
         match desk.state {
             AgentState::LoggedOut => {}
             AgentState::Offered(_) | AgentState::Talking(_) | AgentState::WrapUp { .. } => {
-                desk.pending = Some(Pending::Pause { reason });
+                if desk.pending != Some(Pending::LogOut) {
+                    desk.pending = Some(Pending::Pause { reason });
+                }
             }
             AgentState::Available
             | AgentState::Resting { .. }
@@ -248,17 +255,14 @@ impl Scheduler {
     fn resume(&mut self, agent: AgentId) {
         let now = self.now;
         let desk = self.desk_mut(agent);
-        if let Some(Pending::Pause { .. }) = desk.pending {
-            desk.pending = None;
-        }
+        desk.pending = None;
         match desk.state {
-            AgentState::Paused { .. } | AgentState::NotResponding => {
+            AgentState::LoggedOut | AgentState::Paused { .. } | AgentState::NotResponding => {
                 desk.start_idle(now);
                 self.set_state(agent, AgentState::Available);
             }
             // Nothing to resume from; a rest is not hers to cut short.
-            AgentState::LoggedOut
-            | AgentState::Available
+            AgentState::Available
             | AgentState::Offered(_)
             | AgentState::Talking(_)
             | AgentState::WrapUp { .. }

@@ -65,17 +65,23 @@ pub enum Miss {
 
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub enum AgentEvent {
-    /// Her phone is there (registered).
+    /// Her phone is there (registered, or heard again). Whether she is there too is another matter:
+    /// *not responding* stays.
     Reachable,
     Unreachable,
+    /// Also ends *not responding*.
     LogIn,
     LogOut,
+    /// After a log-out that waits for the end of her call it changes nothing.
     Pause {
         reason: u16,
     },
-    /// Ends a pause, or *not responding*.
+    /// Ends a pause, *not responding*, or being logged out; takes a wish for one of them back.
     Resume,
     EndWrapUp,
+    /// She uses her phone for what is no call (a code that she dials): no offer until `LineClear`.
+    LineTaken,
+    LineClear,
 }
 
 /// Why an input changed nothing (timers that were due have run all the same).

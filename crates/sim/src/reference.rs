@@ -61,6 +61,7 @@ struct Agent {
     state: AgentState,
     reachable: bool,
     line: Option<OfferId>,
+    dialling: bool,
     idle_since: Instant,
     misses: u32,
     wish: Option<Wish>,
@@ -155,6 +156,7 @@ impl Reference {
                 state: AgentState::LoggedOut,
                 reachable: false,
                 line: None,
+                dialling: false,
                 idle_since: Instant::ZERO,
                 misses: 0,
                 wish: None,
@@ -459,10 +461,6 @@ impl Reference {
                 let was_reachable = std::mem::replace(&mut agent.reachable, true);
                 if !was_reachable {
                     agent.idle_since = now;
-                    agent.misses = 0;
-                    if state == AgentState::NotResponding {
-                        self.set_state(id, AgentState::Available);
-                    }
                 }
             }
             AgentEvent::Unreachable => {
@@ -475,14 +473,16 @@ impl Reference {
                 if matches!(agent.wish, Some(Wish::LogOut)) {
                     agent.wish = None;
                 }
-                if state == AgentState::LoggedOut {
+                if matches!(state, AgentState::LoggedOut | AgentState::NotResponding) {
                     self.become_available(now, id);
                 }
             }
             AgentEvent::LogOut => self.log_out(id),
             AgentEvent::Pause { reason } => match state {
                 AgentState::Offered(_) | AgentState::Talking(_) | AgentState::WrapUp { .. } => {
-                    agent.wish = Some(Wish::Pause(reason));
+                    if !matches!(agent.wish, Some(Wish::LogOut)) {
+                        agent.wish = Some(Wish::Pause(reason));
+                    }
                 }
                 AgentState::LoggedOut => {}
                 AgentState::Available
@@ -491,10 +491,12 @@ impl Reference {
                 | AgentState::NotResponding => self.set_state(id, AgentState::Paused { reason }),
             },
             AgentEvent::Resume => {
-                if matches!(agent.wish, Some(Wish::Pause(_))) {
-                    agent.wish = None;
-                }
-                if matches!(state, AgentState::Paused { .. } | AgentState::NotResponding) {
+                agent.wish = None;
+                let is_away = matches!(
+                    state,
+                    AgentState::LoggedOut | AgentState::Paused { .. } | AgentState::NotResponding
+                );
+                if is_away {
                     self.become_available(now, id);
                 }
             }
@@ -503,6 +505,8 @@ impl Reference {
                     self.wrap_up_over(now, id);
                 }
             }
+            AgentEvent::LineTaken => agent.dialling = true,
+            AgentEvent::LineClear => agent.dialling = false,
         }
         true
     }
@@ -653,7 +657,8 @@ impl Caller {
 
 impl Agent {
     fn is_free(&self) -> bool {
-        self.reachable && self.state == AgentState::Available && self.line.is_none()
+        let is_clear = self.line.is_none() && !self.dialling;
+        self.reachable && self.state == AgentState::Available && is_clear
     }
 }
 

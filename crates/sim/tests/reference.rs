@@ -116,6 +116,9 @@ impl Pair {
                     AgentEvent::Resume,
                     AgentEvent::Resume,
                     AgentEvent::EndWrapUp,
+                    AgentEvent::LineTaken,
+                    AgentEvent::LineClear,
+                    AgentEvent::LineClear,
                 ]);
                 Input::Agent { agent, event }
             }

@@ -60,6 +60,8 @@ fn agent_event() -> impl Strategy<Value = AgentEvent> {
         1 => (0..3_u16).prop_map(|reason| AgentEvent::Pause { reason }),
         2 => Just(AgentEvent::Resume),
         2 => Just(AgentEvent::EndWrapUp),
+        1 => Just(AgentEvent::LineTaken),
+        2 => Just(AgentEvent::LineClear),
     ]
 }
 

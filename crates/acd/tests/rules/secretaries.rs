@@ -275,3 +275,84 @@ fn every_change_of_her_state_is_told() {
         ]
     );
 }
+
+#[test]
+fn who_dials_a_code_is_offered_nobody_until_her_line_is_clear() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.agent(ANNA, AgentEvent::LineTaken);
+    assert!(!floor.is_free(ANNA));
+    assert_eq!(floor.enters(1, DOCTOR), []);
+    floor.until(12);
+    let offer = [offered(1, 1, ANNA, DOCTOR, at(27))];
+    assert_eq!(floor.agent(ANNA, AgentEvent::LineClear), offer);
+}
+
+#[test]
+fn a_code_dialled_while_she_talks_holds_her_line_after_the_call_too() {
+    let mut setup = setup();
+    setup.agents.get_mut(&ANNA).unwrap().wrap_up = Some(seconds(0));
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.enters(2, DOCTOR);
+    floor.answers(1, 1);
+    floor.agent(ANNA, AgentEvent::LineTaken);
+    floor.ends(1);
+    assert_eq!(floor.clears(ANNA, 1, 1), []);
+    assert_eq!(floor.agent(ANNA, AgentEvent::LineClear), [offered(2, 1, ANNA, DOCTOR, at(25))]);
+}
+
+#[test]
+fn a_resume_logs_her_in_again() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.agent(ANNA, AgentEvent::LogOut);
+    floor.agent(ANNA, AgentEvent::Resume);
+    assert_eq!(floor.state(ANNA), AgentState::Available);
+}
+
+#[test]
+fn a_resume_takes_a_log_out_back_that_waits_for_her_call() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    floor.agent(ANNA, AgentEvent::LogOut);
+    floor.agent(ANNA, AgentEvent::Resume);
+    floor.ends(1);
+    assert_eq!(floor.state(ANNA), wrapping_up(20));
+}
+
+#[test]
+fn a_pause_does_not_replace_a_log_out_that_waits_for_her_call() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    floor.agent(ANNA, AgentEvent::LogOut);
+    floor.agent(ANNA, LUNCH);
+    floor.ends(1);
+    assert_eq!(floor.state(ANNA), AgentState::LoggedOut);
+}
+
+#[test]
+fn a_log_in_ends_not_responding_and_a_phone_that_is_heard_again_does_not() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.enters(1, DOCTOR);
+    for generation in 1..=MISSES_MAX {
+        floor.misses(1, generation, Miss::Unreachable);
+        floor.clears(ANNA, 1, generation);
+        floor.until(10 + UNREACHABLE_S * u64::from(generation));
+    }
+    floor.agent(ANNA, AgentEvent::Unreachable);
+    floor.agent(ANNA, AgentEvent::Reachable);
+    assert_eq!(floor.state(ANNA), AgentState::NotResponding);
+    let again = floor.agent(ANNA, AgentEvent::LogIn);
+    assert_eq!(again, [offered(1, MISSES_MAX + 1, ANNA, DOCTOR, at(40))]);
+}
+
+#[test]
+fn a_phone_that_is_heard_again_forgives_no_misses() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.misses(1, 1, Miss::Unreachable);
+    floor.agent(ANNA, AgentEvent::Unreachable);
+    floor.agent(ANNA, AgentEvent::Reachable);
+    assert_eq!(floor.scheduler.agent(ANNA).unwrap().misses, 1);
+}
