@@ -33,6 +33,10 @@ id!(
     AgentId(u32)
 );
 id!(
+    /// Something that can be played to a caller.
+    PromptId(u32)
+);
+id!(
     /// One caller, from entering to leaving. Never used twice: a second life would make the
     /// offers of the first one current again.
     CallerId(u64)

@@ -26,7 +26,7 @@ mod waiting;
 pub use agent::{AgentState, AgentView, Pending};
 pub use caller::{CallerStage, CallerView, Urgency, Waiting};
 pub use decision::{Decision, Withdrawal};
-pub use id::{AgentId, CallerId, OfferId, PracticeId, TeamId};
+pub use id::{AgentId, CallerId, OfferId, PracticeId, PromptId, TeamId};
 pub use input::{AgentEvent, Input, Miss, Refusal};
 pub use limits::Limits;
 pub use scheduler::{Counts, Scheduler};

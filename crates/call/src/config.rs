@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{AgentId, PracticeId};
+use acd::{AgentId, PracticeId, PromptId};
 use serde::{Deserialize, Serialize};
 use sip::sdp::Codec;
 use sip::{Account, Algorithm, Flow, Transport};
@@ -26,6 +26,10 @@ pub struct Config {
     pub numbers: BTreeMap<E164, PracticeId>,
     /// The scheduler's part: plans, teams, rules.
     pub floor: Arc<acd::Setup>,
+    /// What can be played. The audio itself is the relay's.
+    pub prompts: BTreeMap<PromptId, Prompt>,
+    /// Played, again and again, to a leg that the other has put on hold. `None`: silence.
+    pub hold: Option<PromptId>,
     /// The codecs that may be passed through, for late offers in this order.
     pub codecs: Vec<Codec>,
     /// A waiting caller's 180 is repeated after this (RFC 3261 §13.3.1.1 wants one a minute).
@@ -101,6 +105,12 @@ pub struct Practice {
     pub name: String,
     /// What the secretary's phone shows first, and how she answers: `Dr Martin`.
     pub label: String,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Prompt {
+    pub name: String,
+    pub duration: Duration,
 }
 
 #[derive(Clone, Debug)]

@@ -15,19 +15,19 @@ mod routing;
 mod throttle;
 mod timers;
 
-pub use acd::{AgentId, AgentState, PracticeId, TeamId, Urgency};
+pub use acd::{AgentId, AgentState, PracticeId, PromptId, TeamId, Urgency};
 pub use action::{Action, AgentCommand, Input, Ledger, Notice};
 pub use calls::Stage;
 pub use config::{
-    Agent, Config, Limits, Network, Practice, RegistrarLimits, Source, Trunk, TrunkId,
+    Agent, Config, Limits, Network, Practice, Prompt, RegistrarLimits, Source, Trunk, TrunkId,
 };
 pub use engine::{
     AgentLegView, CallView, Engine, EngineTimeout, RestoreError, SchedulerEntry, SchedulerKind,
     Setup,
 };
 pub use media::{
-    MediaEvent, MediaLeg, MediaOrder, MediaRemote, MediaSource, MediaStats, Owner, Pool, Port,
-    Tone, ToneCodec,
+    MediaEvent, MediaLeg, MediaOrder, MediaRemote, MediaSource, MediaStats, Owner, Play, Playing,
+    Pool, Port, ToneCodec,
 };
 pub use number::{E164, NumberError};
 pub use record::{

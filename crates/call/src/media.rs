@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use acd::PromptId;
 use serde::{Deserialize, Serialize};
 
 /// The even port of an RTP/RTCP pair (RFC 3550 §11), out of the announced pool.
@@ -44,8 +45,12 @@ pub struct MediaLeg {
     pub peer: Option<Port>,
     /// Payload types to rewrite on what arrives here (from, to), where the legs number differently.
     pub payload_map: Vec<(u8, u8)>,
-    /// Played to this leg while it has no peer.
-    pub tone: Option<Tone>,
+    /// Sent to this leg; while it plays no RTP of the peer is forwarded to it. The same again goes on,
+    /// and what has been played whole is not begun again.
+    pub play: Option<Play>,
+    /// The leg wants packets (RFC 3264 §5.1: its direction has `recv`). `false`: it is on hold, and no
+    /// RTP is sent to it.
+    pub receives: bool,
     /// Tell when neither RTP nor RTCP came for 5 s.
     pub watch: bool,
 }
@@ -72,11 +77,24 @@ pub enum MediaSource {
     Latch,
 }
 
-/// Ring tone for a caller who is answered and waits again.
+/// Something to play, in the format that the leg has negotiated.
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Tone {
+pub struct Play {
+    pub what: Playing,
     pub payload_type: u8,
     pub codec: ToneCodec,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum Playing {
+    /// For a caller who is answered and waits again. It has no end.
+    RingTone,
+    /// Short beeps: what was asked for is done.
+    Confirmed,
+    /// Short beeps: it is not.
+    Refused,
+    /// With `repeat` it has no end.
+    Prompt { prompt: PromptId, repeat: bool },
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -94,6 +112,11 @@ pub enum MediaEvent {
     },
     /// Neither RTP nor RTCP for 5 s on a watched leg: not death yet, a reason to ask.
     Silent {
+        port: Port,
+        owner: Owner,
+    },
+    /// A [`Play`] that has an end has been sent whole.
+    Played {
         port: Port,
         owner: Owner,
     },

@@ -4,7 +4,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 
-use call::{MediaEvent, MediaLeg, MediaOrder, MediaSource, MediaStats, Owner, Pool, ToneCodec};
+use call::{
+    MediaEvent, MediaLeg, MediaOrder, MediaSource, MediaStats, Owner, Play, Playing, Pool,
+    ToneCodec,
+};
 use tokio::io::unix::AsyncFd;
 use tracing::warn;
 
@@ -154,13 +157,13 @@ fn leg(wish: MediaLeg) -> media::Leg {
         signalling: Some(wish.signalling),
         peer: wish.peer,
         payload_map: wish.payload_map,
-        tone: wish.tone.map(|_| media::Tone::Ringback),
-        tone_payload: wish.tone.map(|tone| {
-            let codec = match tone.codec {
-                ToneCodec::Pcma => media::ToneCodec::Pcma,
-                ToneCodec::Pcmu => media::ToneCodec::Pcmu,
-            };
-            (tone.payload_type, codec)
+        tone: wish.play.and_then(|play| match play.what {
+            Playing::RingTone => Some(media::Tone::Ringback),
+            Playing::Confirmed | Playing::Refused | Playing::Prompt { .. } => None,
+        }),
+        tone_payload: wish.play.map(|Play { payload_type, codec, .. }| match codec {
+            ToneCodec::Pcma => (payload_type, media::ToneCodec::Pcma),
+            ToneCodec::Pcmu => (payload_type, media::ToneCodec::Pcmu),
         }),
         watch: wish.watch,
     }

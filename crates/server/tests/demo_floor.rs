@@ -89,6 +89,8 @@ fn config(phones: u32) -> call::Config {
             practice,
         )]),
         floor: Arc::new(rules),
+        prompts: BTreeMap::new(),
+        hold: None,
         codecs: vec![sip::sdp::Codec::Pcma],
         ring_refresh: Duration::from_secs(55),
         unreachable_after: Duration::from_secs(2),

@@ -37,6 +37,8 @@ checks! {
     PortsInUse = "ports-in-use",
     PortOwner = "port-owner",
     PortPeers = "port-peers",
+    /// What is played is configured.
+    Prompts = "prompts",
     Caps = "caps",
     /// `poll_timeout` moves on after `handle_timeout`.
     TimersAdvance = "timers-advance",

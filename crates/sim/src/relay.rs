@@ -5,10 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use call::{MediaLeg, MediaOrder, Owner, Pool, Port};
+use call::{MediaLeg, MediaOrder, Owner, Playing, Pool, Port, Prompt, PromptId};
 
 use crate::failure::{Check, Failure};
+
+/// How long the short beeps are.
+const BEEPS: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Relay {
@@ -16,6 +20,7 @@ pub(crate) struct Relay {
     held: BTreeMap<Port, Held>,
     /// The last owner of each port: owners are used once.
     last_owner: BTreeMap<Port, Owner>,
+    prompts: BTreeMap<PromptId, Prompt>,
 }
 
 #[derive(Clone, Debug)]
@@ -23,30 +28,42 @@ pub(crate) struct Held {
     pub owner: Owner,
     pub leg: MediaLeg,
     pub heard: bool,
+    /// Steps by one whenever something begins to play.
+    pub plays: u32,
+    is_playing: bool,
 }
 
 /// What an order brings about.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Outcome {
-    Nothing,
-    /// From now on silence is to be told.
-    Watching,
+    Set(Begun),
     /// Answer with `Released`.
     Released,
+    /// Taken and given back before it was ever set.
+    Nothing,
+}
+
+/// What a leg does that it did not do before.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(crate) struct Begun {
+    /// From now on silence is to be told.
+    pub watching: bool,
+    /// Something plays that has an end: its number, and how long it is.
+    pub play: Option<(u32, Duration)>,
 }
 
 impl Relay {
-    pub(crate) fn new(pool: Pool) -> Self {
+    pub(crate) fn new(pool: Pool, prompts: BTreeMap<PromptId, Prompt>) -> Self {
         let numbered = pool.shards.into_iter().enumerate();
         let shard_of = numbered
             .flat_map(|(shard, ports)| ports.into_iter().map(move |port| (port, shard)))
             .collect();
-        Self { shard_of, held: BTreeMap::new(), last_owner: BTreeMap::new() }
+        Self { shard_of, held: BTreeMap::new(), last_owner: BTreeMap::new(), prompts }
     }
 
     pub(crate) fn order(&mut self, order: MediaOrder) -> Result<Outcome, Failure> {
         match order {
-            MediaOrder::Set { port, owner, leg } => self.set(port, owner, leg),
+            MediaOrder::Set { port, owner, leg } => self.set(port, owner, leg).map(Outcome::Set),
             MediaOrder::Release { port, owner } => match self.held.get(&port) {
                 Some(held) if held.owner == owner => {
                     self.held.remove(&port);
@@ -60,13 +77,12 @@ impl Relay {
                     Check::PortOwner,
                     format!("{owner:?} releases port {port} twice"),
                 )),
-                // Taken and given back before it was ever set.
                 None => Ok(Outcome::Nothing),
             },
         }
     }
 
-    fn set(&mut self, port: Port, owner: Owner, leg: MediaLeg) -> Result<Outcome, Failure> {
+    fn set(&mut self, port: Port, owner: Owner, leg: MediaLeg) -> Result<Begun, Failure> {
         if !self.shard_of.contains_key(&port) {
             return Err(Failure::new(Check::PortOwner, format!("port {port} is not of the pool")));
         }
@@ -84,9 +100,44 @@ impl Relay {
         self.last_owner.insert(port, owner);
         let watched = before.is_some_and(|held| held.leg.watch);
         let heard = before.is_some_and(|held| held.heard);
-        let watching = leg.watch && !watched;
-        self.held.insert(port, Held { owner, leg, heard });
-        Ok(if watching { Outcome::Watching } else { Outcome::Nothing })
+        let plays = before.map_or(0, |held| held.plays);
+        let what = leg.play.map(|play| play.what);
+        let is_same = what == before.and_then(|held| held.leg.play).map(|play| play.what);
+        let held = match (what, before) {
+            (_, Some(before)) if is_same => {
+                Held { owner, leg, heard, plays, is_playing: before.is_playing }
+            }
+            (None, _) => Held { owner, leg, heard, plays, is_playing: false },
+            (Some(_), _) => Held { owner, leg, heard, plays: plays + 1, is_playing: true },
+        };
+        let mut begun = Begun { watching: held.leg.watch && !watched, play: None };
+        if let Some(what) = what.filter(|_| held.plays > plays) {
+            begun.play = self.duration(what)?.map(|duration| (held.plays, duration));
+        }
+        self.held.insert(port, held);
+        Ok(begun)
+    }
+
+    /// `None`: it has no end.
+    fn duration(&self, what: Playing) -> Result<Option<Duration>, Failure> {
+        match what {
+            Playing::RingTone => Ok(None),
+            Playing::Confirmed | Playing::Refused => Ok(Some(BEEPS)),
+            Playing::Prompt { prompt, repeat } => match self.prompts.get(&prompt) {
+                Some(prompt) => Ok((!repeat).then_some(prompt.duration)),
+                None => Err(Failure::new(Check::Prompts, format!("prompt {prompt} is not known"))),
+            },
+        }
+    }
+
+    /// Something has been played to its end. `false`: it was cut.
+    pub(crate) fn end_play(&mut self, port: Port, owner: Owner, play: u32) -> bool {
+        match self.held.get_mut(&port) {
+            Some(held) if held.owner == owner && held.plays == play => {
+                std::mem::replace(&mut held.is_playing, false)
+            }
+            Some(_) | None => false,
+        }
     }
 
     /// At the end of a step every pair that forwards has somewhere to forward to, and back.
@@ -120,7 +171,10 @@ impl Relay {
         let first = !std::mem::replace(&mut held.heard, true);
         let owner = first.then_some(held.owner);
         let peer = held.leg.peer;
-        let onward = peer.and_then(|peer| self.held.get(&peer)).and_then(|peer| peer.leg.remote);
+        let onward = peer
+            .and_then(|peer| self.held.get(&peer))
+            .filter(|peer| peer.leg.receives && !peer.is_playing)
+            .and_then(|peer| peer.leg.remote);
         Some((owner, onward.map(|remote| remote.rtp)))
     }
 

@@ -232,6 +232,8 @@ pub(crate) fn config_around(
             .map(|id| (E164::read(&did(id)).expect("a number"), PracticeId(id as u32)))
             .collect::<BTreeMap<_, _>>(),
         floor: Arc::new(floor),
+        prompts: BTreeMap::new(),
+        hold: None,
         codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus],
         ring_refresh: Duration::from_secs(55),
         unreachable_after: Duration::from_secs(2),

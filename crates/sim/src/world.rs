@@ -23,7 +23,7 @@ use crate::failure::{Check, Failure};
 use crate::invariants::Invariants;
 use crate::network::Link;
 use crate::phone::{Phone, PhoneAlarm, first_alarms};
-use crate::relay::{Outcome, Relay};
+use crate::relay::{Begun, Outcome, Relay};
 use crate::scene::{Noise, Scene, phone_address, trunk_address};
 use crate::stage::{Actor, Alarm, CallerTruth, Mark, Outbox, Stage, Truth, Voice};
 use crate::tally::{Happening, Tally};
@@ -128,6 +128,12 @@ enum What {
         voice: Voice,
     },
     Media(MediaEvent),
+    /// What this leg hears is over, unless it was cut.
+    PlayEnds {
+        port: Port,
+        owner: Owner,
+        play: u32,
+    },
     /// Nothing comes from this leg, perhaps.
     Listen {
         port: Port,
@@ -193,7 +199,7 @@ impl World {
         };
         let truth = Truth { callers: vec![CallerTruth::default(); callers.len()] };
         let mut world = Self {
-            relay: Relay::new(scene.pool.clone()),
+            relay: Relay::new(scene.pool.clone(), scene.config.prompts.clone()),
             invariants: Invariants::new(&scene.config),
             engine,
             callers,
@@ -342,6 +348,10 @@ impl World {
             What::ToRelay(voice) => self.relay_hears(voice),
             What::ToEar { at, voice } => self.ear_hears(at, &voice),
             What::Media(event) => self.input(Input::Media(event)),
+            What::PlayEnds { port, owner, play } => match self.relay.end_play(port, owner, play) {
+                true => self.input(Input::Media(MediaEvent::Played { port, owner })),
+                false => Ok(()),
+            },
             What::Listen { port, owner } => self.listen(port, owner),
             What::Command(agent, command) => {
                 self.tally.note(match command {
@@ -451,7 +461,14 @@ impl World {
         }
         match self.relay.order(order)? {
             Outcome::Nothing => {}
-            Outcome::Watching => self.push(self.now + SILENCE, What::Listen { port, owner }),
+            Outcome::Set(Begun { watching, play }) => {
+                if watching {
+                    self.push(self.now + SILENCE, What::Listen { port, owner });
+                }
+                if let Some((play, duration)) = play {
+                    self.push(self.now + duration, What::PlayEnds { port, owner, play });
+                }
+            }
             Outcome::Released => {
                 let event = MediaEvent::Released { port, owner, stats: MediaStats::default() };
                 self.push(self.now + Duration::from_millis(1), What::Media(event));

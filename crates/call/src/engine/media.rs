@@ -13,7 +13,9 @@ use sip::{ClientKey, Instant, Message, Method, Timeout};
 use super::Engine;
 use crate::action::Action;
 use crate::calls::{AgentLegState, LegPort, Stage};
-use crate::media::{MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner, Port, Tone, ToneCodec};
+use crate::media::{
+    MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner, Play, Playing, Port, ToneCodec,
+};
 use crate::timers::{Role, Timer};
 
 /// A leg that stays silent but answers is asked again after this.
@@ -53,7 +55,7 @@ impl Engine {
             return;
         };
         let leg = &call.leg;
-        let (peer, payload_map, tone) = match call.stage {
+        let (peer, payload_map, play) = match call.stage {
             Stage::Waiting => (None, Vec::new(), None),
             Stage::Bridged { offer, .. } => {
                 let her = self.state.agent_legs.get(&offer).and_then(|leg| match &leg.state {
@@ -70,7 +72,10 @@ impl Engine {
                 });
                 (her.map(|speech| speech.media.port), map.unwrap_or_default(), None)
             }
-            Stage::Returned { .. } => (None, Vec::new(), leg.frozen.as_ref().and_then(ring_tone)),
+            Stage::Returned { .. } => {
+                let format = leg.frozen.as_ref();
+                (None, Vec::new(), format.and_then(|format| play(Playing::RingTone, format)))
+            }
         };
         let order = MediaOrder::Set {
             port: leg.media.port,
@@ -81,7 +86,8 @@ impl Engine {
                 signalling: leg.flow.remote.ip(),
                 peer,
                 payload_map,
-                tone,
+                play,
+                receives: true,
                 watch: call.stage != Stage::Waiting,
             },
         };
@@ -118,7 +124,8 @@ impl Engine {
                 signalling: leg.flow.remote.ip(),
                 peer,
                 payload_map,
-                tone: None,
+                play: None,
+                receives: true,
                 watch: peer.is_some(),
             },
         };
@@ -143,7 +150,8 @@ impl Engine {
                     self.inquire(now, role);
                 }
             }
-            MediaEvent::Released { .. } => {}
+            // What has an end is played to nobody yet, and a released port has no owner left.
+            MediaEvent::Played { .. } | MediaEvent::Released { .. } => {}
             MediaEvent::Failed { port, error, .. } => {
                 tracing::error!(port, error, "the relay cannot serve a port");
             }
@@ -209,12 +217,12 @@ fn payload_map(from: (Option<u8>, Option<u8>), to: (Option<u8>, Option<u8>)) -> 
         .collect()
 }
 
-/// Ring tone in the caller's format; none where that would need an encoder.
-fn ring_tone(format: &sip::sdp::Format) -> Option<Tone> {
+/// What is played, in a leg's format; nothing where that would need an encoder.
+fn play(what: Playing, format: &sip::sdp::Format) -> Option<Play> {
     let codec = match format.codec {
         Codec::Pcma => ToneCodec::Pcma,
         Codec::Pcmu => ToneCodec::Pcmu,
         Codec::G722 | Codec::Opus => return None,
     };
-    Some(Tone { payload_type: format.payload_type, codec })
+    Some(Play { what, payload_type: format.payload_type, codec })
 }

@@ -68,6 +68,8 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
         agents,
         numbers: BTreeMap::from([(E164::read("0199001234").unwrap(), PracticeId(1))]),
         floor: Arc::new(floor),
+        prompts: BTreeMap::new(),
+        hold: None,
         codecs: sip::sdp::Codec::ALL.to_vec(),
         ring_refresh: seconds(50),
         unreachable_after: seconds(2),

@@ -61,6 +61,8 @@ pub(super) fn load(tree: &Tree, file: File<'_>, mistakes: &mut Mistakes) -> Opti
         agents: agents.into_iter().map(|(id, agent)| (id, agent.call)).collect(),
         numbers,
         floor: Arc::new(floor),
+        prompts: BTreeMap::new(),
+        hold: None,
         codecs,
         ring_refresh: times.ring_refresh,
         unreachable_after: times.unreachable_after,

@@ -137,6 +137,8 @@ impl Cast {
             agents: self.numbered_secretaries().map(|(id, each)| (id, each.config())).collect(),
             numbers: self.numbered_practices().map(|(id, each)| (each.e164(), id)).collect(),
             floor: Arc::new(self.rules()),
+            prompts: BTreeMap::new(),
+            hold: None,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             ring_refresh: Duration::from_secs(55),
             unreachable_after: Duration::from_secs(2),

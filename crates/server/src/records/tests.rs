@@ -100,6 +100,8 @@ fn config() -> call::Config {
         .into(),
         numbers: [].into(),
         floor: Arc::default(),
+        prompts: [].into(),
+        hold: None,
         codecs: Vec::new(),
         ring_refresh: Duration::from_secs(50),
         unreachable_after: Duration::from_secs(2),
