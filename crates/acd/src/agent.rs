@@ -40,6 +40,15 @@ pub enum Pending {
     Pause { reason: u16 },
 }
 
+/// What of her state lasts when the process does not: calls and their times end with it.
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Lasting {
+    LoggedOut,
+    Available,
+    Paused { reason: u16 },
+    NotResponding,
+}
+
 /// What a page or a test sees of an agent.
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub struct AgentView {
@@ -69,6 +78,38 @@ pub(crate) struct Desk {
     pub(crate) idle_since: Instant,
     pub(crate) misses: u32,
     pub(crate) pending: Option<Pending>,
+}
+
+impl AgentView {
+    /// A wish counts as fulfilled: her call will not be there any more.
+    pub fn lasting(&self) -> Lasting {
+        match (self.pending, self.state) {
+            (Some(Pending::LogOut), _) => Lasting::LoggedOut,
+            (Some(Pending::Pause { reason }), _) => Lasting::Paused { reason },
+            (None, AgentState::LoggedOut) => Lasting::LoggedOut,
+            (None, AgentState::Paused { reason }) => Lasting::Paused { reason },
+            (None, AgentState::NotResponding) => Lasting::NotResponding,
+            (
+                None,
+                AgentState::Available
+                | AgentState::Offered(_)
+                | AgentState::Talking(_)
+                | AgentState::WrapUp { .. }
+                | AgentState::Resting { .. },
+            ) => Lasting::Available,
+        }
+    }
+}
+
+impl Lasting {
+    fn state(self) -> AgentState {
+        match self {
+            Self::LoggedOut => AgentState::LoggedOut,
+            Self::Available => AgentState::Available,
+            Self::Paused { reason } => AgentState::Paused { reason },
+            Self::NotResponding => AgentState::NotResponding,
+        }
+    }
 }
 
 impl Desk {
@@ -169,6 +210,7 @@ impl Scheduler {
             }
             AgentEvent::LineTaken => self.set_dialling(agent, true),
             AgentEvent::LineClear => self.set_dialling(agent, false),
+            AgentEvent::Stand { as_before, misses } => self.stand(agent, as_before, misses),
         }
         Ok(())
     }
@@ -267,6 +309,17 @@ impl Scheduler {
             | AgentState::Talking(_)
             | AgentState::WrapUp { .. }
             | AgentState::Resting { .. } => {}
+        }
+    }
+
+    fn stand(&mut self, agent: AgentId, as_before: Lasting, misses: u32) {
+        let now = self.now;
+        let desk = self.desk_mut(agent);
+        // Whoever is more than logged out has begun this life by herself.
+        if desk.state == AgentState::LoggedOut {
+            desk.start_idle(now);
+            desk.misses = misses;
+            self.set_state(agent, as_before.state());
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Lasting;
 use crate::caller::Urgency;
 use crate::id::{AgentId, CallerId, OfferId, PracticeId};
 use crate::setup::Setup;
@@ -82,6 +83,12 @@ pub enum AgentEvent {
     /// She uses her phone for what is no call (a code that she dials): no offer until `LineClear`.
     LineTaken,
     LineClear,
+    /// As she was when an earlier life of this node ended. Only for who is logged out; tell before
+    /// it that her phone is reachable.
+    Stand {
+        as_before: Lasting,
+        misses: u32,
+    },
 }
 
 /// Why an input changed nothing (timers that were due have run all the same).

@@ -23,7 +23,7 @@ mod time;
 mod timer;
 mod waiting;
 
-pub use agent::{AgentState, AgentView, Pending};
+pub use agent::{AgentState, AgentView, Lasting, Pending};
 pub use caller::{CallerStage, CallerView, Urgency, Waiting};
 pub use decision::{Decision, Withdrawal};
 pub use id::{AgentId, CallerId, OfferId, PracticeId, PromptId, TeamId};

@@ -9,6 +9,7 @@ use sip::{Flow, Malformed, Message, Transmit};
 use crate::config::{Config, TrunkId};
 use crate::media::{MediaEvent, MediaOrder, Pool};
 use crate::record::{CallRecord, CallRef, CallerNumber, Disposition, OfferOutcome};
+use crate::standing::Standing;
 
 /// One input of the engine. `now` comes beside it.
 #[derive(Clone, Debug)]
@@ -35,6 +36,9 @@ pub enum Input {
         agent: AgentId,
         command: AgentCommand,
     },
+    /// What an earlier life of this node remembered of a secretary, before its first message. Bindings
+    /// that are over are left out; who is not configured is nobody.
+    Standing(Standing),
     /// A new configuration, already checked. Live calls and states are not touched.
     Configure(Arc<Config>),
     /// Take no new calls; those that are up go on. See [`crate::Engine::is_drained`].
@@ -62,6 +66,9 @@ pub enum Action {
     Media(MediaOrder),
     /// Keep this for ever: a call has ended. Exactly one a call.
     Record(Box<CallRecord>),
+    /// Keep this of her in place of what was kept before, and give it back at the next start by
+    /// [`Input::Standing`].
+    Remember(Box<Standing>),
     /// Show or log this; nothing depends on it.
     Notice(Notice),
 }

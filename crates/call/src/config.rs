@@ -38,6 +38,8 @@ pub struct Config {
     pub unreachable_after: Duration,
     /// A silent leg that has not answered our OPTIONS by then is lost.
     pub inquiry_timeout: Duration,
+    /// What a pause may be for, by the number of [`acd::AgentState::Paused`]; 0 is none in particular.
+    pub pause_reasons: BTreeMap<u16, String>,
     pub registrar: RegistrarLimits,
     pub limits: Limits,
 }

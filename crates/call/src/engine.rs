@@ -34,6 +34,7 @@ use crate::config::{Config, TrunkId};
 use crate::media::Owner;
 use crate::ports::Ports;
 use crate::record::CallRef;
+use crate::standing::Standings;
 use crate::throttle::Throttle;
 use crate::timers::{Role, Timer, Timers};
 
@@ -88,6 +89,7 @@ struct State {
     owners: BTreeMap<Owner, Role>,
     inquiries: BTreeMap<ClientKey, Role>,
     timers: Timers,
+    standings: Standings,
     ledger: Ledger,
     calls_made: u64,
     owners_made: u64,
@@ -134,22 +136,11 @@ impl Engine {
         let endpoint = Endpoint::new(sip::Setup {
             seed: draw(),
             user_agent: setup.user_agent,
-            limits: sip::Limits {
-                // New calls are refused before: what is up can always be ended.
-                dialogs_max: with_headroom(config.limits.dialogs_max),
-                client_transactions_max: with_headroom(config.limits.transactions_max),
-                server_transactions_max: with_headroom(config.limits.transactions_max),
-                ..sip::Limits::default()
-            },
+            limits: endpoint_limits(&config),
         });
         let registrar = Registrar::new(sip::RegistrarSetup {
             realm: config.realm.clone(),
-            expires_default: config.registrar.expires_default,
-            expires_min: config.registrar.expires_min,
-            expires_max: config.registrar.expires_max,
-            bindings_max: config.registrar.bindings_max,
-            aors_max: config.agents.len().max(1),
-            algorithms: config.registrar.algorithms.clone(),
+            rules: registrar_rules(&config),
             nonce_key: draw(),
             nonce_epoch: u64::from(setup.epoch),
         });
@@ -171,6 +162,7 @@ impl Engine {
             owners: BTreeMap::new(),
             inquiries: BTreeMap::new(),
             timers: Timers::default(),
+            standings: Standings::default(),
             ledger: Ledger::default(),
             calls_made: 0,
             owners_made: 0,
@@ -204,6 +196,7 @@ impl Engine {
             }
             Input::Media(event) => self.handle_media(now, event),
             Input::Agent { agent, command } => self.handle_agent_command(now, agent, command),
+            Input::Standing(standing) => self.stand(now, standing),
             Input::Configure(config) => self.configure(now, config),
             Input::Drain => self.state.draining = true,
             Input::HangUpAll => self.hang_up_all(now),
@@ -303,6 +296,7 @@ impl Engine {
         }
         // The endpoint did not take the REGISTER that this would have answered.
         self.registering = None;
+        self.remember();
         while let Some(transmit) = self.state.endpoint.poll_transmit() {
             self.actions.push_back(Action::Transmit(transmit));
         }
@@ -341,6 +335,9 @@ impl Engine {
 
     /// Tells the scheduler; its decisions queue up behind those that are being carried out.
     fn schedule(&mut self, now: Instant, input: acd::Input) -> Result<(), acd::Refusal> {
+        if let acd::Input::Agent { agent, .. } = &input {
+            self.state.standings.doubt(*agent);
+        }
         let told = self.scheduler_log.is_some().then(|| input.clone());
         let result = self.state.scheduler.handle(acd_time(now), input);
         self.take_decisions(now, told.map(SchedulerKind::Input), result.is_err());
@@ -355,6 +352,9 @@ impl Engine {
     fn take_decisions(&mut self, now: Instant, kind: Option<SchedulerKind>, refused: bool) {
         let first = self.decisions.len();
         while let Some(decision) = self.state.scheduler.poll_decision() {
+            if let Decision::State { agent, .. } = decision {
+                self.state.standings.doubt(agent);
+            }
             self.decisions.push_back(decision);
         }
         if let (Some(log), Some(kind)) = (&mut self.scheduler_log, kind) {
@@ -370,9 +370,19 @@ impl Engine {
         }
     }
 
+    /// Calls that are up stay, whatever of theirs is gone from the configuration; who is gone herself
+    /// logs out, after her call, and her phones are strangers outside it.
     fn configure(&mut self, now: Instant, config: Arc<Config>) {
         self.inform(now, acd::Input::Configure(Arc::clone(&config.floor)));
-        self.users = users(&config);
+        let users = users(&config);
+        for (user, agent) in std::mem::replace(&mut self.users, users) {
+            if !self.users.contains_key(&user) {
+                self.state.registrar.remove(&user);
+                self.state.standings.forget(agent);
+            }
+        }
+        self.state.registrar.configure(registrar_rules(&config));
+        self.state.endpoint.configure(endpoint_limits(&config));
         self.config = config;
     }
 
@@ -406,6 +416,27 @@ impl Engine {
             .iter()
             .find(|(_, trunk)| trunk.is_source_of(flow))
             .map_or(Origin::Stranger, |(&trunk, _)| Origin::Trunk(trunk))
+    }
+}
+
+fn endpoint_limits(config: &Config) -> sip::Limits {
+    sip::Limits {
+        // New calls are refused before: what is up can always be ended.
+        dialogs_max: with_headroom(config.limits.dialogs_max),
+        client_transactions_max: with_headroom(config.limits.transactions_max),
+        server_transactions_max: with_headroom(config.limits.transactions_max),
+        ..sip::Limits::default()
+    }
+}
+
+fn registrar_rules(config: &Config) -> sip::RegistrarRules {
+    sip::RegistrarRules {
+        expires_default: config.registrar.expires_default,
+        expires_min: config.registrar.expires_min,
+        expires_max: config.registrar.expires_max,
+        bindings_max: config.registrar.bindings_max,
+        aors_max: config.agents.len().max(1),
+        algorithms: config.registrar.algorithms.clone(),
     }
 }
 

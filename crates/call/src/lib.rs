@@ -12,10 +12,11 @@ mod number;
 mod ports;
 mod record;
 mod routing;
+mod standing;
 mod throttle;
 mod timers;
 
-pub use acd::{AgentId, AgentState, PracticeId, PromptId, TeamId, Urgency};
+pub use acd::{AgentId, AgentState, Lasting, PracticeId, PromptId, TeamId, Urgency};
 pub use action::{Action, AgentCommand, Input, Ledger, Notice};
 pub use calls::Stage;
 pub use config::{
@@ -33,3 +34,4 @@ pub use number::{E164, NumberError};
 pub use record::{
     CallRecord, CallRef, CallerNumber, Disposition, OfferOutcome, OfferRecord, Party,
 };
+pub use standing::Standing;

@@ -279,7 +279,7 @@ impl Driver {
                     }
                 }
                 Action::Media(order) => self.media.order(order),
-                Action::Record(_) => {} // written above
+                Action::Record(_) | Action::Remember(_) => {} // written above
                 Action::Notice(notice) => {
                     // Nobody listening is no fault.
                     let _ = self.notices.send(Told { at: reading.now, wall: reading.wall, notice });

@@ -40,6 +40,8 @@ checks! {
     /// What is played is configured.
     Prompts = "prompts",
     Caps = "caps",
+    /// What was told to remember of a secretary is what she is.
+    Remembered = "remembered",
     /// `poll_timeout` moves on after `handle_timeout`.
     TimersAdvance = "timers-advance",
     RunEnds = "run-ends",

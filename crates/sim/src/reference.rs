@@ -507,6 +507,18 @@ impl Reference {
             }
             AgentEvent::LineTaken => agent.dialling = true,
             AgentEvent::LineClear => agent.dialling = false,
+            AgentEvent::Stand { as_before, misses } => {
+                if state == AgentState::LoggedOut {
+                    (agent.idle_since, agent.misses) = (now, misses);
+                    let state = match as_before {
+                        acd::Lasting::LoggedOut => AgentState::LoggedOut,
+                        acd::Lasting::Available => AgentState::Available,
+                        acd::Lasting::Paused { reason } => AgentState::Paused { reason },
+                        acd::Lasting::NotResponding => AgentState::NotResponding,
+                    };
+                    self.set_state(id, state);
+                }
+            }
         }
         true
     }

@@ -238,6 +238,7 @@ pub(crate) fn config_around(
         ring_refresh: Duration::from_secs(55),
         unreachable_after: Duration::from_secs(2),
         inquiry_timeout: Duration::from_secs(3),
+        pause_reasons: BTreeMap::new(),
         registrar: RegistrarLimits {
             expires_default: Duration::from_secs(300),
             expires_min: Duration::from_secs(60),

@@ -89,6 +89,8 @@ pub(crate) struct World {
     records: Vec<CallRecord>,
     closing_since: Option<Instant>,
     returned: BTreeSet<call::CallRef>,
+    /// What would be given back after a restart.
+    remembered: BTreeMap<call::AgentId, call::Standing>,
     /// Media addresses that spoke and stopped.
     silent_since: BTreeMap<SocketAddr, Instant>,
     engine_address: SocketAddr,
@@ -222,6 +224,7 @@ impl World {
             records: Vec::new(),
             closing_since: None,
             returned: BTreeSet::new(),
+            remembered: BTreeMap::new(),
             silent_since: BTreeMap::new(),
             engine_address: ENGINE.parse().expect("an address"),
             steps: 0,
@@ -398,6 +401,9 @@ impl World {
                 Action::Transmit(transmit) => self.transmit(transmit.flow, transmit.bytes)?,
                 Action::Media(order) => self.media(order)?,
                 Action::Record(record) => self.record(*record)?,
+                Action::Remember(standing) => {
+                    self.remembered.insert(standing.agent, *standing);
+                }
                 Action::Notice(notice) => self.notice(&notice),
             }
         }
@@ -414,6 +420,7 @@ impl World {
 
     /// A new engine out of a snapshot: nobody may notice.
     fn swap_engine(&mut self) -> Result<(), Failure> {
+        self.check_remembered()?;
         let snapshot = self.engine.snapshot();
         let restored = Engine::restore(Arc::clone(&self.scene.config), &snapshot);
         self.engine = restored.map_err(|error| Failure::new(Check::Snapshot, error.to_string()))?;
@@ -422,6 +429,22 @@ impl World {
             return Err(Failure::new(Check::Snapshot, "a snapshot of the restored engine differs"));
         }
         self.tally.note(Happening::Restored);
+        Ok(())
+    }
+
+    fn check_remembered(&self) -> Result<(), Failure> {
+        for &agent in self.scene.config.agents.keys() {
+            let standing = self.engine.standing(agent);
+            let kept = self.remembered.get(&agent);
+            // Nothing is told of who never did anything.
+            let is_fresh = standing.as_ref().is_some_and(|it| {
+                it.bindings.is_empty() && it.state == call::Lasting::LoggedOut && it.misses == 0
+            });
+            if standing.as_ref() != kept && !(kept.is_none() && is_fresh) {
+                let detail = format!("{standing:?}, kept is {kept:?}");
+                return Err(Failure::new(Check::Remembered, detail));
+            }
+        }
         Ok(())
     }
 

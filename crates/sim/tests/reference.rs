@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    Agent, AgentEvent, AgentId, CallerId, Decision, Input, Instant, Limits, Miss, OfferId, Plan,
-    Practice, PracticeId, RetryAfter, Scheduler, Setup, Step, Team, TeamId, Urgency,
+    Agent, AgentEvent, AgentId, CallerId, Decision, Input, Instant, Lasting, Limits, Miss, OfferId,
+    Plan, Practice, PracticeId, RetryAfter, Scheduler, Setup, Step, Team, TeamId, Urgency,
 };
 use sim::Dice;
 use sim::reference::{Reference, agree};
@@ -119,6 +119,9 @@ impl Pair {
                     AgentEvent::LineTaken,
                     AgentEvent::LineClear,
                     AgentEvent::LineClear,
+                    AgentEvent::Stand { as_before: Lasting::Paused { reason: 1 }, misses: 1 },
+                    AgentEvent::Stand { as_before: Lasting::Available, misses: 1 },
+                    AgentEvent::Stand { as_before: Lasting::NotResponding, misses: 2 },
                 ]);
                 Input::Agent { agent, event }
             }

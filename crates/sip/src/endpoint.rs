@@ -114,6 +114,15 @@ impl Endpoint {
         }
     }
 
+    /// Other caps from here on; nothing that lives is ended for them.
+    pub fn configure(&mut self, limits: Limits) {
+        self.sessions.limit_to(limits.dialogs_max);
+        self.requests.limit_to(limits.client_transactions_max);
+        self.clients.limit_to(limits.client_transactions_max);
+        self.servers.limit_to(limits.server_transactions_max);
+        self.limits = limits;
+    }
+
     /// The key is alive: no terminal event or command ended it.
     pub fn is_open(&self, dialog: DialogKey) -> bool {
         self.sessions.contains(dialog)

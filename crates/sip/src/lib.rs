@@ -32,7 +32,9 @@ pub use endpoint::{
 pub use flow::{Flow, Target, Transmit, Transport};
 pub use header::{CSeq, HeaderError, HeaderName, NameAddr, Params, RAck, Via, split_list};
 pub use message::{Malformed, MalformedReason, Message, Method};
-pub use registrar::{Binding, RegisterReply, Registrar, RegistrarEvent, RegistrarSetup};
+pub use registrar::{
+    Binding, RegisterReply, Registrar, RegistrarEvent, RegistrarRules, RegistrarSetup,
+};
 pub use time::Instant;
 pub use timer::{T1, T1_64, T2, T4, TimerReason};
 pub use uri::Uri;

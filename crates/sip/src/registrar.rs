@@ -23,6 +23,16 @@ use table::Table;
 #[derive(Clone, Debug)]
 pub struct RegistrarSetup {
     pub realm: String,
+    pub rules: RegistrarRules,
+    /// Key of the stateless nonces.
+    pub nonce_key: [u8; 32],
+    /// Changes with each start that lost state.
+    pub nonce_epoch: u64,
+}
+
+/// What may change while phones are registered, by [`Registrar::configure`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegistrarRules {
     pub expires_default: Duration,
     /// Shorter is refused with 423 and Min-Expires.
     pub expires_min: Duration,
@@ -34,31 +44,32 @@ pub struct RegistrarSetup {
     pub aors_max: usize,
     /// Offered in the challenge, the preferred one first.
     pub algorithms: Vec<Algorithm>,
-    /// Key of the stateless nonces.
-    pub nonce_key: [u8; 32],
-    /// Changes with each start that lost state.
-    pub nonce_epoch: u64,
 }
 
 impl RegistrarSetup {
-    /// One hour by default, between one minute and one day; MD5, which every phone knows.
+    /// With [`RegistrarRules::default`].
     pub fn new(realm: impl Into<String>, nonce_key: [u8; 32]) -> Self {
+        let rules = RegistrarRules::default();
+        Self { realm: realm.into(), rules, nonce_key, nonce_epoch: 0 }
+    }
+}
+
+impl Default for RegistrarRules {
+    /// One hour, between one minute and one day; MD5, which every phone knows.
+    fn default() -> Self {
         Self {
-            realm: realm.into(),
             expires_default: Duration::from_secs(3_600),
             expires_min: Duration::from_secs(60),
             expires_max: Duration::from_secs(86_400),
             bindings_max: 10,
             aors_max: 10_000,
             algorithms: vec![Algorithm::Md5],
-            nonce_key,
-            nonce_epoch: 0,
         }
     }
 }
 
 /// Where an address-of-record is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
     /// As registered: the Request-URI of requests to it.
     pub contact_uri: String,
@@ -102,11 +113,7 @@ pub enum RegistrarEvent {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Registrar {
     verifier: Verifier,
-    expires_default: Duration,
-    expires_min: Duration,
-    expires_max: Duration,
-    bindings_max: usize,
-    aors_max: usize,
+    rules: RegistrarRules,
     table: Table,
     events: VecDeque<RegistrarEvent>,
 }
@@ -128,16 +135,18 @@ impl Registrar {
                 realm: setup.realm,
                 key: setup.nonce_key,
                 epoch: setup.nonce_epoch,
-                algorithms: setup.algorithms,
+                algorithms: setup.rules.algorithms.clone(),
             }),
-            expires_default: setup.expires_default,
-            expires_min: setup.expires_min,
-            expires_max: setup.expires_max,
-            bindings_max: setup.bindings_max,
-            aors_max: setup.aors_max,
+            rules: setup.rules,
             table: Table::default(),
             events: VecDeque::new(),
         }
+    }
+
+    /// Other rules from here on. Bindings that are there stay until they expire.
+    pub fn configure(&mut self, rules: RegistrarRules) {
+        self.verifier.offer(rules.algorithms.clone());
+        self.rules = rules;
     }
 
     /// Checks the digest and updates the bindings (§10.3).
@@ -194,7 +203,7 @@ impl Registrar {
             let is_alone = contacts.len() == 1 && header == Some(0);
             return if is_alone { Ok(Wish::RemoveAll) } else { Err(bad(400)) };
         }
-        if contacts.len() > self.bindings_max {
+        if contacts.len() > self.rules.bindings_max {
             return Err(bad(403));
         }
         let mut changes = Vec::with_capacity(contacts.len());
@@ -208,13 +217,13 @@ impl Registrar {
             let expires = contact
                 .expires()
                 .or(header)
-                .map_or(self.expires_default, |secs| Duration::from_secs(u64::from(secs)));
-            if !expires.is_zero() && expires < self.expires_min {
-                let min = self.expires_min.as_secs().to_string();
+                .map_or(self.rules.expires_default, |secs| Duration::from_secs(u64::from(secs)));
+            if !expires.is_zero() && expires < self.rules.expires_min {
+                let min = self.rules.expires_min.as_secs().to_string();
                 let headers = vec![(HeaderName::MinExpires.as_str().to_string(), min)];
                 return Err(RegisterReply { headers, ..RegisterReply::bare(423) });
             }
-            changes.push((contact.uri.to_string(), expires.min(self.expires_max)));
+            changes.push((contact.uri.to_string(), expires.min(self.rules.expires_max)));
         }
         Ok(Wish::Change(changes))
     }
@@ -259,12 +268,12 @@ impl Registrar {
                 user_agent: message.text(HeaderName::UserAgent).map(str::to_string),
             });
         }
-        if !was_known && !next.is_empty() && self.table.len() >= self.aors_max {
+        if !was_known && !next.is_empty() && self.table.len() >= self.rules.aors_max {
             let headers = vec![(HeaderName::RetryAfter.as_str().to_string(), "60".to_string())];
             return Some(RegisterReply { headers, ..RegisterReply::bare(503) });
         }
         next.sort_by_key(|binding| std::cmp::Reverse(binding.registered_at));
-        next.truncate(self.bindings_max);
+        next.truncate(self.rules.bindings_max);
         let is_known = !next.is_empty();
         self.table.replace(aor, next);
         let aor = aor.to_string();
@@ -297,6 +306,24 @@ impl Registrar {
         self.table.aor_on(flow)
     }
 
+    /// Puts back what an earlier life knew, without an event: those that are over are left out, and
+    /// nothing is changed where the AOR has bindings by itself.
+    pub fn restore(&mut self, now: Instant, aor: &str, bindings: Vec<Binding>) {
+        if !self.table.bindings(aor).is_empty() || self.table.len() >= self.rules.aors_max {
+            return;
+        }
+        let mut live: Vec<_> =
+            bindings.into_iter().filter(|binding| binding.expires_at > now).collect();
+        live.sort_by_key(|binding| std::cmp::Reverse(binding.registered_at));
+        live.truncate(self.rules.bindings_max);
+        self.table.replace(aor, live);
+    }
+
+    /// Nobody has this name any more: its bindings go, without an event.
+    pub fn remove(&mut self, aor: &str) {
+        self.table.replace(aor, Vec::new());
+    }
+
     /// The flow is dead: its bindings go.
     pub fn remove_flow(&mut self, now: Instant, flow: &Flow) {
         self.handle_timeout(now);
@@ -322,6 +349,11 @@ impl Registrar {
                 self.events.push_back(RegistrarEvent::Expired { aor });
             }
         }
+    }
+
+    /// An AOR whose bindings are others than when it was last given here: refreshed, gone, put back.
+    pub fn poll_changed(&mut self) -> Option<String> {
+        self.table.take_changed()
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -1,6 +1,8 @@
 //! What a secretary does to her state, and when it takes effect.
 
-use acd::{AgentEvent, AgentState, CallerId, Decision, Input, Miss, Pending, Refusal, Withdrawal};
+use acd::{
+    AgentEvent, AgentState, CallerId, Decision, Input, Lasting, Miss, Pending, Refusal, Withdrawal,
+};
 
 use crate::floor::*;
 
@@ -355,4 +357,34 @@ fn a_phone_that_is_heard_again_forgives_no_misses() {
     floor.agent(ANNA, AgentEvent::Unreachable);
     floor.agent(ANNA, AgentEvent::Reachable);
     assert_eq!(floor.scheduler.agent(ANNA).unwrap().misses, 1);
+}
+
+#[test]
+fn she_stands_as_she_did_before_a_restart() {
+    let stand = |as_before, misses| AgentEvent::Stand { as_before, misses };
+    let mut floor = Floor::new(setup());
+    floor.agent(ANNA, AgentEvent::Reachable);
+    floor.agent(ANNA, stand(Lasting::Paused { reason: 3 }, 2));
+    let anna = floor.scheduler.agent(ANNA).unwrap();
+    assert_eq!((anna.state, anna.misses), (AgentState::Paused { reason: 3 }, 2));
+    assert_eq!(anna.lasting(), Lasting::Paused { reason: 3 });
+    // The phone that comes back by itself does not end her pause; nor does an older truth.
+    floor.agent(ANNA, AgentEvent::LogIn);
+    floor.agent(ANNA, stand(Lasting::Available, 0));
+    assert_eq!(floor.scheduler.agent(ANNA).unwrap().state, AgentState::Paused { reason: 3 });
+}
+
+#[test]
+fn what_lasts_of_a_call_is_what_she_wished_for_after_it() {
+    let mut floor = Floor::new(setup());
+    floor.agent(ANNA, AgentEvent::Reachable);
+    floor.agent(ANNA, AgentEvent::LogIn);
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    let lasting = |floor: &Floor| floor.scheduler.agent(ANNA).unwrap().lasting();
+    assert_eq!(lasting(&floor), Lasting::Available);
+    floor.agent(ANNA, AgentEvent::Pause { reason: 2 });
+    assert_eq!(lasting(&floor), Lasting::Paused { reason: 2 });
+    floor.agent(ANNA, AgentEvent::LogOut);
+    assert_eq!(lasting(&floor), Lasting::LoggedOut);
 }

@@ -4,7 +4,8 @@ use acd::{AgentEvent, AgentId};
 use sip::{Flow, Instant, Message, RegisterReply, RegistrarEvent, RequestKey};
 
 use super::Engine;
-use crate::action::Notice;
+use crate::action::{Action, Notice};
+use crate::standing::Standing;
 
 impl Engine {
     /// A REGISTER from anybody. Whoever does not prove to be a user is refused without a trace of it
@@ -76,6 +77,37 @@ impl Engine {
                 };
                 self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Unreachable });
                 self.notice(Notice::Unregistered { agent });
+            }
+        }
+    }
+
+    /// A secretary as she was when an earlier life ended. Her phones come first: a phone that is there
+    /// would end *not responding*.
+    pub(super) fn stand(&mut self, now: Instant, standing: Standing) {
+        let Standing { agent, state, misses, bindings } = standing;
+        let Some(user) = self.config.agents.get(&agent).map(|agent| agent.user.clone()) else {
+            return;
+        };
+        self.state.registrar.restore(now, &user, bindings);
+        if self.state.registrar.bindings(&user).next().is_some() {
+            self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Reachable });
+        }
+        let event = AgentEvent::Stand { as_before: state, misses };
+        self.inform(now, acd::Input::Agent { agent, event });
+    }
+
+    /// Tells what changed of what lasts.
+    pub(super) fn remember(&mut self) {
+        while let Some(aor) = self.state.registrar.poll_changed() {
+            if let Some(agent) = self.agent_of(&aor) {
+                self.state.standings.doubt(agent);
+            }
+        }
+        while let Some(agent) = self.state.standings.next_doubted() {
+            // Who was removed from the configuration is not waited for.
+            let Some(standing) = self.standing(agent) else { continue };
+            if self.state.standings.tell(&standing) {
+                self.actions.push_back(Action::Remember(Box::new(standing)));
             }
         }
     }

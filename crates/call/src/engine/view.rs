@@ -8,6 +8,7 @@ use crate::action::Ledger;
 use crate::calls::{AgentLegState, Stage};
 use crate::media::Port;
 use crate::record::CallRef;
+use crate::standing::Standing;
 
 /// One live call.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -64,6 +65,14 @@ impl Engine {
     pub fn bindings(&self, agent: AgentId) -> impl Iterator<Item = &sip::Binding> {
         let user = self.config.agents.get(&agent).map_or("", |agent| agent.user.as_str());
         self.state.registrar.bindings(user)
+    }
+
+    /// What lasts of a configured secretary.
+    pub fn standing(&self, agent: AgentId) -> Option<Standing> {
+        let user = &self.config.agents.get(&agent)?.user;
+        let view = self.state.scheduler.agent(agent)?;
+        let bindings = self.state.registrar.bindings(user).cloned().collect();
+        Some(Standing { agent, state: view.lasting(), misses: view.misses, bindings })
     }
 
     pub fn live_calls(&self) -> impl Iterator<Item = CallView> {

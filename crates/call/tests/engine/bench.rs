@@ -10,7 +10,7 @@ use acd::{AgentId, PracticeId, TeamId, Urgency};
 use bytes::Bytes;
 use call::{
     Action, CallRecord, Config, E164, Engine, Input, Limits, MediaLeg, MediaOrder, MediaSource,
-    Network, Notice, Owner, Pool, Port, RegistrarLimits, Setup, Source, Trunk, TrunkId,
+    Network, Notice, Owner, Pool, Port, RegistrarLimits, Setup, Source, Standing, Trunk, TrunkId,
 };
 use sip::{Account, Flow, HeaderName, Instant, Message, Method, Transport};
 
@@ -27,7 +27,8 @@ pub(crate) struct Bench {
     pub(crate) orders: Vec<MediaOrder>,
     pub(crate) records: Vec<CallRecord>,
     pub(crate) notices: Vec<Notice>,
-    cseq: u32,
+    pub(crate) remembered: Vec<Standing>,
+    pub(crate) cseq: u32,
 }
 
 /// Secretaries 1, 2, … with these names, all with the password `secret`.
@@ -74,6 +75,7 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
         ring_refresh: seconds(50),
         unreachable_after: seconds(2),
         inquiry_timeout: seconds(3),
+        pause_reasons: BTreeMap::new(),
         registrar: RegistrarLimits::default(),
         limits: Limits::default(),
     };
@@ -109,6 +111,7 @@ impl Bench {
             orders: Vec::new(),
             records: Vec::new(),
             notices: Vec::new(),
+            remembered: Vec::new(),
             cseq: 0,
         };
         let ports = (0..50).map(|pair| 20_000 + pair * 2).collect();
@@ -137,6 +140,7 @@ impl Bench {
                 }
                 Action::Media(order) => self.orders.push(order),
                 Action::Record(record) => self.records.push(*record),
+                Action::Remember(standing) => self.remembered.push(*standing),
                 Action::Notice(notice) => self.notices.push(notice),
             }
         }

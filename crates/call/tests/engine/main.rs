@@ -1,6 +1,7 @@
 //! The engine against messages written by hand: doors, re-negotiation, full tables.
 
 mod bench;
+mod lasting;
 
 use std::time::Duration;
 

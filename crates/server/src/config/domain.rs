@@ -67,6 +67,7 @@ pub(super) fn load(tree: &Tree, file: File<'_>, mistakes: &mut Mistakes) -> Opti
         ring_refresh: times.ring_refresh,
         unreachable_after: times.unreachable_after,
         inquiry_timeout: times.inquiry_timeout,
+        pause_reasons: BTreeMap::new(),
         registrar: file.registrar.clone(),
         limits: file.limits.0,
     };

@@ -143,6 +143,7 @@ impl Cast {
             ring_refresh: Duration::from_secs(55),
             unreachable_after: Duration::from_secs(2),
             inquiry_timeout: Duration::from_secs(3),
+            pause_reasons: BTreeMap::new(),
             registrar: call::RegistrarLimits::default(),
             limits: call::Limits::default(),
         }

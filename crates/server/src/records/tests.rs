@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -106,6 +107,7 @@ fn config() -> call::Config {
         ring_refresh: Duration::from_secs(50),
         unreachable_after: Duration::from_secs(2),
         inquiry_timeout: Duration::from_secs(3),
+        pause_reasons: BTreeMap::new(),
         registrar: call::RegistrarLimits::default(),
         limits: call::Limits::default(),
     }

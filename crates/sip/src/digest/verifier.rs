@@ -64,6 +64,11 @@ impl Verifier {
         &self.realm
     }
 
+    /// Other algorithms in the challenges from here on; nonces that are out stay good.
+    pub fn offer(&mut self, algorithms: Vec<Algorithm>) {
+        self.algorithms = algorithms;
+    }
+
     /// Values for WWW-Authenticate, one an algorithm, best first (RFC 8760 §2.3).
     pub fn challenges(&mut self, now: Instant, stale: bool) -> Vec<String> {
         let nonce = self.nonces.make(now);

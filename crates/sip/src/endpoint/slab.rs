@@ -79,6 +79,11 @@ impl<K: Key, V> Slab<K, V> {
         self.len() >= self.max
     }
 
+    /// What is beyond a smaller maximum stays until it ends by itself.
+    pub(crate) fn limit_to(&mut self, max: usize) {
+        self.max = max;
+    }
+
     /// Full or not: the caller asks [`Slab::is_full`] where refusing makes sense. `value` learns its
     /// own key.
     pub(crate) fn insert_with(&mut self, value: impl FnOnce(K) -> V) -> K {

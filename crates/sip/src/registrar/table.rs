@@ -14,6 +14,8 @@ pub(super) struct Table {
     by_flow: BTreeSet<(Flow, String)>,
     /// The earliest expiry of each AOR.
     by_expiry: BTreeSet<(Instant, String)>,
+    /// AORs whose bindings are not those that somebody was told of last.
+    changed: BTreeSet<String>,
 }
 
 impl Table {
@@ -34,10 +36,15 @@ impl Table {
                 self.by_expiry.remove(&(expiry, aor.to_string()));
             }
         }
+        self.changed.insert(aor.to_string());
         let Some(expiry) = earliest(&next) else { return };
         self.by_flow.extend(next.iter().map(|binding| (binding.flow, aor.to_string())));
         self.by_expiry.insert((expiry, aor.to_string()));
         self.bindings.insert(aor.to_string(), next);
+    }
+
+    pub(super) fn take_changed(&mut self) -> Option<String> {
+        self.changed.pop_first()
     }
 
     pub(super) fn aor_on(&self, flow: &Flow) -> Option<&str> {

@@ -257,8 +257,8 @@ fn an_update_is_taken_whole_or_not_at_all() {
 #[test]
 fn bindings_and_aors_are_capped() {
     let mut phone = Phone::with(|setup| {
-        setup.bindings_max = 2;
-        setup.aors_max = 1;
+        setup.rules.bindings_max = 2;
+        setup.rules.aors_max = 1;
     });
     for (minute, host) in ["a", "b", "c"].into_iter().enumerate() {
         phone.now = NOW + Duration::from_secs(60 * minute as u64);
@@ -305,4 +305,40 @@ fn a_restored_registrar_goes_on() {
     let authorization = answer("ann", "secret", &challenge);
     assert_eq!(phone.send("ann", "", Some(&authorization)).headers.len(), 1);
     assert_eq!(phone.registrar.is_registered_flow(&flow(40_000)), Some("ann"));
+}
+
+#[test]
+fn what_an_earlier_life_knew_is_put_back_in_silence() {
+    let mut phone = Phone::new();
+    phone.register("Contact: <sip:ann@a>;expires=60\r\n");
+    phone.flow = flow(41_000);
+    phone.register("Contact: <sip:ann@b>;expires=600\r\n");
+    let kept: Vec<_> = phone.registrar.bindings("ann").cloned().collect();
+    let mut next = Phone::new();
+    next.now = NOW + Duration::from_secs(60);
+    next.registrar.restore(next.now, "ann", kept);
+    assert_eq!(next.contacts(), ["sip:ann@b"], "the other one is over");
+    assert_eq!(next.registrar.is_registered_flow(&flow(41_000)), Some("ann"));
+    assert!(next.events().is_empty());
+    // A refresh goes on with the phone's own Call-ID and CSeq.
+    (next.flow, next.cseq) = (flow(41_000), phone.cseq);
+    assert_eq!(next.register("Contact: <sip:ann@b>\r\n").status, 200);
+    assert!(next.events().is_empty());
+    next.registrar.remove("ann");
+    assert!(next.contacts().is_empty() && next.events().is_empty());
+}
+
+#[test]
+fn other_rules_hold_from_the_next_register_on() {
+    let mut phone = Phone::new();
+    phone.register("Contact: <sip:ann@a>;expires=60\r\n");
+    phone.registrar.configure(RegistrarRules {
+        expires_min: Duration::from_secs(120),
+        algorithms: vec![Algorithm::Sha256],
+        ..RegistrarRules::default()
+    });
+    assert_eq!(phone.contacts(), ["sip:ann@a"]);
+    let challenge = phone.send("ann", "", None);
+    assert!(challenge.headers[0].1.contains("algorithm=SHA-256"), "{challenge:?}");
+    assert_eq!(phone.register("Contact: <sip:ann@a>;expires=60\r\n").status, 423);
 }
