@@ -40,7 +40,7 @@ counters! {
     legs,
     /// RTP and RTCP, from anybody.
     packets_in,
-    /// RTP and RTCP, tones included.
+    /// RTP and RTCP, what was played included.
     packets_out,
     bytes_in,
     bytes_out,

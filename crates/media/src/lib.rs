@@ -6,10 +6,14 @@
 //! threads own their sockets and sessions, and take no lock on the packet path. It knows nothing
 //! of calls or SIP.
 
+mod audio;
+mod beat;
 mod counters;
+mod g711;
 pub mod limits;
 mod order;
 mod packet;
+mod player;
 mod pool;
 mod relay;
 mod session;
@@ -19,6 +23,7 @@ mod thread;
 mod time;
 mod tone;
 
+pub use audio::Audio;
 pub use counters::Counters;
-pub use order::{Event, Leg, Order, Remote, Source, Stats, Tone, ToneCodec};
+pub use order::{Event, Leg, Order, Play, Playing, Remote, Source, Stats, ToneCodec};
 pub use relay::{Config, Full, Relay, StartError, start};

@@ -5,9 +5,12 @@
 //! on the same port recognisable: only its owner releases a leg.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::audio::Audio;
 
 /// What the owner of the relay wants.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -51,17 +54,16 @@ pub struct Leg {
     /// (payload type as it arrives here, payload type as the peer knows it). Others pass as they
     /// are.
     pub payload_map: Vec<(u8, u8)>,
-    /// Sent to this leg while it has no peer.
-    pub tone: Option<Tone>,
-    /// The payload type and the codec that the leg has negotiated for the tone. Without it there
-    /// is no tone.
-    pub tone_payload: Option<(u8, ToneCodec)>,
+    /// Sent to this leg; while it plays no RTP of the peer is forwarded to it.
+    pub play: Option<Play>,
+    /// `false`: no RTP is sent to this leg (it is on hold). RTCP is, and what plays goes on unheard.
+    pub receives: bool,
     /// Whether silence is told.
     pub watch: bool,
 }
 
 impl Default for Leg {
-    /// A leg that accepts and sends nothing.
+    /// A leg that accepts nothing and to which nothing is sent.
     fn default() -> Leg {
         Leg {
             remote: None,
@@ -69,8 +71,8 @@ impl Default for Leg {
             signalling: None,
             peer: None,
             payload_map: Vec::new(),
-            tone: None,
-            tone_payload: None,
+            play: None,
+            receives: true,
             watch: false,
         }
     }
@@ -93,13 +95,54 @@ pub enum Source {
     Latch,
 }
 
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Tone {
-    /// The French ringing tone: 440 Hz, 1.5 s on, 3.5 s off (ITU-T E.180 supplement 2).
-    Ringback,
+/// Something to play, with the payload type and the codec that the leg has negotiated.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Play {
+    pub what: Playing,
+    pub payload_type: u8,
+    pub codec: ToneCodec,
 }
 
-/// A codec in which tones can be made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Playing {
+    /// The French ringing tone, without an end.
+    RingTone,
+    /// Two short high beeps.
+    Confirmed,
+    /// Three longer low beeps.
+    Refused,
+    /// The number says which it is: given again with other audio it goes on as it began. With
+    /// `repeat` it has no end.
+    Prompt { prompt: u32, audio: Arc<Audio>, repeat: bool },
+}
+
+impl Playing {
+    pub(crate) fn is_same(&self, other: &Playing) -> bool {
+        match (self, other) {
+            (
+                Playing::Prompt { prompt, repeat, .. },
+                Playing::Prompt { prompt: other, repeat: repeats, .. },
+            ) => (prompt, repeat) == (other, repeats),
+            (Playing::RingTone, Playing::RingTone)
+            | (Playing::Confirmed, Playing::Confirmed)
+            | (Playing::Refused, Playing::Refused) => true,
+            (
+                Playing::RingTone | Playing::Confirmed | Playing::Refused | Playing::Prompt { .. },
+                _,
+            ) => false,
+        }
+    }
+
+    pub(crate) fn is_endless(&self) -> bool {
+        match self {
+            Playing::RingTone => true,
+            Playing::Confirmed | Playing::Refused => false,
+            Playing::Prompt { repeat, .. } => *repeat,
+        }
+    }
+}
+
+/// A codec in which the relay can play.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ToneCodec {
     Pcma,
@@ -113,6 +156,8 @@ pub enum Event {
     Heard { port: u16, owner: u64 },
     /// Neither RTP nor RTCP for [`crate::Config::silence`] while the leg is watched. Once a silence.
     Silent { port: u16, owner: u64 },
+    /// What the leg was to hear, and has an end, has been sent whole. Not told of what was cut.
+    Played { port: u16, owner: u64 },
     /// The leg is gone. Later packets on its port reach nobody.
     Released { port: u16, owner: u64, stats: Stats },
     /// The order could not be done; the state before it holds.
@@ -124,7 +169,7 @@ pub enum Event {
 pub struct Stats {
     /// RTP packets accepted from the leg.
     pub rtp_in: u64,
-    /// RTP packets sent to the leg, tones included.
+    /// RTP packets sent to the leg, what was played included.
     pub rtp_out: u64,
     /// Bytes of the RTP packets accepted from the leg, headers included.
     pub bytes: u64,

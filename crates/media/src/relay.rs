@@ -18,6 +18,7 @@ use crate::order::{Event, Order};
 use crate::pool::{self, Pair};
 use crate::sys::{self, Bell};
 use crate::thread::{Thread, Wires};
+use crate::tone::Tones;
 
 /// What the relay is started with.
 #[derive(Clone, Debug)]
@@ -61,8 +62,9 @@ pub fn start(config: Config) -> Result<Relay, StartError> {
         refused: VecDeque::new(),
         next_polled: 0,
     };
+    let tones = Tones::new();
     for pairs in pool::shards(pairs, config.threads) {
-        relay.spawn(&config, pairs)?;
+        relay.spawn(&config, pairs, tones.clone())?;
     }
     let (pairs, threads) = (relay.shard_by_port.len(), relay.threads.len());
     tracing::info!(address = %config.address, pairs, threads, "the media relay runs");
@@ -184,7 +186,7 @@ impl Relay {
     /// Ends the threads and waits for them. Legs that are still set get no [`Event::Released`].
     pub fn shutdown(self) {}
 
-    fn spawn(&mut self, config: &Config, pairs: Vec<Pair>) -> Result<(), StartError> {
+    fn spawn(&mut self, config: &Config, pairs: Vec<Pair>, tones: Tones) -> Result<(), StartError> {
         let shard = self.shards.len();
         let ports: Vec<u16> = pairs.iter().map(|pair| pair.port).collect();
         let (orders, orders_end) = RingBuffer::new(ORDERS_MAX);
@@ -200,7 +202,7 @@ impl Relay {
             figures: Arc::clone(&figures),
         };
         let random = sys::random().map_err(system("read random bytes"))?;
-        let thread = Thread::new(pairs, wires, config.silence, config.gather, random)
+        let thread = Thread::new(pairs, wires, config.silence, config.gather, tones, random)
             .map_err(system("make an epoll set"))?;
         let handle = std::thread::Builder::new()
             .name(format!("media-{shard}"))

@@ -33,6 +33,7 @@ pub(crate) struct Session {
     stream: Option<Stream>,
     /// The payload type that the peer knows, by the one that arrives.
     payload_types: [u8; 128],
+    receives: bool,
     watch: bool,
     hearing: Hearing,
     /// The last valid packet, or the time since when one is awaited.
@@ -95,6 +96,7 @@ impl Session {
             former: None,
             stream: None,
             payload_types: payload_types(leg),
+            receives: leg.receives,
             watch: leg.watch,
             hearing: Hearing::Awaited,
             heard_at: now,
@@ -118,6 +120,7 @@ impl Session {
             }
         }
         self.watch = leg.watch;
+        self.receives = leg.receives;
         self.payload_types = payload_types(leg);
     }
 
@@ -166,16 +169,15 @@ impl Session {
         }
     }
 
-    /// Where RTP for the leg goes. `None`: nobody knows yet, or the SDP says nowhere.
+    /// Where RTP for the leg goes. `None`: it is on hold, nobody knows yet, or the SDP says nowhere.
     pub(crate) fn rtp_destination(&self) -> Option<SocketAddr> {
-        let learnt = self.rtp.map(|learnt| learnt.address);
-        learnt.or_else(|| sendable(self.expected.remote?.rtp))
+        if self.receives { self.rtp_address() } else { None }
     }
 
     /// Where RTCP for the leg goes, and from which of our ports.
     pub(crate) fn rtcp_destination(&self) -> Option<(Port, SocketAddr)> {
         if self.is_muxed || self.expected.remote.is_some_and(|remote| remote.rtp == remote.rtcp) {
-            return Some((Port::Rtp, self.rtp_destination()?));
+            return Some((Port::Rtp, self.rtp_address()?));
         }
         if let Some(address) = self.rtcp {
             return Some((Port::Rtcp, address));
@@ -208,6 +210,11 @@ impl Session {
     pub(crate) fn stats(&self) -> Stats {
         let unfinished = self.stream.as_ref().map_or(0, Stream::lost);
         Stats { lost: self.stats.lost + unfinished, ..self.stats }
+    }
+
+    fn rtp_address(&self) -> Option<SocketAddr> {
+        let learnt = self.rtp.map(|learnt| learnt.address);
+        learnt.or_else(|| sendable(self.expected.remote?.rtp))
     }
 
     /// Whether this RTP packet is the leg's; learns its address.

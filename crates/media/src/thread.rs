@@ -1,4 +1,4 @@
-//! One relay thread: it waits, takes orders, moves packets, makes tones and tells events.
+//! One relay thread: it waits, takes orders, moves packets, plays and tells events.
 //!
 //! It owns its port pairs and their sessions. Per packet there is no allocation, no lock and no
 //! reading of the clock. Its only inputs are the sockets, the ring of orders and the clock, read
@@ -14,15 +14,17 @@ use std::time::Duration;
 
 use rtrb::{Consumer, Producer};
 
+use crate::beat::Beat;
 use crate::counters::{Counters, Figures};
 use crate::limits::{BATCH_MAX, DRAIN_PACKETS_MAX, ORDERS_PER_WAKE_MAX, READY_MAX};
 use crate::order::{Event, Leg, Order};
 use crate::packet::Port;
+use crate::player::{FRAME_BYTES, Player};
 use crate::pool::Pair;
 use crate::session::{Report, Session, Verdict};
 use crate::sys::{Batch, Bell, Epoll, Ready};
 use crate::time::Instant;
-use crate::tone::{FRAME, FRAME_BYTES, ToneStream, Waves};
+use crate::tone::Tones;
 
 /// The number of the bell among the sockets.
 const BELL: u64 = u64::MAX;
@@ -30,8 +32,6 @@ const BELL: u64 = u64::MAX;
 const EVENTS_PER_ORDER: usize = 3;
 /// How long orders wait for room among the events before they are looked at again.
 const ROOM_RETRY: Duration = Duration::from_millis(10);
-/// Frames of a tone that are sent at once after a delay; more are skipped.
-const CATCH_UP_FRAMES_MAX: u32 = 5;
 
 /// A thread's ends of what it shares with the relay's owner.
 pub(crate) struct Wires {
@@ -51,14 +51,14 @@ pub(crate) struct Thread {
     slots: Vec<Slot>,
     /// RTP port to index in `slots`.
     indexes: BTreeMap<u16, usize>,
-    /// Slots with a tone.
-    toned: Vec<usize>,
-    next_frame_at: Instant,
-    waves: Waves,
+    /// Slots that play, or have played and did not tell.
+    playing: Vec<usize>,
+    beat: Beat,
+    tones: Tones,
     next_scan_at: Instant,
     silence: Duration,
     gather: Duration,
-    /// State of the generator of tones' SSRCs.
+    /// State of the generator of players' SSRCs.
     random: u64,
     clock: Clock,
     counters: Counters,
@@ -71,7 +71,7 @@ struct Slot {
     /// Steps by one with every owner.
     generation: u64,
     tenant: Option<Tenant>,
-    is_toned: bool,
+    is_playing: bool,
 }
 
 struct Tenant {
@@ -79,7 +79,7 @@ struct Tenant {
     session: Session,
     /// Index and generation of the leg that packets are forwarded to.
     peer: Option<(usize, u64)>,
-    tone: ToneStream,
+    player: Player,
 }
 
 impl Thread {
@@ -88,6 +88,7 @@ impl Thread {
         wires: Wires,
         silence: Duration,
         gather: Duration,
+        tones: Tones,
         random: u64,
     ) -> io::Result<Thread> {
         let epoll = Epoll::new()?;
@@ -100,10 +101,10 @@ impl Thread {
             wires,
             epoll,
             indexes: pairs.iter().enumerate().map(|(index, pair)| (pair.port, index)).collect(),
-            toned: Vec::with_capacity(pairs.len()),
+            playing: Vec::with_capacity(pairs.len()),
             slots: pairs.into_iter().map(Slot::new).collect(),
-            next_frame_at: Instant::default(),
-            waves: Waves::new(),
+            beat: Beat::default(),
+            tones,
             next_scan_at: Instant::default(),
             silence,
             gather,
@@ -135,7 +136,7 @@ impl Thread {
                     has_backlog |= self.relay(now, number, &mut batch) == BATCH_MAX;
                 }
             }
-            self.make_tones(now);
+            self.play(now);
             self.scan(now);
             if std::mem::take(&mut self.has_told) {
                 self.wires.told.ring();
@@ -149,7 +150,7 @@ impl Thread {
 
     /// How long nothing is due.
     fn timeout(&self, now: Instant) -> Option<Duration> {
-        let frame_at = (!self.toned.is_empty()).then_some(self.next_frame_at);
+        let frame_at = (!self.playing.is_empty()).then_some(self.beat.next_at());
         let scan_at = (self.counters.legs > 0).then_some(self.next_scan_at);
         let has_room = self.wires.events.slots() >= EVENTS_PER_ORDER;
         let orders_at =
@@ -208,8 +209,8 @@ impl Thread {
             slot.drain(batch);
             slot.generation += 1;
             let session = Session::new(now, leg);
-            let tone = ToneStream::new(now, random);
-            slot.tenant = Some(Tenant { owner, session, peer: None, tone });
+            let player = Player::new(now, random);
+            slot.tenant = Some(Tenant { owner, session, peer: None, player });
             if self.counters.legs == 0 {
                 self.next_scan_at = now;
             }
@@ -219,13 +220,13 @@ impl Thread {
         let tenant = self.slots[index].tenant.as_mut().expect("just set, or owned");
         tenant.session.set(now, leg);
         tenant.peer = peer;
-        tenant.tone.set(now, leg);
-        if tenant.tone.is_playing() && !self.slots[index].is_toned {
-            if self.toned.is_empty() {
-                self.next_frame_at = now;
+        tenant.player.set(now, leg.play.as_ref(), &self.tones);
+        if tenant.player.is_playing() && !self.slots[index].is_playing {
+            if self.playing.is_empty() {
+                self.beat.start(now);
             }
-            self.slots[index].is_toned = true;
-            self.toned.push(index);
+            self.slots[index].is_playing = true;
+            self.playing.push(index);
         }
         Ok(())
     }
@@ -260,9 +261,11 @@ impl Thread {
         self.counters.packets_in += count as u64;
         let peer = self.slots[index].tenant.as_ref().and_then(|tenant| tenant.peer);
         let peer = peer.filter(|&(peer, generation)| self.slots[peer].is_at(generation));
-        let peer_session = peer.and_then(|(peer, _)| self.slots[peer].session());
-        let rtp_to = peer_session.and_then(|session| Some((Port::Rtp, session.rtp_destination()?)));
-        let rtcp_to = peer_session.and_then(Session::rtcp_destination);
+        let peer_tenant = peer.and_then(|(peer, _)| self.slots[peer].tenant.as_ref());
+        let rtp_to = peer_tenant
+            .filter(|tenant| !tenant.player.is_playing())
+            .and_then(|tenant| Some((Port::Rtp, tenant.session.rtp_destination()?)));
+        let rtcp_to = peer_tenant.and_then(|tenant| tenant.session.rtcp_destination());
         let peer = peer.map_or(index, |(peer, _)| peer); // without a peer nothing is queued
 
         let mut queued = None;
@@ -315,32 +318,28 @@ impl Thread {
         }
     }
 
-    /// Sends the frames of tones that are due.
-    fn make_tones(&mut self, now: Instant) {
-        let mut frames = 0;
-        while !self.toned.is_empty() && self.next_frame_at <= now {
-            if frames == CATCH_UP_FRAMES_MAX {
-                self.next_frame_at = now + FRAME;
-                return;
-            }
-            frames += 1;
-            self.next_frame_at = self.next_frame_at + FRAME;
-            let mut toned = std::mem::take(&mut self.toned);
-            toned.retain(|&index| self.make_frame(index));
-            self.toned = toned;
+    /// Sends the frames that are due, one to every leg that hears something.
+    fn play(&mut self, now: Instant) {
+        if self.playing.is_empty() {
+            return;
+        }
+        for _ in 0..self.beat.take(now) {
+            let mut playing = std::mem::take(&mut self.playing);
+            playing.retain(|&index| self.play_frame(now, index) || self.tell_played(index));
+            self.playing = playing;
         }
     }
 
-    /// Returns whether the tone goes on.
-    fn make_frame(&mut self, index: usize) -> bool {
+    /// Returns whether there was one to send.
+    fn play_frame(&mut self, now: Instant, index: usize) -> bool {
         let slot = &mut self.slots[index];
-        let tenant = slot.tenant.as_mut().filter(|tenant| tenant.tone.is_playing());
-        let Some(tenant) = tenant else {
-            slot.is_toned = false;
+        let mut frame = [0; FRAME_BYTES];
+        let Some(tenant) = &mut slot.tenant else {
             return false;
         };
-        let mut frame = [0; FRAME_BYTES];
-        tenant.tone.next_frame(&self.waves, &mut frame);
+        if !tenant.player.next_frame(now, &mut frame) {
+            return false;
+        }
         let Some(to) = tenant.session.rtp_destination() else {
             return true;
         };
@@ -351,11 +350,28 @@ impl Thread {
                 tenant.session.count_sent(Verdict::Rtp, 1, bytes as u64);
             }
             Err(error) => {
-                tracing::trace!(%error, index, "a tone's packet is not sent");
+                tracing::trace!(%error, index, "what plays is not sent");
                 self.counters.send_failed += 1;
             }
         }
         true
+    }
+
+    /// A leg has nothing more to send. Returns whether it must be looked at again: the news waits for
+    /// room among the events.
+    fn tell_played(&mut self, index: usize) -> bool {
+        let slot = &mut self.slots[index];
+        let news = slot.tenant.as_mut().filter(|tenant| tenant.player.has_news());
+        if news.is_some() && self.wires.events.is_full() {
+            return true;
+        }
+        slot.is_playing = false;
+        if let Some(tenant) = news {
+            tenant.player.told();
+            let (port, owner) = (slot.pair.port, tenant.owner);
+            self.tell(Event::Played { port, owner });
+        }
+        false
     }
 
     /// Looks for silences, and for reports that found no room.
@@ -392,7 +408,7 @@ impl Thread {
         self.wires.events.push(event).expect("room was checked before the event came to be");
     }
 
-    /// SplitMix64: unlike for each tone of each start is all that is asked.
+    /// SplitMix64: unlike for each leg of each start is all that is asked.
     fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -403,7 +419,7 @@ impl Thread {
 
 impl Slot {
     fn new(pair: Pair) -> Slot {
-        Slot { pair, generation: 0, tenant: None, is_toned: false }
+        Slot { pair, generation: 0, tenant: None, is_playing: false }
     }
 
     fn is_owned_by(&self, owner: u64) -> bool {
@@ -412,10 +428,6 @@ impl Slot {
 
     fn is_at(&self, generation: u64) -> bool {
         self.generation == generation && self.tenant.is_some()
-    }
-
-    fn session(&self) -> Option<&Session> {
-        self.tenant.as_ref().map(|tenant| &tenant.session)
     }
 
     /// The generation that a leg means who names this port as its peer: the leg that is here, or
@@ -437,8 +449,8 @@ impl Slot {
             }
         }
         let mapped = leg.payload_map.iter().flat_map(|&(here, there)| [here, there]);
-        let toned = leg.tone_payload.map(|(payload_type, _)| payload_type);
-        if mapped.chain(toned).any(|payload_type| payload_type > 127) {
+        let played = leg.play.as_ref().map(|play| play.payload_type);
+        if mapped.chain(played).any(|payload_type| payload_type > 127) {
             return Err("a payload type is above 127");
         }
         Ok(())

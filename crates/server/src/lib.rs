@@ -23,6 +23,7 @@ mod inbox;
 mod limits;
 mod log;
 pub mod notify;
+pub mod prompts;
 pub mod records;
 mod relay;
 pub mod serve;

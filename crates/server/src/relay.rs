@@ -3,21 +3,24 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use call::{
     MediaEvent, MediaLeg, MediaOrder, MediaSource, MediaStats, Owner, Play, Playing, Pool,
     ToneCodec,
 };
 use tokio::io::unix::AsyncFd;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::inbox::{Inbox, Item};
+use crate::prompts::Prompts;
 use crate::server::StartError;
 use crate::settings::MediaSettings;
 
 pub(crate) struct Media {
     relay: media::Relay,
     pool: Pool,
+    prompts: Prompts,
     /// Orders that a full ring refused, in their order.
     waiting: Waiting,
 }
@@ -56,7 +59,7 @@ impl Waiting {
 }
 
 impl Media {
-    pub(crate) fn start(settings: &MediaSettings) -> Result<Self, StartError> {
+    pub(crate) fn start(settings: &MediaSettings, prompts: Prompts) -> Result<Self, StartError> {
         let mut config = media::Config::new(settings.address, settings.ports.clone());
         config.threads = settings.threads;
         let relay = media::start(config)?;
@@ -65,7 +68,7 @@ impl Media {
             shards: relay.shards().to_vec(),
         };
         let waiting = Waiting::of(&pool);
-        Ok(Self { relay, pool, waiting })
+        Ok(Self { relay, pool, prompts, waiting })
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -97,7 +100,7 @@ impl Media {
     }
 
     pub(crate) fn order(&mut self, order: MediaOrder) {
-        let order = translate(order);
+        let order = translate(&self.prompts, order);
         if self.waiting.orders.is_empty() {
             if let Err(media::Full(order)) = self.relay.order(order) {
                 self.waiting.push(*order);
@@ -138,16 +141,16 @@ fn register(readable: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     unsafe { AsyncFd::register(readable) }.map_err(|error| error.into_parts().1)
 }
 
-fn translate(order: MediaOrder) -> media::Order {
+fn translate(prompts: &Prompts, order: MediaOrder) -> media::Order {
     match order {
         MediaOrder::Set { port, owner: Owner(owner), leg: wish } => {
-            media::Order::Set { port, owner, leg: leg(wish) }
+            media::Order::Set { port, owner, leg: leg(prompts, wish) }
         }
         MediaOrder::Release { port, owner: Owner(owner) } => media::Order::Release { port, owner },
     }
 }
 
-fn leg(wish: MediaLeg) -> media::Leg {
+fn leg(prompts: &Prompts, wish: MediaLeg) -> media::Leg {
     media::Leg {
         remote: wish.remote.map(|remote| media::Remote { rtp: remote.rtp, rtcp: remote.rtcp }),
         source: match wish.source {
@@ -157,15 +160,35 @@ fn leg(wish: MediaLeg) -> media::Leg {
         signalling: Some(wish.signalling),
         peer: wish.peer,
         payload_map: wish.payload_map,
-        tone: wish.play.and_then(|play| match play.what {
-            Playing::RingTone => Some(media::Tone::Ringback),
-            Playing::Confirmed | Playing::Refused | Playing::Prompt { .. } => None,
-        }),
-        tone_payload: wish.play.map(|Play { payload_type, codec, .. }| match codec {
-            ToneCodec::Pcma => (payload_type, media::ToneCodec::Pcma),
-            ToneCodec::Pcmu => (payload_type, media::ToneCodec::Pcmu),
-        }),
+        play: wish.play.map(|wish| play(prompts, wish)),
+        receives: wish.receives,
         watch: wish.watch,
+    }
+}
+
+fn play(prompts: &Prompts, wish: Play) -> media::Play {
+    media::Play {
+        what: match wish.what {
+            Playing::RingTone => media::Playing::RingTone,
+            Playing::Confirmed => media::Playing::Confirmed,
+            Playing::Refused => media::Playing::Refused,
+            Playing::Prompt { prompt, repeat } => {
+                let audio = prompts.audio(prompt).map_or_else(
+                    || {
+                        // Silence that ends at once: whoever waits for the end does not hang.
+                        error!(%prompt, "a prompt is to be played that is not loaded");
+                        Arc::new(media::Audio::new(&[]))
+                    },
+                    Arc::clone,
+                );
+                media::Playing::Prompt { prompt: prompt.0, audio, repeat }
+            }
+        },
+        payload_type: wish.payload_type,
+        codec: match wish.codec {
+            ToneCodec::Pcma => media::ToneCodec::Pcma,
+            ToneCodec::Pcmu => media::ToneCodec::Pcmu,
+        },
     }
 }
 
@@ -173,6 +196,7 @@ fn event(event: media::Event) -> MediaEvent {
     match event {
         media::Event::Heard { port, owner } => MediaEvent::Heard { port, owner: Owner(owner) },
         media::Event::Silent { port, owner } => MediaEvent::Silent { port, owner: Owner(owner) },
+        media::Event::Played { port, owner } => MediaEvent::Played { port, owner: Owner(owner) },
         media::Event::Released { port, owner, stats } => MediaEvent::Released {
             port,
             owner: Owner(owner),

@@ -82,7 +82,7 @@ impl Server {
         let control = settings.control.as_deref().map(Control::bind).transpose()?;
         let (writer, records_sender, epoch) = Writer::start(&settings.records, clock.read())
             .map_err(|source| StartError::Records { path: settings.records.clone(), source })?;
-        let media = Media::start(&settings.media)?;
+        let media = Media::start(&settings.media, settings.prompts)?;
 
         let edge = Edge::start()?;
         let sockets = {

@@ -5,12 +5,16 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::prompts::Prompts;
+
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// In identities of calls: differs on each machine.
     pub node: u16,
     pub listen: Vec<Listen>,
     pub media: MediaSettings,
+    /// The audio of the engine's `prompts`.
+    pub prompts: Prompts,
     /// The SQLite file of the records; its folder is made when missing.
     pub records: PathBuf,
     /// The Unix socket for `status`; `None`: none.
@@ -47,6 +51,7 @@ impl ServerSettings {
             node: 1,
             listen: vec![Listen { address: SocketAddr::new(address, 0), advertise: None }],
             media: MediaSettings { address, advertise: None, ports, threads: 1 },
+            prompts: Prompts::default(),
             records,
             control: None,
             drain_timeout: Duration::from_secs(5),

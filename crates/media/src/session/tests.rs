@@ -76,6 +76,23 @@ fn the_null_address_of_an_old_hold_and_port_0_are_sent_nothing() {
 }
 
 #[test]
+fn a_leg_on_hold_is_sent_no_rtp_while_its_rtcp_goes_on() {
+    let muxed = Some(Remote { rtp: address(SDP), rtcp: address(SDP) });
+    let cases = [(latching().remote, (Port::Rtcp, SDP_RTCP)), (muxed, (Port::Rtp, SDP))];
+    for (remote, (port, rtcp)) in cases {
+        let leg = Leg { remote, ..latching() };
+        let mut session = Session::new(at(0), &leg);
+        on_rtp(&mut session, 0, SDP, rtp(1, 1));
+        session.set(at(10), &Leg { receives: false, ..leg.clone() });
+        assert_eq!(session.rtp_destination(), None);
+        assert_eq!(session.rtcp_destination(), Some((port, address(rtcp))));
+        assert_eq!(on_rtp(&mut session, 20, SDP, rtp(1, 2)), Verdict::Rtp, "it may still speak");
+        session.set(at(30), &leg);
+        assert_eq!(session.rtp_destination(), Some(address(SDP)), "what was learnt is kept");
+    }
+}
+
+#[test]
 fn a_latching_leg_is_learnt_at_its_nat_and_nobody_else_gets_in() {
     let mut session = Session::new(at(0), &latching());
     assert_eq!(on_rtp(&mut session, 0, STRANGER, rtp(9, 1)), Verdict::Reject);

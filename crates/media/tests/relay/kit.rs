@@ -93,13 +93,13 @@ impl Rig {
             Event::Released { port: p, owner: o, stats } if (*p, *o) == (port, owner) => {
                 Some(*stats)
             }
-            Event::Released { .. } | Event::Heard { .. } => None,
+            Event::Released { .. } | Event::Heard { .. } | Event::Played { .. } => None,
             Event::Silent { .. } | Event::Failed { .. } => panic!("unexpected: {event:?}"),
         })
     }
 
     /// Skips events until the one that is looked for.
-    fn find<T>(&mut self, mut look: impl FnMut(&Event) -> Option<T>) -> T {
+    pub(crate) fn find<T>(&mut self, mut look: impl FnMut(&Event) -> Option<T>) -> T {
         loop {
             let event = self.event();
             if let Some(found) = look(&event) {

@@ -1,12 +1,13 @@
 //! The relay over real loopback sockets. Each test has a loopback network of its own.
 
 mod kit;
+mod playing;
 
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
-use kit::{Phone, Rig, goertzel, leg, pcma_to_linear, rtcp, rtp};
-use media::{Config, Event, Leg, Order, Remote, Source, StartError, Tone, ToneCodec};
+use kit::{Phone, Rig, leg, rtcp, rtp};
+use media::{Config, Event, Leg, Order, Remote, Source, StartError};
 
 #[test]
 fn two_legs_hear_each_other_and_their_rtcp() {
@@ -184,41 +185,6 @@ fn a_port_that_is_used_again_leaks_nothing_of_the_call_before() {
     let stats = rig.release(a, 4);
     assert_eq!(stats.rtp_in, 1);
     assert!(next.has_nothing());
-}
-
-#[test]
-fn the_ringing_tone_is_heard_until_the_legs_are_joined() {
-    let mut rig = Rig::start(8);
-    let (caller, agent) = (rig.phone(), rig.phone());
-    let [a, b] = rig.ports();
-    let toned = Leg {
-        tone: Some(Tone::Ringback),
-        tone_payload: Some((8, ToneCodec::Pcma)),
-        ..leg(&caller, None)
-    };
-    rig.set(a, 1, toned);
-    let packets: Vec<Vec<u8>> = (0..25).map(|_| caller.receive().0).collect();
-    for (number, pair) in packets.windows(2).enumerate() {
-        let (one, two) = (kit::header(&pair[0]), kit::header(&pair[1]));
-        assert_eq!(two.sequence, one.sequence.wrapping_add(1));
-        assert_eq!(two.timestamp, one.timestamp.wrapping_add(160));
-        assert_eq!((one.ssrc, one.payload_type), (two.ssrc, 8));
-        assert_eq!((one.marker, two.marker), (number == 0, false));
-    }
-    let samples: Vec<f64> =
-        packets.iter().flat_map(|packet| &packet[12..]).map(|&byte| pcma_to_linear(byte)).collect();
-    let power = samples.iter().map(|sample| sample * sample).sum::<f64>();
-    assert!(goertzel(&samples, 440.0) > 0.95 * power, "nearly all of it is 440 Hz");
-    assert!(goertzel(&samples, 425.0) < 0.01 * power, "and not another country's tone");
-
-    rig.set(b, 2, leg(&agent, Some(a)));
-    rig.set(a, 1, leg(&caller, Some(b)));
-    rig.settle();
-    agent.send(b, &rtp(2, 1));
-    let first = (0..50).map(|_| caller.receive().0).find(|packet| *packet == rtp(2, 1));
-    assert!(first.is_some());
-    assert!(caller.has_nothing(), "the tone has stopped");
-    assert!(rig.release(a, 1).rtp_out >= 26);
 }
 
 #[test]

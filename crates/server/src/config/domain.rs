@@ -16,6 +16,7 @@ use super::file::{File, ListenFile, Named, PracticeFile, StepFile, TrunkFile};
 use super::mistake::{Mistakes, nearest};
 use super::secret;
 use super::tree::Tree;
+use crate::prompts::Prompts;
 use crate::settings::{Listen, MediaSettings, ServerSettings};
 
 /// `None` only with a mistake.
@@ -41,6 +42,7 @@ pub(super) fn load(tree: &Tree, file: File<'_>, mistakes: &mut Mistakes) -> Opti
         node: file.server.node,
         listen,
         media: media?,
+        prompts: Prompts::default(),
         records: data.join("records.sqlite"),
         control: Some(control),
         drain_timeout: file.server.drain_timeout,
