@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Result;
-use kit::{Caller, Namespace, Phone, Plan, Scratch, Tap, Then, Tone};
+use kit::{Caller, Namespace, Phone, Plan, Scratch, Softphone, Tap, Then, Tone};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -16,7 +16,8 @@ fn a_caller_and_a_phone_hear_each_other_without_a_server() -> Result<()> {
     let tap = Tap::open(&network)?;
     let trunk = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 6000));
     let desk = SocketAddr::from((Ipv4Addr::LOCALHOST, 5070));
-    let mut phone = Phone::start(&scratch, desk, desk, "101", "pw-101", Tone(700))?;
+    let mut phone =
+        Phone::start(&scratch, Softphone::BARESIP_UDP, desk, desk, "101", "pw-101", Tone(700))?;
     let plan = Plan::new("101", "+33612345678", Then::HangUpAfter(SECOND * 3));
     let mut caller = Caller::place(&scratch, trunk, desk, Tone(440), &plan)?;
 

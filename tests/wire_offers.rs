@@ -28,29 +28,6 @@ fn a_caller_who_gives_up_while_waiting_is_recorded_and_offered_to_nobody() -> Re
 }
 
 #[test]
-fn a_caller_who_gives_up_stops_her_phone_and_she_may_be_offered_the_next() -> Result<()> {
-    let mut scene = Scene::open("gives-up-ringing", Setup::default())?;
-    let mut anna = scene.phone("anna")?;
-    let mut impatient = scene.call(Then::GiveUpAfter(2 * SECOND))?;
-    anna.wait_for("CALL_INCOMING", SOON)?;
-    impatient.finish(SOON)?;
-    anna.wait_for("CALL_CLOSED", SOON)?;
-
-    let mut next = scene.call(Then::HangUpAfter(TALK))?;
-    anna.wait_for("CALL_INCOMING", SOON)?;
-    anna.accept()?;
-    anna.wait_for("CALL_CLOSED", SOON)?;
-    next.finish(SOON)?;
-
-    scene.check_voices(&next, &anna, 0)?;
-    let records = scene.close()?;
-    assert_eq!(records.end_of(0)?, ("abandoned", "caller"));
-    assert_eq!(records.offers_of(0)?, [("anna", "withdrawn")]);
-    assert_eq!(records.end_of(1)?, ("answered", "caller"));
-    Ok(())
-}
-
-#[test]
 fn of_two_free_secretaries_the_longest_idle_rings() -> Result<()> {
     let mut scene = Scene::open("longest-idle", Setup::default())?;
     let mut anna = scene.phone("anna")?;
@@ -78,27 +55,6 @@ fn of_two_free_secretaries_the_longest_idle_rings() -> Result<()> {
 }
 
 #[test]
-fn a_caller_whom_one_secretary_declines_goes_to_the_other_and_hears_nothing_of_it() -> Result<()> {
-    let mut scene = Scene::open("declines", Setup::default())?;
-    let mut anna = scene.phone("anna")?;
-    let mut bea = scene.phone("bea")?;
-    let mut caller = scene.call(Then::HangUpAfter(TALK))?;
-    anna.wait_for("CALL_INCOMING", SOON)?;
-    anna.hang_up()?; // baresip declines with 486
-    bea.wait_for("CALL_INCOMING", SOON)?;
-    bea.accept()?;
-    bea.wait_for("CALL_CLOSED", SOON)?;
-    caller.finish(SOON)?;
-
-    scene.check_voices(&caller, &bea, 0)?;
-    assert!(anna.heard()?.is_empty());
-    let records = scene.close()?;
-    assert_eq!(records.end_of(0)?, ("answered", "caller"));
-    assert_eq!(records.offers_of(0)?, [("anna", "busy"), ("bea", "served")]);
-    Ok(())
-}
-
-#[test]
 fn a_secretary_who_declines_is_offered_the_same_caller_again_after_her_delay() -> Result<()> {
     let setup = Setup { retry_after: SECOND, ..Setup::default() };
     let mut scene = Scene::open("declines-alone", setup)?;
@@ -117,27 +73,6 @@ fn a_secretary_who_declines_is_offered_the_same_caller_again_after_her_delay() -
     let [declined, served] = &records.offers[..] else { panic!("{:?}", records.offers) };
     let rest = served.offered_ms - declined.ended_ms;
     assert!((900..2_000).contains(&rest), "offered again after {rest} ms");
-    Ok(())
-}
-
-#[test]
-fn a_caller_whose_secretary_lets_it_ring_goes_to_the_other() -> Result<()> {
-    let setup = Setup { ring_for: 2 * SECOND, ..Setup::default() };
-    let mut scene = Scene::open("misses", setup)?;
-    let mut anna = scene.phone("anna")?;
-    let mut bea = scene.phone("bea")?;
-    let mut caller = scene.call(Then::HangUpAfter(TALK))?;
-    anna.wait_for("CALL_INCOMING", SOON)?;
-    anna.wait_for("CALL_CLOSED", SOON)?;
-    bea.wait_for("CALL_INCOMING", SOON)?;
-    bea.accept()?;
-    bea.wait_for("CALL_CLOSED", SOON)?;
-    caller.finish(SOON)?;
-
-    scene.check_voices(&caller, &bea, 0)?;
-    let records = scene.close()?;
-    assert_eq!(records.end_of(0)?, ("answered", "caller"));
-    assert_eq!(records.offers_of(0)?, [("anna", "no_answer"), ("bea", "served")]);
     Ok(())
 }
 

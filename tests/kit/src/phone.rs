@@ -1,9 +1,9 @@
-//! Secretaries' phones: one `baresip` process each, told what to do over its control port.
+//! Secretaries' phones: one process each, told what to do over its control port.
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::process::Process;
 use crate::scratch::Scratch;
+use crate::softphone::{Desk, Softphone};
 use crate::sound::{Heard, Tone, read_wav, write_wav};
 use crate::wait::{pause, wait_until};
 
@@ -20,7 +21,7 @@ const MICROPHONE: Duration = Duration::from_secs(60);
 /// Until a phone has started, registered or left.
 const CONTROL: Duration = Duration::from_secs(5);
 
-/// What a phone said about itself.
+/// What a phone said about itself, in baresip's words.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// `REGISTER_OK`, `CALL_INCOMING`, `CALL_ESTABLISHED`, `CALL_CLOSED` …
@@ -39,6 +40,8 @@ pub struct Phone {
     /// Events before this one have been waited for.
     seen: usize,
     recordings: PathBuf,
+    server: SocketAddr,
+    pub softphone: Softphone,
     pub user: String,
     /// Where it has SIP. Its other ports are at a distance that keeps phones apart.
     pub address: SocketAddr,
@@ -49,6 +52,7 @@ impl Phone {
     /// Starts a phone that listens for SIP at `address` and speaks `tone`; it registers at once.
     pub fn start(
         scratch: &Scratch,
+        softphone: Softphone,
         address: SocketAddr,
         server: SocketAddr,
         user: &str,
@@ -60,66 +64,42 @@ impl Phone {
         fs::create_dir_all(&recordings)?;
         let microphone = folder.join("microphone.wav");
         write_wav(&microphone, &tone.samples(MICROPHONE))?;
-        let control = SocketAddr::new(address.ip(), address.port() + 1_000);
-        let rtp = 20_000 + (address.port() % 100) * 100;
-        let config = format!(
-            "poll_method epoll\n\
-             sip_listen {address}\n\
-             call_local_timeout 120\n\
-             call_max_calls 4\n\
-             audio_source aufile,{microphone}\n\
-             audio_player aubridge,nil\n\
-             audio_alert aubridge,nil\n\
-             ausrc_srate 8000\n\
-             auplay_srate 8000\n\
-             ausrc_channels 1\n\
-             auplay_channels 1\n\
-             audio_txmode poll\n\
-             audio_buffer 20-160\n\
-             rtp_ports {rtp}-{last}\n\
-             net_interface {ip}\n\
-             module_path /usr/lib/baresip/modules\n\
-             module g711.so\n\
-             module aufile.so\n\
-             module aubridge.so\n\
-             module sndfile.so\n\
-             module_tmp account.so\n\
-             module_app menu.so\n\
-             module_app ctrl_tcp.so\n\
-             ctrl_tcp_listen {control}\n\
-             snd_path {recordings}\n",
-            microphone = microphone.display(),
-            ip = address.ip(),
-            last = rtp + 99,
-            recordings = recordings.display(),
-        );
-        fs::write(folder.join("config"), config)?;
-        fs::write(folder.join("accounts"), "")?;
-        fs::write(folder.join("contacts"), "")?;
-        let arguments = ["-f".to_owned(), folder.display().to_string(), "-s".to_owned()];
+        let desk = Desk {
+            user,
+            password,
+            server,
+            address,
+            control: SocketAddr::new(address.ip(), address.port() + 1_000),
+            rtp: 20_000 + (address.port() % 100) * 100,
+            folder: &folder,
+            microphone: &microphone,
+            recordings: &recordings,
+        };
+        let (program, arguments) = softphone.command(&desk)?;
         let log = folder.join("log");
-        let process = Process::start("baresip", Path::new("baresip"), &arguments, &folder, &log)?;
-        let control =
-            wait_until(
-                "the phone's control port",
-                CONTROL,
-                || Ok(TcpStream::connect(control).ok()),
-            )
-            .with_context(|| process.output().unwrap_or_default())?;
+        let process = Process::start("the phone", &program, &arguments, &folder, &log)?;
+        let control = wait_until("the phone's control port", CONTROL, || {
+            Ok(TcpStream::connect(desk.control).ok())
+        })
+        .with_context(|| process.output().unwrap_or_default())?;
         control.set_read_timeout(Some(Duration::from_millis(5)))?;
-        let (unread, events) = (Vec::new(), Vec::new());
-        let (user, seen) = (user.to_owned(), 0);
-        let mut phone =
-            Self { process, control, unread, events, seen, recordings, user, address, tone };
-        // The account comes by the control port, so that none of its events is missed.
-        phone.command(
-            "uanew",
-            &format!(
-                "<sip:{}@{server};transport=udp>;auth_user={};auth_pass={password};regint=600\
-                 ;answermode=manual;audio_codecs=PCMA/8000/1,PCMU/8000/1",
-                phone.user, phone.user
-            ),
-        )?;
+        let account = softphone.account(&desk);
+        let mut phone = Self {
+            process,
+            control,
+            unread: Vec::new(),
+            events: Vec::new(),
+            seen: 0,
+            softphone,
+            server,
+            user: user.to_owned(),
+            address,
+            tone,
+            recordings,
+        };
+        if let Some(account) = account {
+            phone.command("uanew", &account)?;
+        }
         Ok(phone)
     }
 
@@ -154,15 +134,31 @@ impl Phone {
         self.command("accept", "")
     }
 
-    /// Ends the call, or declines it while it rings (baresip sends 486).
+    /// Ends the call, or declines it while it rings.
     pub fn hang_up(&mut self) -> Result<()> {
         self.command("hangup", "")
+    }
+
+    /// Asks for the other side to be put on hold, or taken back; [`Scene`](crate::Scene) knows when
+    /// that is done.
+    pub(crate) fn hold(&mut self) -> Result<()> {
+        self.command("hold", "")
+    }
+
+    pub(crate) fn resume(&mut self) -> Result<()> {
+        self.command("resume", "")
+    }
+
+    /// Dials a number or a star code at the server.
+    pub fn dial(&mut self, number: &str) -> Result<()> {
+        let dialled = self.softphone.dialled(number, self.server);
+        self.command("dial", &dialled)
     }
 
     /// Leaves as a phone does that is switched off: its registration goes too.
     pub fn switch_off(mut self) -> Result<()> {
         let status = self.process.terminate(CONTROL)?;
-        ensure!(status.success(), "baresip ended with {status}");
+        ensure!(status.success(), "the phone ended with {status}\n{}", self.log()?);
         Ok(())
     }
 

@@ -35,6 +35,7 @@ impl Process {
             .current_dir(folder)
             .env("HOME", folder)
             .env("TERM", "dumb")
+            .env("PYTHONDONTWRITEBYTECODE", "1") // the scripts lie in the source tree
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)

@@ -12,6 +12,7 @@ use crate::phone::Phone;
 use crate::scratch::Scratch;
 use crate::server_under_test::Server;
 use crate::setup::{Setup, password, records_in, socket_in};
+use crate::softphone::Softphone;
 use crate::sound::Tone;
 use crate::tap::Tap;
 use crate::trunk::{Caller, Plan, Then};
@@ -26,8 +27,6 @@ pub const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 99));
 /// The practice's number, as the trunk dials it.
 pub const PRACTICE: &str = "+33140000001";
 
-/// What is not judged at the beginning of a conversation.
-const SKIP: Duration = Duration::from_secs(1);
 /// Phones are at ports 5070, 5080 … of the server's address, because baresip sends its voice from
 /// whatever address the route has. They speak 900, 1250 … Hz, callers 400, 550 … Hz.
 const PHONE_FIRST: u16 = 5070;
@@ -38,7 +37,9 @@ pub struct Scene {
     server: Option<Server>,
     tap: Tap,
     scratch: Option<Scratch>,
-    phones: u16,
+    softphone: Softphone,
+    /// The users of all phones that were switched on; one may have had two.
+    phones: Vec<String>,
     callers: u16,
     /// Caller and dialled number of each call that the server must have a record of.
     placed: Vec<(String, String)>,
@@ -58,10 +59,11 @@ impl Scene {
         let network = Namespace::enter()?;
         let scratch = Scratch::new(name)?;
         let tap = Tap::open(&network)?;
+        let (softphone, phones) = (setup.softphone, Vec::new());
         let config = setup.write(scratch.path())?;
         let server = Some(Server::start(&scratch, &config, socket_in(scratch.path()))?);
         let (scratch, placed) = (Some(scratch), Vec::new());
-        Ok(Self { server, tap, scratch, phones: 0, callers: 0, placed, _network: network })
+        Ok(Self { server, tap, scratch, softphone, phones, callers: 0, placed, _network: network })
     }
 
     /// Switches a secretary's phone on, which registers at once.
@@ -80,11 +82,11 @@ impl Scene {
 
     /// Switches a phone on that may be refused.
     pub fn phone_with_password(&mut self, user: &str, password: &str) -> Result<Phone> {
-        let index = self.phones;
-        self.phones += 1;
+        let index = u16::try_from(self.phones.len()).expect("a test has few phones");
+        self.phones.push(user.to_owned());
         let address = phone_address(index);
         let tone = Tone(900 + 350 * u32::from(index));
-        Phone::start(self.scratch(), address, SERVER, user, password, tone)
+        Phone::start(self.scratch(), self.softphone, address, SERVER, user, password, tone)
     }
 
     /// Places a call from the operator's trunk.
@@ -133,18 +135,37 @@ impl Scene {
         })
     }
 
+    /// Has her put the caller on hold; the server has agreed when this returns.
+    pub fn hold(&self, phone: &mut Phone) -> Result<()> {
+        self.renegotiate(phone, Phone::hold)
+    }
+
+    /// Has her take the caller back.
+    pub fn resume(&self, phone: &mut Phone) -> Result<()> {
+        self.renegotiate(phone, Phone::resume)
+    }
+
+    fn renegotiate(&self, phone: &mut Phone, ask: fn(&mut Phone) -> Result<()>) -> Result<()> {
+        let before = self.tap.answers_to(&phone.user, "INVITE", 200).len();
+        ask(phone)?;
+        wait_until("the answer to her re-INVITE", Duration::from_secs(10), || {
+            Ok((self.tap.answers_to(&phone.user, "INVITE", 200).len() > before).then_some(()))
+        })
+    }
+
     /// Lets a phone ring, or a caller wait, for a while.
     pub fn let_ring(&self, length: Duration) {
         pause(length);
     }
 
-    /// Checks a conversation by ear: she heard his tone and he heard hers, after the first second.
+    /// Checks a conversation by ear: she heard his tone and he heard hers, once both have settled.
     /// `nth` counts her conversations from 0.
     pub fn check_voices(&self, caller: &Caller, phone: &Phone, nth: usize) -> Result<()> {
         let hers = phone.heard()?;
         let heard = hers.get(nth).with_context(|| format!("she had {} talks", hers.len()))?;
-        heard.check(&phone.user, caller.tone, SKIP)?;
-        self.tap.heard_at(caller.ear).check("the caller", phone.tone, SKIP)
+        let skip = phone.softphone.settles_in();
+        heard.check(&phone.user, caller.tone, skip)?;
+        self.tap.heard_at(caller.ear).check("the caller", phone.tone, skip)
     }
 
     /// Throws these bytes at the server from an address.
@@ -174,9 +195,9 @@ impl Scene {
         let status = self.server().status()?;
         ensure!(status.ledger.single_line_violations == 0, "single-line violations");
         self.server.take().expect("only `close` takes the server").stop()?;
-        for phone in self.phone_addresses() {
-            let most = self.tap.most_calls_at(phone);
-            ensure!(most <= 1, "a phone was in {most} calls\n{}", self.tap.ladder());
+        for user in &self.phones {
+            let most = self.tap.most_calls_at(user);
+            ensure!(most <= 1, "{user}'s phone was in {most} calls\n{}", self.tap.ladder());
         }
         let reader = Reader::open(&records_in(self.scratch().path()))?;
         let records = Records { calls: reader.calls()?, offers: reader.offers()? };
@@ -196,13 +217,9 @@ impl Scene {
             let status = self.tap.final_status(TRUNK, caller);
             ensure!(Some(row.status) == status, "{caller} was answered {status:?}");
         }
-        let rung: usize = self.phone_addresses().map(|phone| self.tap.calls_at(phone)).sum();
+        let rung: usize = self.phones.iter().map(|user| self.tap.calls_at(user)).sum();
         ensure!(records.offers.len() == rung, "the phones were rung {rung} times");
         Ok(())
-    }
-
-    fn phone_addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        (0..self.phones).map(phone_address)
     }
 }
 

@@ -8,10 +8,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::scene::{PRACTICE, SERVER, TRUNK};
+use crate::softphone::Softphone;
 
 /// One trunk, one practice, one team. The times are short, so that tests are.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// What the secretaries have.
+    pub softphone: Softphone,
     pub agents: Vec<&'static str>,
     /// How long a phone rings before the next one.
     pub ring_for: Duration,
@@ -25,6 +28,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            softphone: Softphone::BARESIP_UDP,
             agents: vec!["anna", "bea"],
             ring_for: Duration::from_secs(20),
             wrap_up: Duration::from_millis(300),
