@@ -1,15 +1,13 @@
 //! Secretaries' phones: one process each, told what to do over its control port.
 
 use std::fs;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
 
+use crate::control::{Control, Event};
 use crate::process::Process;
 use crate::scratch::Scratch;
 use crate::softphone::{Desk, Softphone};
@@ -17,25 +15,14 @@ use crate::sound::{Heard, Tone, read_wav, write_wav};
 use crate::wait::{pause, wait_until};
 
 /// Longer than any test: the end of the microphone's file would hang up.
-const MICROPHONE: Duration = Duration::from_secs(60);
-/// Until a phone has started, registered or left.
-const CONTROL: Duration = Duration::from_secs(5);
-
-/// What a phone said about itself, in baresip's words.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// `REGISTER_OK`, `CALL_INCOMING`, `CALL_ESTABLISHED`, `CALL_CLOSED` …
-    pub kind: String,
-    pub peer: String,
-    /// Of the other side, as it is shown.
-    pub name: String,
-}
+pub(crate) const MICROPHONE: Duration = Duration::from_secs(60);
+/// Until a phone has left.
+const LEAVE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub struct Phone {
     process: Process,
-    control: TcpStream,
-    unread: Vec<u8>,
+    control: Control,
     events: Vec<Event>,
     /// Events before this one have been waited for.
     seen: usize,
@@ -78,16 +65,12 @@ impl Phone {
         let (program, arguments) = softphone.command(&desk)?;
         let log = folder.join("log");
         let process = Process::start("the phone", &program, &arguments, &folder, &log)?;
-        let control = wait_until("the phone's control port", CONTROL, || {
-            Ok(TcpStream::connect(desk.control).ok())
-        })
-        .with_context(|| process.output().unwrap_or_default())?;
-        control.set_read_timeout(Some(Duration::from_millis(5)))?;
+        let control =
+            Control::connect(desk.control).with_context(|| process.output().unwrap_or_default())?;
         let account = softphone.account(&desk);
         let mut phone = Self {
             process,
             control,
-            unread: Vec::new(),
             events: Vec::new(),
             seen: 0,
             softphone,
@@ -157,7 +140,7 @@ impl Phone {
 
     /// Leaves as a phone does that is switched off: its registration goes too.
     pub fn switch_off(mut self) -> Result<()> {
-        let status = self.process.terminate(CONTROL)?;
+        let status = self.process.terminate(LEAVE)?;
         ensure!(status.success(), "the phone ended with {status}\n{}", self.log()?);
         Ok(())
     }
@@ -185,41 +168,16 @@ impl Phone {
     }
 
     fn command(&mut self, command: &str, params: &str) -> Result<()> {
-        let text = json!({ "command": command, "params": params, "token": "kit" }).to_string();
-        write!(self.control, "{}:{text},", text.len())?;
-        Ok(())
+        self.control.command(command, params)
     }
 
-    /// Takes in what the phone has said: netstrings of JSON.
+    /// Takes in what the phone has said.
     fn listen(&mut self) -> Result<()> {
-        let mut buffer = [0; 4096];
-        loop {
-            match self.control.read(&mut buffer) {
-                Ok(0) => anyhow::bail!("{}'s phone is gone\n{}", self.user, self.log()?),
-                Ok(length) => self.unread.extend_from_slice(&buffer[..length]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        while let Some((text, rest)) = netstring(&self.unread)? {
-            let value: Value = serde_json::from_slice(text)?;
-            let field = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
-            if value["event"] == true {
-                let (kind, peer) = (field("type"), field("peeruri"));
-                self.events.push(Event { kind, peer, name: field("peerdisplayname") });
-            }
-            self.unread.drain(..rest);
-        }
+        let events = self.control.events();
+        let said = events.with_context(|| {
+            format!("{}'s phone\n{}", self.user, self.process.output().unwrap_or_default())
+        })?;
+        self.events.extend(said);
         Ok(())
     }
-}
-
-/// The first complete netstring `LENGTH:TEXT,` and the length of it all.
-fn netstring(bytes: &[u8]) -> Result<Option<(&[u8], usize)>> {
-    let Some(colon) = bytes.iter().position(|&b| b == b':') else {
-        return Ok(None);
-    };
-    let length: usize = str::from_utf8(&bytes[..colon])?.parse()?;
-    let end = colon + 1 + length;
-    Ok((bytes.len() > end).then(|| (&bytes[colon + 1..end], end + 1)))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use server::records::{CallRow, OfferRow, Reader};
 
+use crate::floor::Floor;
 use crate::namespace::Namespace;
 use crate::phone::Phone;
 use crate::scratch::Scratch;
@@ -87,6 +88,36 @@ impl Scene {
         let address = phone_address(index);
         let tone = Tone(900 + 350 * u32::from(index));
         Phone::start(self.scratch(), self.softphone, address, SERVER, user, password, tone)
+    }
+
+    /// Switches everybody's phone on, in one process that answers by itself, and waits until all may
+    /// be offered callers.
+    pub fn floor(&mut self, users: &[&str]) -> Result<Floor> {
+        let accounts: Vec<_> =
+            users.iter().map(|user| ((*user).to_owned(), password(user))).collect();
+        self.phones.extend(users.iter().map(|user| (*user).to_owned()));
+        let floor = Floor::start(self.scratch(), phone_address(0), SERVER, &accounts, Tone(900))?;
+        for user in users {
+            self.wait_for_state(user, "available")?;
+        }
+        Ok(floor)
+    }
+
+    /// Places many calls from the operator's trunk, so many a second, each of so long a talk.
+    pub fn crowd(&mut self, callers: usize, a_second: usize, talk: Duration) -> Result<Caller> {
+        let numbers: Vec<String> = (0..callers).map(|n| format!("+33613{n:06}")).collect();
+        self.placed.extend(numbers.iter().map(|n| (n.clone(), PRACTICE.to_owned())));
+        let plan = Plan::new(PRACTICE, "", Then::HangUpAfter(talk)).by_each_of(numbers, a_second);
+        let source = SocketAddr::new(TRUNK, CALLER_FIRST + self.callers);
+        self.callers += 1;
+        Caller::place(self.scratch(), source, SERVER, Tone(400), &plan)
+    }
+
+    /// Waits until the relay has every port back.
+    pub fn wait_for_ports(&self) -> Result<()> {
+        wait_until("all ports to be free", Duration::from_secs(10), || {
+            Ok((self.server().status()?.ports_in_use == 0).then_some(()))
+        })
     }
 
     /// Places a call from the operator's trunk.

@@ -50,6 +50,9 @@ impl Delivery {
 
     /// A response's status.
     pub fn status(&self) -> Option<u16> {
+        if !self.payload.starts_with(b"SIP/2.0 ") {
+            return None;
+        }
         self.start_line()?.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
     }
 
@@ -122,9 +125,13 @@ impl Tap {
 
     /// The A-law audio that was delivered to this address, packet after packet.
     pub fn heard_at(&self, address: SocketAddr) -> Heard {
+        self.heard_where(|d| d.to == address)
+    }
+
+    /// The A-law audio of these deliveries.
+    pub fn heard_where(&self, wanted: impl Fn(&Delivery) -> bool) -> Heard {
         const PCMA: u8 = 8;
-        let packets =
-            self.select(|d| d.to == address && rtp_payload_type(&d.payload) == Some(PCMA));
+        let packets = self.select(|d| wanted(d) && rtp_payload_type(&d.payload) == Some(PCMA));
         Heard(packets.iter().flat_map(|d| &d.payload[12..]).map(|&c| alaw_to_linear(c)).collect())
     }
 
@@ -217,10 +224,10 @@ impl Tap {
     /// The final answer to this caller's INVITE, as it reached his side.
     pub fn final_status(&self, side: IpAddr, caller: &str) -> Option<u16> {
         let answers = self.select(|d| {
-            let is_his = d.header("From").is_some_and(|from| from.contains(caller));
-            let is_final = d.status().is_some_and(|status| status >= 200);
-            let is_invites = d.header("CSeq").is_some_and(|cseq| cseq.ends_with("INVITE"));
-            d.to.ip() == side && is_his && is_final && is_invites
+            d.to.ip() == side
+                && d.status().is_some_and(|status| status >= 200)
+                && d.header("From").is_some_and(|from| from.contains(caller))
+                && d.header("CSeq").is_some_and(|cseq| cseq.ends_with("INVITE"))
         });
         answers.first()?.status()
     }

@@ -1,4 +1,4 @@
-//! Callers: one `sipp` process a call, at the trunk's address, with SIP and RTP of its own.
+//! Callers: one `sipp` process a call, or one for a crowd, at the trunk's address, with SIP and RTP of its own.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -52,16 +52,25 @@ pub struct Plan {
     /// The only codec offered: RTP payload type and `rtpmap` name.
     pub format: (u8, &'static str),
     pub then: Then,
+    /// Places the call once for each of these numbers, so many a second.
+    crowd: Option<(Vec<String>, usize)>,
 }
 
 impl Plan {
     pub fn new(number: &str, caller: &str, then: Then) -> Self {
         let (number, caller) = (number.to_owned(), caller.to_owned());
-        Self { number, caller, format: (8, "PCMA/8000"), then }
+        Self { number, caller, format: (8, "PCMA/8000"), then, crowd: None }
     }
 
     pub fn offering(mut self, payload_type: u8, name: &'static str) -> Self {
         self.format = (payload_type, name);
+        self
+    }
+
+    /// The same call by each of these callers.
+    pub(crate) fn by_each_of(mut self, callers: Vec<String>, a_second: usize) -> Self {
+        self.caller = "[field0]".to_owned(); // of sipp's file of numbers
+        self.crowd = Some((callers, a_second));
         self
     }
 
@@ -111,7 +120,7 @@ impl Caller {
         fs::write(file("xml"), plan.scenario(&file("al")))?;
         let ear = SocketAddr::new(source.ip(), 30_000 + (source.port() % 1_000) * 10);
         let text = |path: PathBuf| path.display().to_string();
-        let arguments = [
+        let mut arguments = vec![
             server.to_string(),
             "-sf".into(),
             text(file("xml")),
@@ -123,13 +132,22 @@ impl Caller {
             source.ip().to_string(),
             "-mp".into(),
             ear.port().to_string(),
-            "-m".into(),
-            "1".into(),
             "-nostdin".into(),
             "-trace_err".into(),
             "-error_file".into(),
             text(file("errors")),
         ];
+        let (count, rate) = match &plan.crowd {
+            Some((callers, rate)) => {
+                fs::write(file("csv"), format!("SEQUENTIAL\n{}\n", callers.join("\n")))?;
+                arguments.extend(["-inf".into(), text(file("csv"))]);
+                (callers.len(), *rate)
+            }
+            None => (1, 1),
+        };
+        for (name, value) in [("-m", count), ("-r", rate)] {
+            arguments.extend([name.into(), value.to_string()]);
+        }
         let process =
             Process::start("sipp", Path::new("sipp"), &arguments, scratch.path(), &file("log"))?;
         Ok(Self { process, ear, tone, errors: file("errors") })
