@@ -12,6 +12,7 @@
 mod domain;
 mod fields;
 mod file;
+mod ids;
 mod mistake;
 mod secret;
 mod tree;
@@ -20,6 +21,7 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use fields::KEYS;
+pub use ids::Ids;
 pub use mistake::{Mistake, Mistakes};
 
 use crate::log::LogSettings;
@@ -33,15 +35,22 @@ pub struct Loaded {
     pub log: LogSettings,
     /// The main file.
     pub path: PathBuf,
+    /// For the next reading.
+    pub ids: Ids,
 }
 
 /// Reads and checks everything; opens no socket and writes nothing.
 pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
+    load_again(path, Ids::default())
+}
+
+/// The same with the ids of an earlier reading.
+pub fn load_again(path: &Path, ids: Ids) -> Result<Loaded, Mistakes> {
     let mut mistakes = Mistakes::default();
     let tree = tree::Tree::read(path, &mut mistakes);
-    let loaded = tree
-        .as_ref()
-        .and_then(|tree| domain::load(tree, file::File::read(tree, &mut mistakes), &mut mistakes));
+    let loaded = tree.as_ref().and_then(|tree| {
+        domain::load(tree, file::File::read(tree, ids, &mut mistakes), &mut mistakes)
+    });
     match loaded {
         Some(loaded) if mistakes.is_empty() => Ok(loaded),
         _ => Err(mistakes.sorted()),

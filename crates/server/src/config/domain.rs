@@ -20,12 +20,13 @@ use crate::prompts::Prompts;
 use crate::settings::{Listen, MediaSettings, ServerSettings};
 
 /// `None` only with a mistake.
-pub(super) fn load(tree: &Tree, file: File<'_>, mistakes: &mut Mistakes) -> Option<Loaded> {
+pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> Option<Loaded> {
     let realm = realm(&file, mistakes);
     let listen = listen(&file, mistakes);
     let media = media(&file, &listen, mistakes);
     let (codecs, times) = (codecs(&file, mistakes), times(&file, mistakes));
     registrar(&file, mistakes);
+    let pause_reasons = pause_reasons(&mut file, mistakes);
     let teams = ids(&file.teams, TeamId);
     let trunks = trunks(&file, mistakes);
     let numbers = numbers(&file.practices, mistakes);
@@ -69,24 +70,24 @@ pub(super) fn load(tree: &Tree, file: File<'_>, mistakes: &mut Mistakes) -> Opti
         ring_refresh: times.ring_refresh,
         unreachable_after: times.unreachable_after,
         inquiry_timeout: times.inquiry_timeout,
-        pause_reasons: BTreeMap::new(),
+        pause_reasons,
         registrar: file.registrar.clone(),
         limits: file.limits.0,
     };
-    Some(Loaded { settings, engine, log: file.log, path: tree.main.path.clone() })
+    let path = tree.main.path.clone();
+    Some(Loaded { settings, engine, log: file.log, path, ids: file.ids })
 }
 
-/// Ids count from 1 in the order of the files.
 fn numbered<'t, T, I: Ord, U>(
     items: &[Named<'t, T>],
     id: impl Fn(u32) -> I,
     of: impl Fn(&Named<'t, T>) -> U,
 ) -> BTreeMap<I, U> {
-    (1..).zip(items).map(|(number, item)| (id(number), of(item))).collect()
+    items.iter().map(|item| (id(item.id), of(item))).collect()
 }
 
 fn ids<T, I: Ord + Copy>(items: &[Named<'_, T>], id: impl Fn(u32) -> I) -> BTreeMap<String, I> {
-    (1..).zip(items).map(|(number, item)| (item.name.clone(), id(number))).collect()
+    items.iter().map(|item| (item.name.clone(), id(item.id))).collect()
 }
 
 /// It becomes the host of our URIs and a quoted string in challenges.
@@ -226,6 +227,18 @@ fn times(file: &File<'_>, mistakes: &mut Mistakes) -> Times {
     }
 }
 
+/// By their numbers in the states of secretaries, which a reload leaves alone.
+fn pause_reasons(file: &mut File<'_>, mistakes: &mut Mistakes) -> BTreeMap<u16, String> {
+    let mut known = BTreeMap::new();
+    for reason in &file.calls.pause_reasons.items {
+        let number = u16::try_from(file.ids.pauses.of(&reason.value)).unwrap_or(u16::MAX);
+        if known.insert(number, reason.value.clone()).is_some() {
+            mistakes.push(reason.place.mistake("named twice", "remove one of them"));
+        }
+    }
+    known
+}
+
 fn registrar(file: &File<'_>, mistakes: &mut Mistakes) {
     let registrar = &file.registrar;
     let ordered = registrar.expires_min <= registrar.expires_default
@@ -298,7 +311,8 @@ fn numbers(
     mistakes: &mut Mistakes,
 ) -> BTreeMap<E164, PracticeId> {
     let mut known: BTreeMap<E164, (PracticeId, &Place<'_>)> = BTreeMap::new();
-    for (id, practice) in (1..).map(PracticeId).zip(practices) {
+    for practice in practices {
+        let id = PracticeId(practice.id);
         if !practice.item.numbers.is_tried {
             mistakes.push(practice.item.numbers.place.missing(
                 "missing: nobody could call this practice",
@@ -326,7 +340,8 @@ fn plans(
     mistakes: &mut Mistakes,
 ) -> BTreeMap<PracticeId, acd::Practice> {
     let mut all = BTreeMap::new();
-    for (id, practice) in (1..).map(PracticeId).zip(practices) {
+    for practice in practices {
+        let id = PracticeId(practice.id);
         if !practice.item.plan.is_tried {
             mistakes.push(practice.item.plan.place.missing(
                 "missing: what shall become of its callers?",
@@ -415,7 +430,8 @@ fn agents(
     mistakes: &mut Mistakes,
 ) -> BTreeMap<AgentId, Agent> {
     let mut all = BTreeMap::new();
-    for (id, agent) in (1..).map(AgentId).zip(&file.agents) {
+    for agent in &file.agents {
+        let id = AgentId(agent.id);
         user(&agent.name, &agent.place, mistakes);
         if !agent.item.teams.is_tried {
             mistakes.push(

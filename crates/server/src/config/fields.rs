@@ -31,7 +31,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("listen", &["address", "advertise"]),
     ("media", &["address", "advertise", "ports", "threads"]),
     ("log", &["format", "level"]),
-    ("calls", &["codecs", "ring_refresh", "unreachable_after", "inquiry_timeout"]),
+    ("calls", &["codecs", "ring_refresh", "unreachable_after", "inquiry_timeout", "pause_reasons"]),
     ("registrar", &["algorithms", "expires_default", "expires_min", "expires_max", "bindings_max"]),
     ("limits", &["calls_max", "waiting_max", "transactions_max", "dialogs_max"]),
     ("trunks", &["name", "sources", "transport", "max_unanswered"]),

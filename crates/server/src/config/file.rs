@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fields::{Fields, List, Located, Place};
+use super::ids::{Ids, Numbers};
 use super::mistake::Mistakes;
 use super::tree::Tree;
 use crate::log::{LEVELS, LogFormat, LogSettings, is_level};
@@ -30,11 +31,15 @@ pub(super) struct File<'t> {
     pub(super) practices: Vec<Named<'t, PracticeFile<'t>>>,
     pub(super) teams: Vec<Named<'t, acd::Team>>,
     pub(super) agents: Vec<Named<'t, AgentFile<'t>>>,
+    /// With those of this reading.
+    pub(super) ids: Ids,
 }
 
 /// An item of a part, by the name of its table or file.
 pub(super) struct Named<'t, T> {
     pub(super) name: String,
+    /// 0 until everything is read.
+    pub(super) id: u32,
     pub(super) place: Place<'t>,
     pub(super) item: T,
 }
@@ -65,6 +70,7 @@ pub(super) struct CallsFile<'t> {
     pub(super) ring_refresh: Option<Located<'t, Duration>>,
     pub(super) unreachable_after: Option<Located<'t, Duration>>,
     pub(super) inquiry_timeout: Option<Located<'t, Duration>>,
+    pub(super) pause_reasons: List<'t, String>,
 }
 
 pub(super) struct TrunkFile<'t> {
@@ -104,7 +110,7 @@ pub(super) struct SecretFile<'t> {
 }
 
 impl<'t> File<'t> {
-    pub(super) fn read(tree: &'t Tree, mistakes: &mut Mistakes) -> Self {
+    pub(super) fn read(tree: &'t Tree, ids: Ids, mistakes: &mut Mistakes) -> Self {
         let document = tree.main.parse(mistakes);
         let place = Place { source: &tree.main, span: 0..0, key: String::new() };
         let root = document.get_ref();
@@ -124,10 +130,24 @@ impl<'t> File<'t> {
             practices: part(&mut main, "practices", practice),
             teams: part(&mut main, "teams", team),
             agents: part(&mut main, "agents", agent),
+            ids,
             place,
         };
         file.read_items(tree, mistakes);
+        file.number();
         file
+    }
+
+    fn number(&mut self) {
+        fn each<T>(items: &mut [Named<'_, T>], numbers: &mut Numbers) {
+            for item in items {
+                item.id = numbers.of(&item.name);
+            }
+        }
+        each(&mut self.trunks, &mut self.ids.trunks);
+        each(&mut self.practices, &mut self.ids.practices);
+        each(&mut self.teams, &mut self.ids.teams);
+        each(&mut self.agents, &mut self.ids.agents);
     }
 
     /// The files of the parts' folders, each one item.
@@ -201,7 +221,7 @@ fn add<'t, T>(
         ));
         return;
     }
-    all.push(Named { name, place, item });
+    all.push(Named { name, id: 0, place, item });
 }
 
 fn server<'t>(fields: &mut Fields<'t, '_, '_>) -> ServerFile<'t> {
@@ -257,6 +277,7 @@ fn calls<'t>(fields: &mut Fields<'t, '_, '_>) -> CallsFile<'t> {
         ring_refresh: fields.take("ring_refresh"),
         unreachable_after: fields.take("unreachable_after"),
         inquiry_timeout: fields.take("inquiry_timeout"),
+        pause_reasons: fields.list("pause_reasons"),
     }
 }
 
