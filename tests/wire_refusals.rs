@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use kit::{
-    PRACTICE, Phone, Plan, SERVER, STRANGER, Scene, Scratch, Setup, TRUNK, Tap, Then,
+    PRACTICE, Phone, Plan, SERVER, STRANGER, Scene, Scratch, Setup, TRUNK, Tap, Then, Wish,
     caller_number, refused_config,
 };
 
@@ -61,7 +61,7 @@ fn a_caller_without_a_common_codec_is_488() -> Result<()> {
     let mut scene = Scene::open("no-codec", Setup::default())?;
     let mut anna = scene.phone("anna")?;
     let plan = Plan::new(PRACTICE, &caller_number(0), Then::Refused(488));
-    scene.place(TRUNK, &plan.offering(18, "G729/8000"))?.finish(SOON)?;
+    scene.place(TRUNK, &plan.wishing(Wish::Audio(18, "G729/8000")))?.finish(SOON)?;
 
     assert_eq!(anna.count("CALL_INCOMING")?, 0);
     let records = scene.close()?;
@@ -87,6 +87,100 @@ fn a_caller_for_whom_there_are_no_ports_is_486_and_the_one_before_him_goes_on() 
     let records = scene.close()?;
     assert_eq!(records.end_of(0)?, ("answered", "caller"));
     assert_eq!(records.end_of(1)?, ("full", "us"));
+    Ok(())
+}
+
+#[test]
+fn a_fax_is_488_and_recorded() -> Result<()> {
+    let mut scene = Scene::open("fax", Setup::default())?;
+    let mut anna = scene.phone("anna")?;
+    let plan = Plan::new(PRACTICE, &caller_number(0), Then::Refused(488)).wishing(Wish::Fax);
+    scene.place(TRUNK, &plan)?.finish(SOON)?;
+
+    assert_eq!(anna.count("CALL_INCOMING")?, 0);
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("no_codec", "us"));
+    Ok(())
+}
+
+#[test]
+fn a_caller_with_video_too_is_served_by_voice_alone() -> Result<()> {
+    let mut scene = Scene::open("video", Setup::default())?;
+    let mut anna = scene.phone("anna")?;
+    let plan = Plan::new(PRACTICE, &caller_number(0), Then::HangUpAfter(TALK));
+    let mut caller = scene.place(TRUNK, &plan.wishing(Wish::Video))?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    anna.accept()?;
+    anna.wait_for("CALL_CLOSED", SOON)?;
+    caller.finish(SOON)?;
+
+    scene.check_voices(&caller, &anna, 0)?;
+    let answers = scene.tap().select(|d| {
+        d.to.ip() == TRUNK && d.status() == Some(200) && d.header("CSeq") == Some("1 INVITE")
+    });
+    let answer = String::from_utf8_lossy(&answers[0].payload);
+    assert!(answer.contains("\r\nm=video 0 "), "refused in its place: {answer}"); // RFC 3264 §6
+    let offers = scene.tap().select(|d| d.to == anna.address && d.is_first_invite());
+    let offer = String::from_utf8_lossy(&offers[0].payload);
+    assert!(!offer.contains("m=video"), "not shown to her: {offer}");
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("answered", "caller"));
+    Ok(())
+}
+
+#[test]
+fn a_caller_without_sdp_gets_our_offer_and_talks() -> Result<()> {
+    let mut scene = Scene::open("late-offer", Setup::default())?;
+    let mut anna = scene.phone("anna")?;
+    let plan = Plan::new(PRACTICE, &caller_number(0), Then::HangUpAfter(TALK));
+    let mut caller = scene.place(TRUNK, &plan.wishing(Wish::LateOffer))?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    anna.accept()?;
+    anna.wait_for("CALL_CLOSED", SOON)?;
+    caller.finish(SOON)?;
+
+    scene.check_voices(&caller, &anna, 0)?;
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("answered", "caller"));
+    Ok(())
+}
+
+#[test]
+fn a_caller_for_whom_the_queue_is_full_is_486_and_the_one_who_waits_is_served() -> Result<()> {
+    one_call_fits("queue-full", Setup { waiting_max: 1, ..Setup::default() })
+}
+
+#[test]
+fn a_caller_for_whom_the_table_is_full_is_486_and_the_one_who_waits_is_served() -> Result<()> {
+    one_call_fits("table-full", Setup { calls_max: 1, ..Setup::default() })
+}
+
+/// The first caller waits, the second is refused; then the first is served, and a third.
+fn one_call_fits(name: &str, setup: Setup) -> Result<()> {
+    let mut scene = Scene::open(name, setup)?;
+    let mut first = scene.call(Then::HangUpAfter(TALK))?;
+    scene.wait_for_stage("waiting", 1)?;
+    scene.call(Then::Refused(486))?.finish(SOON)?;
+    let mut anna = scene.phone_on("anna")?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    anna.accept()?;
+    anna.wait_for("CALL_CLOSED", SOON)?;
+    first.finish(SOON)?;
+    scene.check_voices(&first, &anna, 0)?;
+    scene.wait_for_state("anna", "available")?;
+    let mut third = scene.call(Then::HangUpAfter(TALK))?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    anna.accept()?;
+    anna.wait_for("CALL_CLOSED", SOON)?;
+    third.finish(SOON)?;
+
+    scene.check_voices(&third, &anna, 1)?;
+    let refusal = scene.tap().select(|d| d.to.ip() == TRUNK && d.status() == Some(486));
+    assert!(refusal[0].header("Reason").is_some_and(|reason| reason.contains("cause=17")));
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("answered", "caller"));
+    assert_eq!(records.end_of(1)?, ("full", "us"));
+    assert_eq!(records.end_of(2)?, ("answered", "caller"));
     Ok(())
 }
 

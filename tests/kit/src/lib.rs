@@ -32,5 +32,5 @@ pub use setup::Setup;
 pub use softphone::{Client, Softphone, Transport};
 pub use sound::{Heard, Tone};
 pub use tap::{Delivery, Tap};
-pub use trunk::{Caller, Plan, Then};
+pub use trunk::{Caller, Plan, Then, Wish};
 pub use wait::wait_until;

@@ -57,7 +57,7 @@ impl Phone {
             server,
             address,
             control: SocketAddr::new(address.ip(), address.port() + 1_000),
-            rtp: 20_000 + (address.port() % 100) * 100,
+            rtp: first_rtp_port(address),
             folder: &folder,
             microphone: &microphone,
             recordings: &recordings,
@@ -150,6 +150,12 @@ impl Phone {
         drop(self); // its process is killed
     }
 
+    /// Whether it listens for voice there.
+    pub fn is_ear(&self, address: SocketAddr) -> bool {
+        let first = first_rtp_port(self.address);
+        address.ip() == self.address.ip() && (first..first + 100).contains(&address.port())
+    }
+
     /// What was heard, one recording a conversation, the oldest first.
     pub fn heard(&self) -> Result<Vec<Heard>> {
         let mut files = Vec::new();
@@ -180,4 +186,8 @@ impl Phone {
         self.events.extend(said);
         Ok(())
     }
+}
+
+fn first_rtp_port(sip: SocketAddr) -> u16 {
+    20_000 + (sip.port() % 100) * 100
 }

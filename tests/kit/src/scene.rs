@@ -189,6 +189,11 @@ impl Scene {
         pause(length);
     }
 
+    /// Lets them talk, or be silent, for a while.
+    pub fn let_talk(&self, length: Duration) {
+        pause(length);
+    }
+
     /// Checks a conversation by ear: she heard his tone and he heard hers, once both have settled.
     /// `nth` counts her conversations from 0.
     pub fn check_voices(&self, caller: &Caller, phone: &Phone, nth: usize) -> Result<()> {

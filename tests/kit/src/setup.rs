@@ -23,6 +23,9 @@ pub struct Setup {
     pub retry_after: Duration,
     /// Port pairs of the relay; a conversation needs two.
     pub port_pairs: u16,
+    /// Callers who may wait, and calls that may be up.
+    pub waiting_max: u32,
+    pub calls_max: u32,
 }
 
 impl Default for Setup {
@@ -34,6 +37,8 @@ impl Default for Setup {
             wrap_up: Duration::from_millis(300),
             retry_after: Duration::from_secs(30),
             port_pairs: 20,
+            waiting_max: 1_000,
+            calls_max: 1_000,
         }
     }
 }
@@ -60,6 +65,9 @@ impl Setup {
              address = \"{media}\"\n\
              ports = \"{ports}-{last}\"\n\
              threads = 1\n\
+             [limits]\n\
+             waiting_max = {waiting_max}\n\
+             calls_max = {calls_max}\n\
              [trunks.operator]\n\
              sources = [\"{TRUNK}\"]\n\
              [practices.martin]\n\
@@ -79,6 +87,8 @@ impl Setup {
             last = ports + 2 * self.port_pairs - 1,
             ring_for = ms(self.ring_for),
             wrap_up = ms(self.wrap_up),
+            waiting_max = self.waiting_max,
+            calls_max = self.calls_max,
         );
         for user in &self.agents {
             let secret = folder.join(format!("{user}.secret"));

@@ -68,8 +68,17 @@ impl Softphone {
         }
     }
 
+    /// Whether who is on hold hears nothing of the phone. linphonec plays him music, out of the file that
+    /// is its microphone.
+    pub fn holds_in_silence(self) -> bool {
+        match self.client {
+            Client::Baresip | Client::Pjsua2 => true,
+            Client::Linphonec => false,
+        }
+    }
+
     /// How long its voice and its ear need until they are judged: jitter buffers fill.
-    pub(crate) fn settles_in(self) -> Duration {
+    pub fn settles_in(self) -> Duration {
         match self.client {
             Client::Baresip => Duration::from_secs(1),
             Client::Pjsua2 | Client::Linphonec => Duration::from_millis(1_500),

@@ -65,6 +65,14 @@ impl Heard {
         Ok(())
     }
 
+    /// Fails if there is anything of `tone` in it; silence and other sounds are well.
+    pub fn check_without(&self, who: &str, tone: Tone) -> Result<()> {
+        let share = self.share(tone);
+        let is_silent = self.loudness() < 50.0;
+        ensure!(is_silent || share < 0.1, "{who} heard {share:.2} of {} Hz", tone.0);
+        Ok(())
+    }
+
     fn loudness(&self) -> f64 {
         let energy: f64 = self.0.iter().map(|&s| f64::from(s).powi(2)).sum();
         (energy / self.0.len().max(1) as f64).sqrt()
@@ -168,6 +176,10 @@ mod tests {
         assert!(heard.check("she", Tone(700), SECOND).is_err());
         assert!(Heard(vec![0; 24_000]).check("she", Tone(440), SECOND).is_err());
         assert!(heard.check("she", Tone(440), SECOND * 3).is_err());
+        assert!(heard.check_without("she", Tone(440)).is_err());
+        heard.check_without("she", Tone(700)).unwrap();
+        Heard(vec![0; 24_000]).check_without("she", Tone(440)).unwrap();
+        Heard::default().check_without("she", Tone(440)).unwrap();
     }
 
     #[test]

@@ -90,6 +90,7 @@ impl Delivery {
 /// Records until it is dropped.
 #[derive(Debug)]
 pub struct Tap {
+    opened: Instant,
     deliveries: Deliveries,
     ending: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -100,8 +101,8 @@ type Deliveries = Arc<Mutex<Vec<Delivery>>>;
 impl Tap {
     pub fn open(_network: &Namespace) -> Result<Self> {
         let (deliveries, ending) = (Deliveries::default(), Arc::new(AtomicBool::new(false)));
-        let mut tap = Self { deliveries, ending, threads: Vec::new() };
         let opened = now();
+        let mut tap = Self { opened, deliveries, ending, threads: Vec::new() };
         for protocol in [Protocol::UDP, Protocol::TCP] {
             let socket = Socket::new(Domain::IPV4, Type::RAW, Some(protocol))
                 .context("a raw socket needs root")?;
@@ -115,6 +116,11 @@ impl Tap {
             tap.threads.push(thread::Builder::new().name("tap".to_owned()).spawn(record)?);
         }
         Ok(tap)
+    }
+
+    /// The time of the tap.
+    pub fn elapsed(&self) -> Duration {
+        self.opened.elapsed()
     }
 
     /// A copy of what fits `wanted`, in order of delivery.

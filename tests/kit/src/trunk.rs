@@ -23,6 +23,8 @@ pub enum Then {
     HangUpAfter(Duration),
     /// Talks until the other side hangs up.
     Stay,
+    /// Talks for so long, holds for as long, talks again for as long, then hangs up.
+    Hold(Duration),
     /// Gives up so long after the first 180.
     GiveUpAfter(Duration),
     /// Is refused with this status.
@@ -36,10 +38,69 @@ impl Then {
         match self {
             Self::HangUpAfter(_) => include_str!("../scenarios/hang_up.xml"),
             Self::Stay => include_str!("../scenarios/stay.xml"),
+            Self::Hold(_) => include_str!("../scenarios/hold.xml"),
             Self::GiveUpAfter(_) => include_str!("../scenarios/give_up.xml"),
             Self::Refused(_) => include_str!("../scenarios/refused.xml"),
             Self::Ignored(_) => include_str!("../scenarios/ignored.xml"),
         }
+    }
+}
+
+/// What a caller says of his media.
+#[derive(Copy, Clone, Debug)]
+pub enum Wish {
+    /// One codec only: RTP payload type and `rtpmap` name.
+    Audio(u8, &'static str),
+    /// PCMA, and video after it.
+    Video,
+    /// A fax (T.38) and nothing else.
+    Fax,
+    /// Nothing: the INVITE has no SDP, and the ACK answers our offer (RFC 3261 §14.2).
+    LateOffer,
+}
+
+const PCMA: Wish = Wish::Audio(8, "PCMA/8000");
+
+impl Wish {
+    /// The end of the INVITE, and that of the ACK.
+    fn bodies(self) -> (String, String) {
+        let nothing = "Content-Length: 0\n\n".to_owned();
+        match self {
+            Self::Audio(..) | Self::Video | Self::Fax => (self.body(1, "sendrecv"), nothing),
+            Self::LateOffer => (nothing, PCMA.body(1, "sendrecv")),
+        }
+    }
+
+    fn body(self, version: u32, direction: &str) -> String {
+        let audio = |payload_type: u8, name: &str| {
+            format!(
+                "m=audio [rtpstream_audio_port] RTP/AVP {payload_type} 101\n\
+                 a=rtpmap:{payload_type} {name}\n\
+                 a=rtpmap:101 telephone-event/8000\n\
+                 a=fmtp:101 0-16\n\
+                 a=ptime:20\n\
+                 a={direction}\n"
+            )
+        };
+        let streams = match self {
+            Self::Audio(payload_type, name) => audio(payload_type, name),
+            Self::Video => {
+                audio(8, "PCMA/8000") + "m=video 30900 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+            }
+            Self::Fax => "m=image 30900 udptl t38\na=T38FaxVersion:0\n".to_owned(),
+            Self::LateOffer => audio(8, "PCMA/8000"),
+        };
+        format!(
+            "Content-Type: application/sdp\n\
+             Content-Length: [len]\n\
+             \n\
+             v=0\n\
+             o=trunk [pid] {version} IN IP4 [local_ip]\n\
+             s=-\n\
+             c=IN IP4 [media_ip]\n\
+             t=0 0\n\
+             {streams}"
+        )
     }
 }
 
@@ -49,8 +110,7 @@ pub struct Plan {
     /// The dialled number, and the caller's.
     pub number: String,
     pub caller: String,
-    /// The only codec offered: RTP payload type and `rtpmap` name.
-    pub format: (u8, &'static str),
+    pub wish: Wish,
     pub then: Then,
     /// Places the call once for each of these numbers, so many a second.
     crowd: Option<(Vec<String>, usize)>,
@@ -59,11 +119,11 @@ pub struct Plan {
 impl Plan {
     pub fn new(number: &str, caller: &str, then: Then) -> Self {
         let (number, caller) = (number.to_owned(), caller.to_owned());
-        Self { number, caller, format: (8, "PCMA/8000"), then, crowd: None }
+        Self { number, caller, wish: PCMA, then, crowd: None }
     }
 
-    pub fn offering(mut self, payload_type: u8, name: &'static str) -> Self {
-        self.format = (payload_type, name);
+    pub fn wishing(mut self, wish: Wish) -> Self {
+        self.wish = wish;
         self
     }
 
@@ -76,18 +136,24 @@ impl Plan {
 
     fn scenario(&self, voice: &Path) -> String {
         let (after, status) = match self.then {
-            Then::HangUpAfter(wait) | Then::GiveUpAfter(wait) | Then::Ignored(wait) => (wait, 0),
+            Then::HangUpAfter(wait)
+            | Then::Hold(wait)
+            | Then::GiveUpAfter(wait)
+            | Then::Ignored(wait) => (wait, 0),
             Then::Refused(status) => (Duration::ZERO, status),
             Then::Stay => (Duration::ZERO, 0),
         };
+        let (offer, answer) = self.wish.bodies();
         let template = self.then.scenario();
         template
             .replace("@INVITE@", INVITE)
             .replace("@ACKNOWLEDGE@", ACKNOWLEDGE)
             .replace("@NUMBER@", &self.number)
             .replace("@CALLER@", &self.caller)
-            .replace("@FORMAT@", &self.format.0.to_string())
-            .replace("@CODEC@", self.format.1)
+            .replace("@OFFER@", &offer)
+            .replace("@ANSWER@", &answer)
+            .replace("@HOLD@", &self.wish.body(2, "sendonly"))
+            .replace("@RESUME@", &self.wish.body(3, "sendrecv"))
             .replace("@VOICE@", &voice.display().to_string())
             .replace("@AFTER_MS@", &after.as_millis().to_string())
             .replace("@STATUS@", &status.to_string())
