@@ -139,9 +139,12 @@ pub enum Notice {
 /// Counters since the start, and what is live now. `offered = Σ dispositions + live` always.
 #[derive(Clone, Debug, Default, Eq, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Ledger {
-    /// INVITEs of trunks that opened a call.
+    /// INVITEs of trunks out of a dialog, those included that were refused before they made a call.
+    /// A copy, and one that came on two paths (482), is the same INVITE.
     pub offered: u64,
     pub dispositions: BTreeMap<Disposition, u64>,
+    /// Inputs after which the sum was not even: stays 0.
+    pub ledger_imbalances: u64,
     /// A secretary found in two calls: stays 0.
     pub single_line_violations: u64,
     /// Requests of strangers, dropped in silence.
@@ -149,4 +152,14 @@ pub struct Ledger {
     pub malformed: u64,
     /// REGISTERs of sources that guessed passwords, dropped in silence.
     pub throttled: u64,
+    /// REGISTERs of unknown sources so short that any answer would be worth more than they cost,
+    /// dropped in silence.
+    pub amplifying: u64,
+}
+
+impl Ledger {
+    /// Calls that have their disposition.
+    pub fn ended(&self) -> u64 {
+        self.dispositions.values().sum()
+    }
 }

@@ -188,7 +188,7 @@ impl Engine {
         self.run_timers(now);
         match input {
             Input::Message { flow, message } => self.handle_message(now, flow, message),
-            Input::Malformed { flow, malformed } => self.handle_malformed(flow, malformed),
+            Input::Malformed { flow, malformed } => self.handle_malformed(now, flow, malformed),
             Input::FlowFailed { flow } => self.state.endpoint.handle_transport_error(now, &flow),
             Input::Ports(pool) => {
                 let random = self.state.random.next_u64();
@@ -300,13 +300,29 @@ impl Engine {
         while let Some(transmit) = self.state.endpoint.poll_transmit() {
             self.actions.push_back(Action::Transmit(transmit));
         }
+        self.check_ledger();
+    }
+
+    /// Every call that was offered has ended in one way, or is live.
+    fn check_ledger(&mut self) {
+        let live = self.state.calls.len() as u64;
+        let ledger = &mut self.state.ledger;
+        let accounted = ledger.ended() + live;
+        if ledger.offered != accounted {
+            ledger.ledger_imbalances += 1;
+            tracing::error!(offered = ledger.offered, accounted, "the ledger is not even");
+            debug_assert!(false, "{} calls offered, {accounted} accounted for", ledger.offered);
+        }
     }
 
     fn handle_sip_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Invited { dialog, flow, invite } => self.admit(now, dialog, flow, &invite),
-            Event::Request { request, flow: _, message } => {
-                self.handle_request(now, request, &message);
+            Event::Refused { flow, invite, status } => {
+                self.refused_below(now, &flow, &invite, status);
+            }
+            Event::Request { request, flow, message } => {
+                self.handle_request(now, request, &flow, &message);
             }
             Event::Trying { dialog } => self.phone_is_trying(dialog),
             Event::Progress { dialog, status: _, message: _ } => self.phone_rings(now, dialog),

@@ -69,18 +69,27 @@ pub enum Disposition {
     UnknownNumber,
     /// No codec that we carry, or a session description that cannot be used: 488.
     NoCodec,
-    /// A table, the queue or the ports were full: 486 with Q.850 cause 17.
+    /// A table, the queue or the ports were full: 486 with Q.850 cause 17; 503 if there was not even
+    /// room to refuse in due form.
     Full,
-    /// Refused because the engine is stopping: 503.
+    /// Refused at the door because the engine is stopping: 503, and his network tries elsewhere.
     Draining,
+    /// The INVITE was malformed, or lacked what a call needs: 400, 413, 414, 513.
+    BadRequest,
+    /// The INVITE asked for what we do not have: an extension (420), a kind of body (415), a scheme
+    /// (416), another SIP (505).
+    Unsupported,
+    /// No hops were left: 483.
+    Looped,
     /// The caller's side failed: no ACK to our 200, transport broken.
     CallerFailed,
-    /// Our own failing: a call lost.
+    /// A call that we had and did not keep: a 5xx of ours, a stop while he waited, a secretary who
+    /// vanished and nobody after her.
     Lost,
 }
 
 impl Disposition {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Answered,
         Self::Abandoned,
         Self::Busy,
@@ -88,6 +97,9 @@ impl Disposition {
         Self::NoCodec,
         Self::Full,
         Self::Draining,
+        Self::BadRequest,
+        Self::Unsupported,
+        Self::Looped,
         Self::CallerFailed,
         Self::Lost,
     ];
@@ -102,6 +114,9 @@ impl Disposition {
             Self::NoCodec => "no_codec",
             Self::Full => "full",
             Self::Draining => "draining",
+            Self::BadRequest => "bad_request",
+            Self::Unsupported => "unsupported",
+            Self::Looped => "looped",
             Self::CallerFailed => "caller_failed",
             Self::Lost => "lost",
         }

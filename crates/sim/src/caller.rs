@@ -21,6 +21,8 @@ pub struct Script {
     /// Dialled, in E.164 with its plus.
     pub number: String,
     pub offer: Offering,
+    /// What is wrong with his INVITE, so that it is refused before it makes a call.
+    pub flaw: Option<Flaw>,
     /// Gives up after this, if nobody answered.
     pub patience: Option<Duration>,
     /// Gives up this long after a phone began to ring for him.
@@ -51,6 +53,40 @@ pub enum Offering {
     },
     /// No SDP in the INVITE.
     Late,
+}
+
+/// Why an INVITE cannot become a call.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Flaw {
+    /// It requires an extension that nobody has.
+    Extension,
+    /// Max-Forwards is spent.
+    Hops,
+    NoContact,
+    /// A header that cannot be read.
+    Malformed,
+}
+
+impl Flaw {
+    pub const ALL: [Self; 4] = [Self::Extension, Self::Hops, Self::NoContact, Self::Malformed];
+
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::Extension => 420,
+            Self::Hops => 483,
+            Self::NoContact | Self::Malformed => 400,
+        }
+    }
+
+    fn put_into(self, invite: &Bytes) -> Bytes {
+        let (sound, flawed) = match self {
+            Self::Extension => ("Supported: 100rel", "Require: teleportation"),
+            Self::Hops => ("Max-Forwards: 70", "Max-Forwards: 0"),
+            Self::NoContact => ("\r\nContact:", "\r\nX-Contact:"),
+            Self::Malformed => ("\r\nMax-Forwards: 70", "\r\nMax-Forwards: seventy"),
+        };
+        Bytes::from(String::from_utf8_lossy(invite).replacen(sound, flawed, 1))
+    }
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -303,7 +339,11 @@ impl Caller {
         };
         let contact = self.contact();
         let headers = format!("{contact}Supported: 100rel\r\nUser-Agent: trunk\r\n");
-        self.invite = wire::request(&self.head(), &headers, sdp.as_deref());
+        let invite = wire::request(&self.head(), &headers, sdp.as_deref());
+        self.invite = match self.script.flaw {
+            Some(flaw) => flaw.put_into(&invite),
+            None => invite,
+        };
         self.state = State::Calling;
         self.send(stage, self.invite.clone());
         self.after(stage, T1, CallerAlarm::InviteAgain(T1));

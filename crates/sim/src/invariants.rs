@@ -183,8 +183,8 @@ impl Invariants {
 
     fn check_ledger(&self, engine: &Engine, live: &Live) -> Result<(), Failure> {
         let ledger = engine.ledger();
-        let ended: u64 = ledger.dispositions.values().sum();
-        if ledger.offered != ended + live.calls as u64 {
+        let ended = ledger.ended();
+        if ledger.offered != ended + live.calls as u64 || ledger.ledger_imbalances > 0 {
             let detail = format!("{} offered, {ended} ended, {live:?}", ledger.offered);
             return Err(Failure::new(Check::Ledger, detail));
         }

@@ -11,7 +11,7 @@ use call::{AgentCommand, Config, E164, Network, Pool, RegistrarLimits, Source, T
 use sip::sdp::Codec;
 use sip::{Algorithm, Instant, Transport};
 
-use crate::caller::{Acking, Offering, Script};
+use crate::caller::{Acking, Flaw, Offering, Script};
 use crate::dice::Dice;
 use crate::network::Profile;
 use crate::phone::{Account, Habit, Temper};
@@ -291,6 +291,7 @@ fn script(dice: &mut Dice, at: u64, practices: u64, max_unanswered: Duration) ->
         arrives: Instant::from_millis(at),
         number: did(dice.below(practices)),
         offer: dice.pick(&[CODECS[0], CODECS[0], CODECS[1], CODECS[2], CODECS[3]]),
+        flaw: None,
         patience: dice.percent(20).then(|| millis(dice, 200, 60_000)),
         leaves_when_rung: None,
         cancels_across: false,
@@ -302,7 +303,7 @@ fn script(dice: &mut Dice, at: u64, practices: u64, max_unanswered: Duration) ->
         pings: dice.percent(10),
         max_unanswered,
     };
-    match dice.weighted(&[60, 5, 3, 5, 7, 5, 4, 2, 3, 6]) {
+    match dice.weighted(&[58, 5, 3, 5, 7, 5, 4, 2, 3, 6, 2]) {
         0 => {}
         1 => script.number = "+33199999999".to_owned(),
         2 => script.offer = NOTHING_COMMON,
@@ -312,7 +313,8 @@ fn script(dice: &mut Dice, at: u64, practices: u64, max_unanswered: Duration) ->
         6 => script.ack = Acking::After(dice.between(1, 3) as u8),
         7 => script.ack = Acking::Never,
         8 => script.vanishes = Some(millis(dice, 500, 15_000)),
-        _ => script.reinvites = Some(millis(dice, 500, 6_000)),
+        9 => script.reinvites = Some(millis(dice, 500, 6_000)),
+        _ => script.flaw = Some(dice.pick(&Flaw::ALL)),
     }
     script
 }

@@ -117,6 +117,7 @@ impl Story {
                 types: "8 101",
                 maps: "a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n",
             },
+            flaw: None,
             patience: None,
             leaves_when_rung: None,
             cancels_across: false,

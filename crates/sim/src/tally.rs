@@ -30,6 +30,7 @@ happenings! {
     TableFull = "table full",
     QueueFull = "queue full",
     PortsFull = "ports full",
+    FlawedInvite = "flawed INVITE",
     LateOffer = "late offer",
     GaveUpWaiting = "gave up waiting",
     GaveUpRinging = "gave up while a phone rang",

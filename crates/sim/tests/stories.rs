@@ -6,7 +6,7 @@ use std::time::Duration;
 use acd::{Step, TeamId, Urgency};
 use call::{AgentCommand, AgentId, Disposition, OfferOutcome, Party};
 use sim::story::{Story, answers, does};
-use sim::{Acking, Does, Habit, Happening, Offering};
+use sim::{Acking, Does, Flaw, Habit, Happening, Offering};
 
 const TEAM: TeamId = TeamId(0);
 
@@ -234,6 +234,24 @@ fn full_queue_is_busy_and_says_so_at_once() {
     let record = played.record(refused);
     assert_eq!((record.disposition, record.status), (Disposition::Full, 486));
     assert_eq!(record.ended_at, record.arrived_at);
+}
+
+#[test]
+fn invite_that_can_be_no_call_is_refused_with_its_own_status_and_recorded_once() {
+    let expected = [
+        (Flaw::Extension, Disposition::Unsupported, 420),
+        (Flaw::Hops, Disposition::Looped, 483),
+        (Flaw::NoContact, Disposition::BadRequest, 400),
+        (Flaw::Malformed, Disposition::BadRequest, 400),
+    ];
+    for (flaw, disposition, status) in expected {
+        let mut story = Story::new();
+        let caller = story.caller(5.0, 5.0);
+        story.script(caller).flaw = Some(flaw);
+        let played = story.play();
+        let record = played.record(caller);
+        assert_eq!((record.disposition, record.status), (disposition, status));
+    }
 }
 
 #[test]

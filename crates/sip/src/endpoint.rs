@@ -16,6 +16,7 @@ mod event;
 mod io;
 mod order;
 mod outgoing;
+mod refusals;
 mod servers;
 mod session;
 pub(crate) mod slab;
@@ -32,10 +33,11 @@ pub use order::{Full, Identity, Invite, Limits, Misuse, Request, Setup};
 
 use crate::timer::TimerReason;
 use crate::transaction::{Branch, MergeId, ServerId, TimerOwner, TransactionKey};
-use crate::{Flow, Instant, Message, Transmit};
+use crate::{Flow, Instant, Malformed, Message, Transmit};
 use clients::ClientTransaction;
 use io::{Io, Tag};
 use outgoing::Outgoing;
+use refusals::Refusals;
 use servers::ServerTransaction;
 use session::Session;
 use slab::{Slab, key};
@@ -95,6 +97,7 @@ pub struct Endpoint {
     servers: Slab<RequestKey, ServerTransaction>,
     incoming: BTreeMap<ServerId, RequestKey>,
     merges: BTreeMap<MergeId, RequestKey>,
+    refusals: Refusals,
 }
 
 impl Endpoint {
@@ -110,6 +113,7 @@ impl Endpoint {
             servers: Slab::new(limits.server_transactions_max),
             incoming: BTreeMap::new(),
             merges: BTreeMap::new(),
+            refusals: Refusals::default(),
             limits,
         }
     }
@@ -145,6 +149,15 @@ impl Endpoint {
             self.handle_request(now, flow, message);
         } else {
             self.handle_response(now, message);
+        }
+    }
+
+    /// Answers what could not be read, from a source that is to be answered.
+    pub fn handle_malformed(&mut self, now: Instant, flow: Flow, malformed: Malformed) {
+        let Some(bytes) = malformed.answer else { return };
+        self.io.transmits.push_back(Transmit { flow, bytes });
+        if let Some(invite) = malformed.invite {
+            self.tell_refusal(now, flow, *invite, malformed.status);
         }
     }
 

@@ -6,6 +6,7 @@
 //! Reading is zero-copy: a [`Message`] is one [`bytes::Bytes`] and offsets into it; headers are
 //! read as typed views ([`Via`], [`NameAddr`], [`Uri`], …) on demand.
 
+mod body;
 mod dialog;
 mod digest;
 mod endpoint;
@@ -21,6 +22,7 @@ mod transaction;
 mod uri;
 mod write;
 
+pub use body::{ACCEPT, BodyError, session_description};
 pub use digest::{
     Account, Algorithm, Challenge, Credentials, Denied, Verifier, VerifierSetup, ha1_md5,
     ha1_sha256,

@@ -10,10 +10,21 @@ pub const HEADER_BYTES_MAX: usize = 8_192;
 pub const REQUEST_URI_BYTES_MAX: usize = 2_048;
 /// Via values in one message: RFC 3261's Max-Forwards starts at 70. Beyond: 400.
 pub const VIAS_MAX: usize = 70;
-/// Octets of a method's name. Beyond: 400.
+/// Octets of a method's name. Beyond: 501.
 pub const METHOD_BYTES_MAX: usize = 64;
 /// Header fields held without an allocation: an operator's INVITE has 20 to 30.
 pub(crate) const HEADERS_INLINE: usize = 32;
+
+/// Parts of a multipart body. Beyond: 400.
+pub const MULTIPART_PARTS_MAX: usize = 16;
+/// Multiparts within multiparts. Beyond: a media type that we do not read.
+pub const MULTIPART_DEPTH_MAX: usize = 3;
+/// Octets of a multipart's boundary (RFC 2046 §5.1.1). Beyond: 400.
+pub const BOUNDARY_BYTES_MAX: usize = 70;
+
+/// Refused INVITEs that are remembered for 64·T1, so that their copies are none of their own. When
+/// full the oldest is forgotten.
+pub const REFUSALS_MAX: usize = 4_096;
 
 /// Octets of a session description. Beyond: refused as too large.
 pub const SDP_BYTES_MAX: usize = 16_384;

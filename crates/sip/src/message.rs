@@ -276,10 +276,13 @@ impl Serialize for Message {
     }
 }
 
-/// Reads the raw bytes again.
+/// Reads the raw bytes again; also those of a [`Malformed::invite`], which are kept in an event.
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let bytes = Bytes::deserialize(deserializer)?;
-        Self::read(bytes).map_err(de::Error::custom)
+        Self::read(bytes).or_else(|malformed| match malformed.invite {
+            Some(invite) => Ok(*invite),
+            None => Err(de::Error::custom(malformed.reason)),
+        })
     }
 }

@@ -10,10 +10,12 @@ use bytes::Bytes;
 
 use crate::flow::Flow;
 use crate::header::{HeaderName, split_list};
-use crate::message::{MalformedReason, Message, Method};
+use crate::message::{Message, Method};
 
+mod refusal;
 mod splice;
 
+pub(crate) use refusal::refusal;
 pub use splice::Splice;
 
 /// The phrase for a status code (RFC 3261 §21), from rsip's names: `BusyHere` is `Busy Here`. A
@@ -87,7 +89,7 @@ impl ResponseWriter {
     /// the flow (RFC 3261 §18.2.1, RFC 3581 §4). Record-Route is copied into answers that can make
     /// a dialog (§12.1.1).
     pub fn new(request: &Message, status: u16, to_tag: Option<&str>, flow: &Flow) -> Self {
-        Self { out: response_head(request, status, to_tag, Some(flow.remote)) }
+        Self { out: response_head(request, status, to_tag, flow.remote) }
     }
 
     #[must_use]
@@ -119,37 +121,27 @@ pub fn response_to(
     ResponseWriter::new(request, status, to_tag, flow).headers(headers).finish(body)
 }
 
-/// The stateless answer to a request with a fault: `None` for what must not be answered.
-pub(crate) fn refusal(request: &Message, reason: MalformedReason) -> Option<Bytes> {
-    let unanswerable = !request.is_request()
-        || *request.method_ref() == Method::Ack
-        || reason.status() == 0
-        || request.header(HeaderName::Via).is_none();
-    if unanswerable {
-        return None;
-    }
-    let mut out = response_head(request, reason.status(), Some(&stateless_tag(request)), None);
-    put_ours(&mut out, "Warning", &format!("399 monoligne \"{reason}\""));
-    put_body(&mut out, None);
-    Some(Bytes::from(out))
-}
-
 /// The same for each retransmission, as §8.2.7 asks of a stateless server.
 pub(crate) fn stateless_tag(request: &Message) -> String {
+    format!("{:016x}", stateless_hash(request))
+}
+
+/// Of what the copies of a request share.
+pub(crate) fn stateless_hash(request: &Message) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for name in [HeaderName::Via, HeaderName::From, HeaderName::CallId, HeaderName::CSeq] {
         for &byte in request.header(name).unwrap_or_default() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
-    format!("{hash:016x}")
+    hash
 }
 
 fn response_head(
     request: &Message,
     status: u16,
     to_tag: Option<&str>,
-    remote: Option<SocketAddr>,
+    remote: SocketAddr,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(1_024);
     out.extend_from_slice(format!("SIP/2.0 {status} {}\r\n", reason_phrase(status)).as_bytes());
@@ -195,8 +187,7 @@ fn put_to(out: &mut Vec<u8>, request: &Message, tag: Option<&str>) {
 }
 
 /// Adds `received` and fills `rport` on the first value of this field.
-fn put_top_via(out: &mut Vec<u8>, field: &[u8], remote: Option<SocketAddr>) {
-    let Some(remote) = remote else { return put_header(out, b"Via", field) };
+fn put_top_via(out: &mut Vec<u8>, field: &[u8], remote: SocketAddr) {
     let top = split_list(field).next().unwrap_or_default();
     let rest = &field[offset_of(field, top) + top.len()..];
     let Ok(via) = crate::header::Via::read(top) else { return put_header(out, b"Via", field) };

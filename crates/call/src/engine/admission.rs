@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use acd::PracticeId;
-use sip::sdp::{Audio, Codec, LocalSession, Offer};
-use sip::{DialogKey, Flow, HeaderName, Instant, Malformed, Message, Method, RequestKey, Transmit};
+use sip::sdp::{Audio, Codec, LocalSession, Offer, SdpError};
+use sip::{DialogKey, Flow, HeaderName, Instant, Malformed, Message, Method, RequestKey};
 
 use super::{Engine, Origin, acd_time};
 use crate::action::{Action, Notice};
@@ -17,34 +17,87 @@ use crate::routing;
 use crate::timers::{Role, Timer};
 
 /// Why a call was refused at the door: what the caller's network is told.
+#[derive(Copy, Clone)]
 struct Refused {
     disposition: Disposition,
     status: u16,
     /// ITU-T Q.850, for the networks behind the trunk (RFC 3326).
     reason: &'static str,
+    /// What we would have taken.
+    header: Option<(&'static str, &'static str)>,
 }
 
 const UNKNOWN_NUMBER: Refused = Refused {
     disposition: Disposition::UnknownNumber,
     status: 404,
     reason: "Q.850;cause=1;text=\"Unallocated number\"",
+    header: None,
 };
 const NO_CODEC: Refused = Refused {
     disposition: Disposition::NoCodec,
     status: 488,
     reason: "Q.850;cause=88;text=\"Incompatible destination\"",
+    header: None,
 };
 /// 503 would make the trunk stop its urgent calls as well (RFC 3261 §21.5.4).
 const FULL: Refused = Refused {
     disposition: Disposition::Full,
     status: 486,
     reason: "Q.850;cause=17;text=\"User busy\"",
+    header: None,
 };
 const DRAINING: Refused = Refused {
     disposition: Disposition::Draining,
     status: 503,
     reason: "Q.850;cause=41;text=\"Temporary failure\"",
+    header: None,
 };
+
+/// The number leads to a practice that the scheduler does not know: our own mistake.
+const BROKEN: Refused = Refused {
+    disposition: Disposition::Lost,
+    status: 500,
+    reason: "Q.850;cause=41;text=\"Temporary failure\"",
+    header: None,
+};
+
+impl Refused {
+    /// A body that cannot be used (RFC 3261 §8.2.3); causes as RFC 3398 §8.2.6.1 maps them.
+    fn for_body(error: sip::BodyError) -> Self {
+        let (disposition, reason) = match error {
+            sip::BodyError::MediaType | sip::BodyError::Encoding => (
+                Disposition::Unsupported,
+                "Q.850;cause=79;text=\"Service or option not implemented\"",
+            ),
+            sip::BodyError::Multipart => {
+                (Disposition::BadRequest, "Q.850;cause=127;text=\"Interworking, unspecified\"")
+            }
+        };
+        Self { disposition, status: error.status(), reason, header: error.header() }
+    }
+
+    fn for_sdp(error: &SdpError) -> Self {
+        match error {
+            SdpError::TooLarge => Self {
+                disposition: Disposition::BadRequest,
+                status: 413,
+                reason: "Q.850;cause=127;text=\"Interworking, unspecified\"",
+                header: None,
+            },
+            SdpError::TooManyMedia | SdpError::Malformed(_) => NO_CODEC,
+        }
+    }
+}
+
+/// The word for an INVITE that the endpoint refused by itself.
+const fn disposition_of(status: u16) -> Disposition {
+    match status {
+        415 | 416 | 420 | 501 | 505 => Disposition::Unsupported,
+        482 | 483 => Disposition::Looped,
+        503 => Disposition::Full,
+        _ => Disposition::BadRequest,
+    }
+}
 
 /// A call at the door, before anybody decided.
 struct Arrival {
@@ -63,6 +116,10 @@ struct Talk {
     telephone_event: Option<u8>,
     remote: Option<MediaRemote>,
 }
+
+/// What OPTIONS is told of us beside the methods (RFC 3261 §11.2). We have no extension.
+pub(super) const ABILITIES: [(&str, &str); 3] =
+    [("Accept", sip::ACCEPT), ("Accept-Encoding", "identity"), ("Supported", "")];
 
 /// The payload type that most phones use for RFC 4733 events; dynamic, so any would do.
 const TELEPHONE_EVENT: u8 = 101;
@@ -83,28 +140,32 @@ impl Engine {
         }
     }
 
-    pub(super) fn handle_malformed(&mut self, flow: Flow, malformed: Malformed) {
+    pub(super) fn handle_malformed(&mut self, now: Instant, flow: Flow, malformed: Malformed) {
         if malformed.reason.is_keep_alive() {
             return;
         }
         self.state.ledger.malformed += 1;
         tracing::debug!(remote = %flow.remote, reason = %malformed.reason, "malformed message");
-        if let Some(bytes) = malformed.answer
-            && self.origin(&flow) != Origin::Stranger
-        {
-            self.actions.push_back(Action::Transmit(Transmit { flow, bytes }));
+        if self.origin(&flow) != Origin::Stranger {
+            self.state.endpoint.handle_malformed(now, flow, malformed);
         }
     }
 
     /// A request out of any dialog that is no INVITE.
-    pub(super) fn handle_request(&mut self, now: Instant, request: RequestKey, message: &Message) {
+    pub(super) fn handle_request(
+        &mut self,
+        now: Instant,
+        request: RequestKey,
+        flow: &Flow,
+        message: &Message,
+    ) {
         if message.method() == Method::Register {
-            self.answer_register(now, request);
-        } else {
-            // OPTIONS (RFC 3261 §11): the endpoint lets nothing else through.
-            let headers = [("Accept", "application/sdp")];
-            self.respond(now, request, 200, &headers);
+            return self.answer_register(now, request);
         }
+        // OPTIONS: the endpoint lets nothing else through. As an INVITE would be (RFC 3261 §11.2), so
+        // that a trunk learns early to send its calls elsewhere.
+        let is_refused = self.state.draining && matches!(self.origin(flow), Origin::Trunk(_));
+        self.respond(now, request, if is_refused { 503 } else { 200 }, &ABILITIES);
     }
 
     pub(super) fn respond(
@@ -117,6 +178,42 @@ impl Engine {
         if let Err(misuse) = self.state.endpoint.respond(now, request, status, headers, None) {
             tracing::debug!(%misuse, status, "a response came too late");
         }
+    }
+
+    /// An INVITE of a trunk that never became a call: it has its record like any other.
+    pub(super) fn refused_below(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        invite: &Message,
+        status: u16,
+    ) {
+        let Origin::Trunk(trunk) = self.origin(flow) else {
+            return;
+        };
+        self.state.ledger.offered += 1;
+        let call = self.next_reference();
+        let (dialled, practice) = match routing::practice(invite, &self.config.numbers) {
+            Ok((dialled, practice)) => (Some(dialled), Some(practice)),
+            Err(dialled) => (dialled, None),
+        };
+        let caller = routing::caller(invite);
+        self.notice(Notice::Arrived { call, trunk, practice, caller: caller.clone() });
+        self.record(CallRecord {
+            call,
+            trunk,
+            dialled,
+            practice,
+            caller,
+            arrived_at: now,
+            answered_at: None,
+            ended_at: now,
+            disposition: disposition_of(status),
+            status,
+            released_by: Party::Us,
+            agent: None,
+            offers: Vec::new(),
+        });
     }
 
     /// An INVITE out of any dialog.
@@ -147,7 +244,7 @@ impl Engine {
         });
         let (dialled, practice) = match route {
             Ok(route) => route,
-            Err(dialled) => return self.refuse(arrival, dialled, None, &UNKNOWN_NUMBER),
+            Err(dialled) => return self.refuse(arrival, dialled, None, UNKNOWN_NUMBER),
         };
         match self.let_in(&arrival, dialled, practice, invite) {
             Ok(()) => {}
@@ -161,18 +258,18 @@ impl Engine {
         dialled: E164,
         practice: PracticeId,
         invite: &Message,
-    ) -> Result<(), &'static Refused> {
+    ) -> Result<(), Refused> {
         if self.state.draining {
-            return Err(&DRAINING);
+            return Err(DRAINING);
         }
         if self.state.calls.len() >= self.config.limits.calls_max || self.is_endpoint_full() {
-            return Err(&FULL);
+            return Err(FULL);
         }
-        let talk = self.talk(invite).ok_or(&NO_CODEC)?;
+        let talk = self.talk(invite)?;
         let Some(address) = self.state.ports.address() else {
-            return Err(&FULL);
+            return Err(FULL);
         };
-        let port = self.state.ports.admit().ok_or(&FULL)?;
+        let port = self.state.ports.admit().ok_or(FULL)?;
         let id = caller_id(arrival.reference);
         let entered = self.schedule(
             arrival.now,
@@ -186,7 +283,14 @@ impl Engine {
         if let Err(refusal) = entered {
             tracing::info!(call = %arrival.reference, %refusal, "not taken into the queue");
             self.state.ports.leave(port);
-            return Err(&FULL);
+            return Err(match refusal {
+                acd::Refusal::Full => FULL,
+                acd::Refusal::UnknownPractice
+                | acd::Refusal::UnknownAgent
+                | acd::Refusal::UnknownCaller
+                | acd::Refusal::AlreadyHere
+                | acd::Refusal::NotServed => BROKEN,
+            });
         }
         let media = self.own(port, Role::Caller(id));
         let session = LocalSession::new(self.random_session_id(), (address, port).into());
@@ -242,10 +346,10 @@ impl Engine {
         arrival.now + limit
     }
 
-    /// What he offers that we carry; an INVITE without SDP wants our offer. `None`: nothing in common.
-    fn talk(&self, invite: &Message) -> Option<Talk> {
-        if invite.body().is_empty() {
-            return Some(Talk {
+    /// What he offers that we carry; an INVITE without SDP wants our offer.
+    fn talk(&self, invite: &Message) -> Result<Talk, Refused> {
+        let Some(sdp) = sip::session_description(invite).map_err(Refused::for_body)? else {
+            return Ok(Talk {
                 offer: None,
                 // What every network knows: he is told only one of them, the one she chose.
                 formats: self
@@ -258,19 +362,16 @@ impl Engine {
                 telephone_event: Some(TELEPHONE_EVENT),
                 remote: None,
             });
-        }
-        if !invite.has_content_type("application/sdp") {
-            return None;
-        }
-        let offer = Offer::read(invite.body()).ok()?;
-        let audio = offer.audio().filter(|audio| self.can_reach(audio))?;
+        };
+        let offer = Offer::read(sdp).map_err(|error| Refused::for_sdp(&error))?;
+        let audio = offer.audio().filter(|audio| self.can_reach(audio)).ok_or(NO_CODEC)?;
         let formats = sip::sdp::common(audio, &self.config.codecs);
         if formats.is_empty() {
-            return None;
+            return Err(NO_CODEC);
         }
         let telephone_event = audio.telephone_event;
         let remote = MediaRemote::of(audio);
-        Some(Talk { formats, telephone_event, remote, offer: Some(offer) })
+        Ok(Talk { formats, telephone_event, remote, offer: Some(offer) })
     }
 
     /// Whether the relay can send to where a description wants its packets.
@@ -289,9 +390,14 @@ impl Engine {
         arrival: Arrival,
         dialled: Option<E164>,
         practice: Option<PracticeId>,
-        why: &Refused,
+        why: Refused,
     ) {
-        self.reject(arrival.now, arrival.dialog, why.status, Some(why.reason));
+        let reason = (HeaderName::Reason.as_str(), why.reason);
+        let headers: Vec<_> = std::iter::once(reason).chain(why.header).collect();
+        let (now, dialog, status) = (arrival.now, arrival.dialog, why.status);
+        if let Err(misuse) = self.state.endpoint.reject(now, dialog, status, &headers) {
+            tracing::debug!(%misuse, status, "a refusal came too late");
+        }
         self.record(CallRecord {
             call: arrival.reference,
             trunk: arrival.trunk,

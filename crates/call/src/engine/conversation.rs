@@ -8,6 +8,7 @@ use sip::sdp::{Codec, Direction, Format, Offer};
 use sip::{DialogKey, EndedBy, Instant, Message, Method, RequestKey};
 
 use super::Engine;
+use super::admission::ABILITIES;
 use crate::action::Notice;
 use crate::calls::{AgentLegState, Call, Speech, Stage};
 use crate::media::MediaRemote;
@@ -37,6 +38,7 @@ impl Engine {
         let call = self.state.calls.get_mut(&offer.caller).expect("a served caller has a call");
         let reference = call.reference;
         let answered_at = call.stage.answered_at();
+        let mut is_lost = false;
         if answered_at.is_none() {
             let format = call.leg.formats.iter().find(|format| format.codec == codec);
             let format = format.expect("her format was chosen among his").clone();
@@ -45,13 +47,17 @@ impl Engine {
             call.leg.awaits_answer = call.leg.offer.is_none();
             let dialog = call.leg.dialog;
             if let Err(misuse) = self.state.endpoint.answer(now, dialog, &[], sdp) {
-                tracing::warn!(call = %reference, %misuse, "the caller could not be answered");
+                tracing::error!(call = %reference, %misuse, "the caller could not be answered");
+                is_lost = true;
             }
         }
         let answered_at = answered_at.unwrap_or(now);
         let call = self.state.calls.get_mut(&offer.caller).expect("a served caller has a call");
         call.stage = Stage::Bridged { offer, agent, answered_at };
         self.state.timers.stop(Timer::RingRefresh(offer.caller));
+        if is_lost {
+            return self.end_by_us(now, offer.caller, Disposition::Lost);
+        }
         self.order_caller_media(offer.caller);
         self.order_agent_media(offer);
         self.notice(Notice::Answered { call: reference, agent });
@@ -287,11 +293,11 @@ impl Engine {
     }
 
     /// Ends an answered call by ourselves.
-    pub(super) fn end_by_us(&mut self, now: Instant, caller: CallerId) {
+    pub(super) fn end_by_us(&mut self, now: Instant, caller: CallerId, how: Disposition) {
         let dialog = self.state.calls[&caller].leg.dialog;
         self.hang_up(now, dialog);
         self.release_agent(now, caller);
-        self.finish(now, caller, Disposition::Answered, 200, Party::Us);
+        self.finish(now, caller, how, 200, Party::Us);
     }
 
     /// The process ends: nobody is left on a dead line.
@@ -301,17 +307,18 @@ impl Engine {
             let Some(call) = self.state.calls.get(&caller) else {
                 continue;
             };
-            if call.stage != Stage::Waiting {
-                self.inform(now, acd::Input::Leave { caller });
-                self.carry_out_all(now);
-                self.end_by_us(now, caller);
-                continue;
-            }
-            let dialog = call.leg.dialog;
+            let (dialog, stage) = (call.leg.dialog, call.stage);
             self.inform(now, acd::Input::Leave { caller });
             self.carry_out_all(now);
-            self.reject(now, dialog, 503, Some("Q.850;cause=41;text=\"Temporary failure\""));
-            self.finish(now, caller, Disposition::Draining, 503, Party::Us);
+            match stage {
+                Stage::Bridged { .. } => self.end_by_us(now, caller, Disposition::Answered),
+                Stage::Returned { .. } => self.end_by_us(now, caller, Disposition::Lost),
+                Stage::Waiting => {
+                    let reason = "Q.850;cause=41;text=\"Temporary failure\"";
+                    self.reject(now, dialog, 503, Some(reason));
+                    self.finish(now, caller, Disposition::Lost, 503, Party::Us);
+                }
+            }
         }
     }
 
@@ -382,15 +389,20 @@ impl Engine {
         message: &Message,
     ) {
         let role = self.state.dialogs.get(&dialog).copied();
-        let offer = match message.body().is_empty() {
-            true => None,
-            false => match Offer::read(message.body()) {
-                Ok(offer) => Some(offer),
-                Err(error) => {
-                    tracing::debug!(%error, "a new offer cannot be read");
-                    return self.respond(now, request, 488, &[]);
-                }
-            },
+        let sdp = match sip::session_description(message) {
+            Ok(sdp) => sdp,
+            Err(error) => {
+                tracing::debug!(%error, "no new offer can be found");
+                let headers: Vec<_> = error.header().into_iter().collect();
+                return self.respond(now, request, error.status(), &headers);
+            }
+        };
+        let offer = match sdp.map(Offer::read).transpose() {
+            Ok(offer) => offer,
+            Err(error) => {
+                tracing::debug!(%error, "a new offer cannot be read");
+                return self.respond(now, request, 488, &[]);
+            }
         };
         let answer = match role {
             Some(Role::Caller(caller)) => self.renegotiate_caller(caller, offer.as_ref(), message),
@@ -475,8 +487,11 @@ impl Engine {
         request: RequestKey,
         message: &Message,
     ) {
-        let status = if message.method() == Method::Options { 200 } else { 405 };
-        self.respond(now, request, status, &[]);
+        if message.method() == Method::Options {
+            self.respond(now, request, 200, &ABILITIES);
+        } else {
+            self.respond(now, request, 405, &[]);
+        }
     }
 
     fn caller_of(&self, dialog: DialogKey) -> Option<CallerId> {

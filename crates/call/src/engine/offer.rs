@@ -8,7 +8,7 @@ use super::Engine;
 use crate::action::Notice;
 use crate::calls::{AgentLeg, AgentLegState, Speech, Stage};
 use crate::media::MediaRemote;
-use crate::record::{CallerNumber, OfferOutcome, OfferRecord};
+use crate::record::{CallerNumber, Disposition, OfferOutcome, OfferRecord};
 use crate::timers::{Role, Timer};
 
 impl Engine {
@@ -387,7 +387,9 @@ impl Engine {
         };
         match call.stage {
             Stage::Waiting => self.end_as_busy(now, caller),
-            Stage::Bridged { .. } | Stage::Returned { .. } => self.end_by_us(now, caller),
+            Stage::Bridged { .. } => self.end_by_us(now, caller, Disposition::Answered),
+            // His secretary vanished, and nobody took him up again.
+            Stage::Returned { .. } => self.end_by_us(now, caller, Disposition::Lost),
         }
     }
 
@@ -398,7 +400,7 @@ impl Engine {
         caller: CallerId,
     ) -> Option<(Format, Option<u8>, Option<MediaRemote>)> {
         let call = self.state.calls.get(&caller)?;
-        let answer = Offer::read(message.body()).ok()?;
+        let answer = Offer::read(sip::session_description(message).ok()??).ok()?;
         let audio = answer.audio().filter(|audio| self.can_reach(audio))?;
         let wanted = |codec| match &call.leg.frozen {
             Some(frozen) => frozen.codec == codec,

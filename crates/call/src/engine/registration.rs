@@ -37,8 +37,18 @@ impl Engine {
             self.registering = Some(reply);
             self.state.endpoint.handle_message(now, flow, message);
         } else {
-            let headers = headers_of(&reply);
-            self.state.endpoint.refuse_statelessly(flow, &message, reply.status, &headers);
+            self.refuse_register(flow, &message, &reply);
+        }
+    }
+
+    /// An unknown source may be forged: it draws no more upon its victim than it sent itself.
+    fn refuse_register(&mut self, flow: Flow, message: &Message, reply: &RegisterReply) {
+        let headers = headers_of(reply);
+        let endpoint = &mut self.state.endpoint;
+        if self.state.registrar.is_registered_flow(&flow).is_some() {
+            endpoint.refuse_statelessly(flow, message, reply.status, &headers);
+        } else if !endpoint.refuse_stranger(flow, message, reply.status, &headers) {
+            self.state.ledger.amplifying += 1;
         }
     }
 

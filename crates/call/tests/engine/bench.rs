@@ -28,6 +28,8 @@ pub(crate) struct Bench {
     pub(crate) records: Vec<CallRecord>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) remembered: Vec<Standing>,
+    /// Our INVITE of the last [`Self::talk`].
+    pub(crate) rung: Option<Message>,
     pub(crate) cseq: u32,
 }
 
@@ -112,6 +114,7 @@ impl Bench {
             records: Vec::new(),
             notices: Vec::new(),
             remembered: Vec::new(),
+            rung: None,
             cseq: 0,
         };
         let ports = (0..50).map(|pair| 20_000 + pair * 2).collect();
@@ -156,16 +159,36 @@ impl Bench {
         self.now = end;
     }
 
-    /// Takes in a message; what was sent before is forgotten.
-    pub(crate) fn receive(&mut self, from: &str, head: &str, body: &str) {
-        self.sent.clear();
+    /// Takes in a message; what was sent before is forgotten. Its size.
+    pub(crate) fn receive(&mut self, from: &str, head: &str, body: &str) -> usize {
+        let media_type = if body.is_empty() { "" } else { "application/sdp" };
+        self.receive_typed(from, head, media_type, body)
+    }
+
+    pub(crate) fn receive_typed(
+        &mut self,
+        from: &str,
+        head: &str,
+        media_type: &str,
+        body: &str,
+    ) -> usize {
         let mut text: String = head.lines().map(|line| format!("{}\r\n", line.trim())).collect();
-        if !body.is_empty() {
-            text += "Content-Type: application/sdp\r\n";
+        if !media_type.is_empty() {
+            text += &format!("Content-Type: {media_type}\r\n");
         }
         text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-        let message = Message::read(Bytes::from(text)).expect("tests write what can be read");
-        self.input(Input::Message { flow: flow(from), message });
+        let size = text.len();
+        self.receive_bytes(from, Bytes::from(text));
+        size
+    }
+
+    pub(crate) fn receive_bytes(&mut self, from: &str, bytes: Bytes) {
+        self.sent.clear();
+        let flow = flow(from);
+        self.input(match Message::read(bytes) {
+            Ok(message) => Input::Message { flow, message },
+            Err(malformed) => Input::Malformed { flow, malformed },
+        });
     }
 
     /// Statuses and methods of what was sent last.
@@ -224,16 +247,14 @@ impl Bench {
 
     /// The trunk's INVITE of call `id`.
     pub(crate) fn invite(&mut self, id: &str, headers: &str, body: &str) {
-        let head = format!(
-            "INVITE sip:+33199001234@192.0.2.1 SIP/2.0
-             Via: SIP/2.0/UDP {TRUNK};rport;branch=z9hG4bKinvite{id}
-             From: <sip:+33639980001@operator.example>;tag=from{id}
-             To: <sip:+33199001234@192.0.2.1>
-             Call-ID: {id}
-             CSeq: 1 INVITE
-             Contact: <sip:{TRUNK}>{headers}"
-        );
+        let head = invite_head(id, headers);
         self.receive(TRUNK, &head, body);
+    }
+
+    /// The trunk's INVITE of call `id` with another body than a session description.
+    pub(crate) fn invite_typed(&mut self, id: &str, headers: &str, media_type: &str, body: &str) {
+        let head = invite_head(id, headers);
+        self.receive_typed(TRUNK, &head, media_type, body);
     }
 
     /// What the trunk sends within call `id`, whose `To` is given.
@@ -258,6 +279,17 @@ impl Bench {
 
     /// A phone's response to our INVITE.
     pub(crate) fn phone_replies(&mut self, invite: &Message, status: u16, body: &str) {
+        let media_type = if body.is_empty() { "" } else { "application/sdp" };
+        self.phone_replies_typed(invite, status, media_type, body);
+    }
+
+    pub(crate) fn phone_replies_typed(
+        &mut self,
+        invite: &Message,
+        status: u16,
+        media_type: &str,
+        body: &str,
+    ) {
         let text = |name| invite.text(name).expect("our INVITE has it").to_string();
         let head = format!(
             "SIP/2.0 {status} Reply
@@ -275,7 +307,7 @@ impl Bench {
         );
         let from = self.sent.iter().rev().find(|(_, sent)| sent == invite);
         let from = from.map_or_else(|| PHONE.to_string(), |(flow, _)| flow.remote.to_string());
-        self.receive(&from, &head, body);
+        self.receive_typed(&from, &head, media_type, body);
     }
 
     /// Call `id` with 101, up to the 200 that the caller got; his `To`.
@@ -283,6 +315,7 @@ impl Bench {
         self.register(PHONE, "101");
         self.invite(id, "", offer);
         let invite = self.ours(&Method::Invite).expect("her phone is rung");
+        self.rung = Some(invite.clone());
         self.phone_replies(&invite, 180, "");
         self.phone_replies(&invite, 200, &sdp("203.0.113.7", 4000, "8 101"));
         let is_answer = |message: &&Message| message.status() == Some(200);
@@ -301,4 +334,16 @@ impl Bench {
         });
         found.expect("such a leg was ordered")
     }
+}
+
+pub(crate) fn invite_head(id: &str, headers: &str) -> String {
+    format!(
+        "INVITE sip:+33199001234@192.0.2.1 SIP/2.0
+         Via: SIP/2.0/UDP {TRUNK};rport;branch=z9hG4bKinvite{id}
+         From: <sip:+33639980001@operator.example>;tag=from{id}
+         To: <sip:+33199001234@192.0.2.1>
+         Call-ID: {id}
+         CSeq: 1 INVITE
+         Contact: <sip:{TRUNK}>{headers}"
+    )
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod lasting;
+mod ledger;
 
 use std::time::Duration;
 
@@ -54,7 +55,9 @@ fn strangers_registers_leave_no_trace_and_are_answered_where_they_came_from() {
              From: <sip:z@z>;tag=z
              To: <sip:z@z>
              Call-ID: z
-             CSeq: {cseq} REGISTER"
+             CSeq: {cseq} REGISTER
+             Contact: <sip:z@192.0.2.99:53>
+             User-Agent: as long as those of phones, which say what they are and what they can"
         );
         bench.receive(STRANGER, &head, "");
         assert_eq!(bench.lines(), ["401 REGISTER"]);
@@ -63,6 +66,37 @@ fn strangers_registers_leave_no_trace_and_are_answered_where_they_came_from() {
     assert_eq!(bench.engine.endpoint_counts().server_transactions, 0);
     bench.invite("a", "", &offer());
     assert_eq!(bench.lines(), ["100 INVITE", "180 INVITE"]);
+}
+
+#[test]
+fn no_answer_to_a_stranger_is_half_as_long_again_as_his_register() {
+    let both = vec![sip::Algorithm::Sha256, sip::Algorithm::Md5];
+    let mut bench =
+        Bench::new(config(&["101"], |config| config.registrar.algorithms.clone_from(&both)));
+    let mut challenges = [0; 3];
+    for padding in 0..500 {
+        let head = format!(
+            "REGISTER sip:z SIP/2.0
+             Via: SIP/2.0/UDP z;rport;branch=z9hG4bK{padding}
+             From: <sip:z@z>;tag=z
+             To: <sip:z@z>
+             Call-ID: z
+             CSeq: 1 REGISTER
+             User-Agent: {}",
+            "x".repeat(padding)
+        );
+        let sent = bench.receive(STRANGER, &head, "");
+        match &bench.sent[..] {
+            [] => challenges[0] += 1,
+            [(_, answer)] => {
+                assert!(2 * answer.bytes().len() <= 3 * sent);
+                challenges[answer.headers(sip::HeaderName::WwwAuthenticate).count()] += 1;
+            }
+            more => panic!("{more:?}"),
+        }
+    }
+    assert!(challenges.iter().all(|&count| count > 0), "none, one, both: {challenges:?}");
+    assert_eq!(bench.engine.ledger().amplifying, challenges[0]);
 }
 
 #[test]

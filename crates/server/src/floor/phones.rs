@@ -272,8 +272,9 @@ impl Phones {
                 self.ua.answer_request(now, request, &message);
             }
             Event::Response { client, result, .. } => self.handle_response(now, client, result),
-            // Of INVITEs that a phone never sends; its targets are flows.
-            Event::Trying { .. }
+            // Of INVITEs that a phone never sends, or never hears of; its targets are flows.
+            Event::Refused { .. }
+            | Event::Trying { .. }
             | Event::Progress { .. }
             | Event::Answered { .. }
             | Event::Crossed { .. }

@@ -245,6 +245,7 @@ impl Trunk {
             | Event::Cancelled { .. }
             | Event::Acked { .. }
             | Event::AckMissing { .. }
+            | Event::Refused { .. }
             | Event::Reanswered { .. }
             | Event::Response { .. }
             | Event::Resolve { .. } => {}

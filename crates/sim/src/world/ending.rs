@@ -1,7 +1,7 @@
 //! The end of a run: nothing may be left, and the records must tell what the callers saw.
 
 use super::World;
-use crate::caller;
+use crate::caller::{self, Flaw};
 use crate::failure::{Check, Failure};
 use crate::scene::Tight;
 use crate::tally::Happening;
@@ -29,10 +29,6 @@ impl World {
             return Err(Failure::new(Check::OneRecord, format!("caller {index} has two records")));
         }
         let Some(record) = record else {
-            // The endpoint itself was full: no call was ever opened.
-            if caller.saw == Some(503) {
-                return Ok(());
-            }
             return Err(Failure::new(Check::OneRecord, format!("caller {index} has no record")));
         };
         let wrong = |what: &str| {
@@ -49,12 +45,22 @@ impl World {
         let fits = match record.disposition {
             D::Answered | D::CallerFailed => sent == 200,
             D::Abandoned => sent == 487,
-            D::Busy | D::Full => sent == 486,
+            D::Busy => sent == 486,
+            // 503: the endpoint itself was full.
+            D::Full => matches!(sent, 486 | 503),
             D::UnknownNumber => sent == 404,
             D::NoCodec => sent == 488,
             D::Draining => false,
+            D::BadRequest => sent == 400,
+            D::Unsupported => sent == 420,
+            D::Looped => sent == 483,
+            // Whoever loses his secretary may meet no other before his time is over.
+            D::Lost if sent == 200 && self.returned.contains(&record.call) => true,
             D::Lost => return Err(Failure::new(Check::Lost, format!("caller {index}"))),
         };
+        let flaw = caller.script.flaw.map(Flaw::status);
+        let is_flawed = matches!(record.disposition, D::BadRequest | D::Unsupported | D::Looped);
+        let fits = fits && is_flawed == flaw.is_some_and(|status| status == sent);
         if !fits {
             return wrong("another disposition");
         }
@@ -88,7 +94,9 @@ impl World {
                 Tight::Queue => Happening::QueueFull,
                 Tight::Ports => Happening::PortsFull,
             },
-            D::Draining | D::Lost => return wrong("another disposition"),
+            D::BadRequest | D::Unsupported | D::Looped => Happening::FlawedInvite,
+            D::Lost => Happening::PlanOver,
+            D::Draining => return wrong("another disposition"),
         });
         if record.disposition == D::Abandoned {
             self.tally.note(Happening::Abandoned);

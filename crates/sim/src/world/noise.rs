@@ -18,10 +18,7 @@ impl World {
                 self.tally.note(Happening::Garbage);
                 let bytes = self.garbage(kind);
                 let flow = self.flow(trunk_address(0));
-                self.in_garbage = true;
-                let received = self.receive(flow, bytes);
-                self.in_garbage = false;
-                received
+                self.receive(flow, bytes)
             }
             Noise::Stranger(kind) => {
                 self.tally.note(Happening::Stranger);

@@ -12,10 +12,15 @@ use crate::{Flow, Message, Target};
 pub enum Event {
     /// A new INVITE; 100 is already sent. The owner must `progress`, `answer` or `reject`.
     Invited { dialog: DialogKey, flow: Flow, invite: Message },
+    /// An INVITE out of a dialog that the endpoint has refused by itself: told once, not for its
+    /// copies. One that came on two paths is not told (482): it belongs to the first of them.
+    /// `invite` may be a [`Malformed::invite`](crate::Malformed::invite). There is no dialog.
+    Refused { flow: Flow, invite: Message, status: u16 },
     /// Their CANCEL won (RFC 3261 §9.2): 200 and 487 are sent. `reason` is its Reason header
     /// (RFC 3326). Terminal.
     Cancelled { dialog: DialogKey, reason: Option<String> },
-    /// The first ACK to one of our 2xx, to the INVITE or to a re-INVITE, with its body.
+    /// The first ACK to one of our 2xx, to the INVITE or to a re-INVITE, with the session description
+    /// in its body.
     Acked { dialog: DialogKey, body: Option<Bytes> },
     /// 64·T1 went by without an ACK to our 2xx: BYE is sent, [`Event::Ended`] follows.
     AckMissing { dialog: DialogKey },

@@ -66,6 +66,30 @@ impl Endpoint {
         self.io.transmits.push_back(Transmit { flow, bytes });
     }
 
+    /// As [`Self::refuse_statelessly`], for a source that may be forged. Over UDP the answer is at most
+    /// half as long again as the request: a challenge in the least preferred algorithm, which every
+    /// phone knows, goes alone if all of them would be too much. `false`: even that would, and nothing
+    /// is sent; no phone writes so short a request.
+    pub fn refuse_stranger(
+        &mut self,
+        flow: Flow,
+        request: &Message,
+        status: u16,
+        headers: &[(&str, &str)],
+    ) -> bool {
+        let tag = stateless_tag(request);
+        let last = headers.len().saturating_sub(1);
+        let answer = [headers, &headers[last..]].into_iter().find_map(|headers| {
+            let bytes = response_to(request, status, Some(&tag), &flow, headers, None);
+            let is_small = 2 * bytes.len() <= 3 * request.bytes().len();
+            (is_small || flow.transport.is_reliable()).then_some(bytes)
+        });
+        let is_answered = answer.is_some();
+        let transmit = answer.map(|bytes| Transmit { flow, bytes });
+        self.io.transmits.extend(transmit);
+        is_answered
+    }
+
     pub(super) fn handle_request(&mut self, now: Instant, flow: Flow, message: Message) {
         let Some(id) = ServerId::of(&message) else {
             self.io.totals.unusable += 1;
@@ -91,46 +115,45 @@ impl Endpoint {
         if let Some(&key) = self.incoming.get(&id) {
             return self.handle_again(now, key);
         }
-        if let Some(unsupported) = required(&message) {
-            return self.refuse(flow, &message, 420, &[("Unsupported", &unsupported)]);
-        }
         match message.to().ok().and_then(|to| to.tag()) {
             Some(_) => self.handle_within(now, flow, id, message),
             None => self.handle_outside(now, flow, id, message),
         }
     }
 
+    /// In the order of §8.2: method, merged requests, extensions; then who it is for.
     fn handle_outside(&mut self, now: Instant, flow: Flow, id: ServerId, message: Message) {
-        // Nobody but us is asked by OPTIONS: hops do not matter (§11).
-        if message.max_forwards() == Ok(Some(0)) && *message.method_ref() != Method::Options {
-            return self.refuse(flow, &message, 483, &[]);
-        }
-        if MergeId::of(&message).is_some_and(|merge| self.merges.contains_key(&merge)) {
-            return self.refuse(flow, &message, 482, &[]);
-        }
         match message.method_ref() {
-            Method::Invite => self.handle_invite(now, flow, id, message),
-            Method::Register | Method::Options => {
-                if self.servers.is_full() {
-                    return self.refuse_full(flow, &message);
-                }
-                let user = ServerUser::Nobody;
-                let request = self.accept_request(now, flow, id, message.clone(), user);
-                self.io.emit(Event::Request { request, flow, message });
-            }
+            Method::Invite | Method::Register | Method::Options => {}
             // They exist in dialogs only.
             Method::Bye | Method::Prack | Method::Update | Method::Info => {
-                self.refuse_unknown(flow, &message);
+                return self.refuse_unknown(flow, &message);
             }
             Method::Refer
             | Method::Message
             | Method::Notify
             | Method::Subscribe
             | Method::Publish
-            | Method::Other(_)
             | Method::Ack
-            | Method::Cancel => self.refuse(flow, &message, 405, &[("Allow", ALLOW)]),
+            | Method::Cancel => return self.refuse(flow, &message, 405, &[("Allow", ALLOW)]),
+            Method::Other(_) => return self.refuse(flow, &message, 501, &[("Allow", ALLOW)]),
         }
+        if MergeId::of(&message).is_some_and(|merge| self.merges.contains_key(&merge)) {
+            return self.refuse_outside(now, flow, message, 482, &[]);
+        }
+        if let Some(unsupported) = required(&message) {
+            let headers = [("Unsupported", unsupported.as_str())];
+            return self.refuse_outside(now, flow, message, 420, &headers);
+        }
+        if *message.method_ref() == Method::Invite {
+            return self.handle_invite(now, flow, id, message);
+        }
+        if self.servers.is_full() {
+            return self.refuse_full(flow, &message);
+        }
+        let user = ServerUser::Nobody;
+        let request = self.accept_request(now, flow, id, message.clone(), user);
+        self.io.emit(Event::Request { request, flow, message });
     }
 
     /// Opens the server transaction of a request that is no INVITE.
@@ -324,7 +347,10 @@ impl Endpoint {
                 writer.header("Contact", &contact(user.unwrap_or_default(), &transaction.flow));
         }
         let tells_methods = makes_target || *request.method_ref() == Method::Options;
-        if (tells_methods && (200..300).contains(&status) || status == 405) && !is_given("Allow") {
+        let is_method_refused = matches!(status, 405 | 501);
+        if (tells_methods && (200..300).contains(&status) || is_method_refused)
+            && !is_given("Allow")
+        {
             writer = writer.header("Allow", ALLOW);
         }
         if !self.io.user_agent.is_empty() && status > 100 {
@@ -391,6 +417,21 @@ impl Endpoint {
         self.io.transmits.push_back(Transmit { flow, bytes });
     }
 
+    /// As [`Self::refuse`]; an INVITE is told to the owner.
+    pub(super) fn refuse_outside(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        request: Message,
+        status: u16,
+        headers: &[(&str, &str)],
+    ) {
+        self.refuse(flow, &request, status, headers);
+        if *request.method_ref() == Method::Invite {
+            self.tell_refusal(now, flow, request, status);
+        }
+    }
+
     pub(super) fn refuse_full(&mut self, flow: Flow, request: &Message) {
         self.io.totals.refused_full += 1;
         // Without Retry-After: with it the peer sends nothing at all for that time, urgent calls
@@ -416,7 +457,7 @@ fn reply_flow(mut flow: Flow, request: &Message) -> Flow {
 }
 
 /// The extensions that the request requires: we have none (§8.2.2.3).
-fn required(request: &Message) -> Option<String> {
+pub(super) fn required(request: &Message) -> Option<String> {
     let tags: Vec<_> = request.values(HeaderName::Require).map(String::from_utf8_lossy).collect();
     (!tags.is_empty()).then(|| tags.join(", "))
 }

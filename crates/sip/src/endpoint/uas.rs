@@ -19,14 +19,23 @@ impl Endpoint {
         id: ServerId,
         invite: Message,
     ) {
+        // It goes on to a secretary's phone: the hop is ours to count (RFC 7332 §3).
+        if invite.max_forwards() == Ok(Some(0)) {
+            return self.refuse_outside(now, flow, invite, 483, &[]);
+        }
+        // A copy, though there would be room by now: its first answer holds.
+        if let Some(status) = self.refusals.status_of(now, &invite) {
+            return self.refuse(flow, &invite, status, &[]);
+        }
         if self.sessions.is_full() || self.servers.is_full() {
-            return self.refuse_full(flow, &invite);
+            self.refuse_full(flow, &invite);
+            return self.tell_refusal(now, flow, invite, 503);
         }
         let tag = self.io.random.tag();
         let user = invite.uri().ok().and_then(|uri| uri.user).unwrap_or_default().to_string();
         let made = Dialog::of_invite(&invite, &tag.to_string(), user.clone(), flow);
         let Some((dialog, call_id)) = made.zip(invite.call_id().ok().map(str::to_string)) else {
-            return self.refuse(flow, &invite, 400, &[]);
+            return self.refuse_outside(now, flow, invite, 400, &[]);
         };
         let server = ServerUser::Nobody;
         let transaction = self.accept_invite(now, flow, id, invite.clone(), server, tag);
@@ -151,7 +160,8 @@ impl Endpoint {
         let bye = awaited.bye.clone();
         confirmed.exchange = Exchange::Idle;
         self.io.timers.clear(TimerOwner::Dialog(dialog));
-        let body = Some(message.body_bytes()).filter(|body| !body.is_empty());
+        let sdp = crate::session_description(message).ok().flatten();
+        let body = sdp.map(|sdp| message.bytes().slice_ref(sdp));
         self.io.emit(Event::Acked { dialog, body });
         if let Bye::Wanted(reason) = bye {
             self.send_bye(now, dialog, reason.as_deref());

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::clients::{Credits, User};
 use super::io::Tag;
 use super::outgoing::Purpose;
-use super::servers::ServerUser;
+use super::servers::{ServerUser, required};
 use super::session::{Bye, Cancel, Exchange, Phase};
 use super::uac::{SDP, reason_of};
 use super::{ClientKey, DialogKey, EndedBy, Endpoint, Event, Full, Misuse, RequestKey, Timeout};
@@ -183,6 +183,9 @@ impl Endpoint {
         let Some(key) = self.find_session(&message) else {
             return self.refuse_unknown(flow, &message);
         };
+        if let Some(unsupported) = required(&message) {
+            return self.refuse(flow, &message, 420, &[("Unsupported", &unsupported)]);
+        }
         // A BYE frees more than it takes.
         if self.servers.is_full() && *message.method_ref() != Method::Bye {
             return self.refuse_full(flow, &message);
@@ -208,9 +211,10 @@ impl Endpoint {
             | Method::Notify
             | Method::Subscribe
             | Method::Publish => self.handle_in_dialog(now, flow, id, key, message),
-            Method::Register | Method::Ack | Method::Cancel | Method::Other(_) => {
+            Method::Register | Method::Ack | Method::Cancel => {
                 self.refuse_within(now, flow, id, message, 405);
             }
+            Method::Other(_) => self.refuse_within(now, flow, id, message, 501),
         }
     }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::Message;
 use crate::header::{HeaderError, HeaderName};
 
 /// Bytes that were refused.
@@ -15,6 +16,9 @@ pub struct Malformed {
     /// A complete stateless response, if a request was readable enough to be answered. `None` for
     /// a response, an ACK, a keep-alive and noise. Send it to where the bytes came from.
     pub answer: Option<Bytes>,
+    /// What could be read of an answered INVITE out of a dialog: a call that failed, which somebody
+    /// will want to count. It has not what a [`Message`] has otherwise: never handle it.
+    pub invite: Option<Box<Message>>,
 }
 
 /// Why.
@@ -28,6 +32,8 @@ pub enum MalformedReason {
     TooLarge,
     #[error("the start line is not well-formed")]
     StartLine,
+    #[error("the method's name is too long")]
+    MethodTooLong,
     #[error("the Request-URI is too long")]
     RequestUriTooLong,
     #[error("the Request-URI is not well-formed")]
@@ -75,6 +81,7 @@ impl MalformedReason {
             Self::BodyTooLarge => 413,
             Self::RequestUriTooLong => 414,
             Self::Scheme => 416,
+            Self::MethodTooLong => 501,
             Self::Version => 505,
             Self::StartLine
             | Self::RequestUri

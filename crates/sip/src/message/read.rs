@@ -9,8 +9,8 @@ use memchr::{memchr, memchr2};
 use super::{Field, Malformed, MalformedReason as Reason, Message, Method, Start};
 use crate::header::{HeaderError, HeaderName, Via, trim};
 use crate::limits::{
-    HEADER_BYTES_MAX, HEADERS_INLINE, HEADERS_MAX, MESSAGE_BYTES_MAX, REQUEST_URI_BYTES_MAX,
-    VIAS_MAX,
+    HEADER_BYTES_MAX, HEADERS_INLINE, HEADERS_MAX, MESSAGE_BYTES_MAX, METHOD_BYTES_MAX,
+    REQUEST_URI_BYTES_MAX, VIAS_MAX,
 };
 use crate::uri::Uri;
 
@@ -85,17 +85,30 @@ pub(super) fn read(bytes: Bytes) -> Result<Message, Malformed> {
     }
     match fault {
         None => Ok(message),
-        Some(reason) => Err(refuse(&message, reason)),
+        Some(reason) => Err(refuse(message, reason)),
     }
 }
 
 fn silent(reason: Reason) -> Malformed {
-    Malformed { status: reason.status(), reason, answer: None }
+    Malformed { status: reason.status(), reason, answer: None, invite: None }
 }
 
-fn refuse(message: &Message, reason: Reason) -> Malformed {
-    let answer = crate::write::refusal(message, reason);
-    Malformed { status: reason.status(), reason, answer }
+fn refuse(message: Message, reason: Reason) -> Malformed {
+    let answer = crate::write::refusal(&message, reason);
+    let is_call = answer.is_some() && is_new_invite(&message);
+    let invite = is_call.then(|| Box::new(message));
+    Malformed { status: reason.status(), reason, answer, invite }
+}
+
+/// An INVITE whose To, readable or not, has no tag.
+fn is_new_invite(message: &Message) -> bool {
+    let has_tag = match message.to() {
+        Ok(to) => to.tag().is_some(),
+        Err(_) => message
+            .header(HeaderName::To)
+            .is_some_and(|to| to.to_ascii_lowercase().windows(5).any(|at| at == b";tag=")),
+    };
+    *message.method_ref() == Method::Invite && !has_tag
 }
 
 fn note(fault: &mut Option<Reason>, reason: Reason) {
@@ -130,13 +143,20 @@ fn read_start(line: &[u8], fault: &mut Option<Reason>) -> Option<Start> {
         return read_status_line(line, fault);
     }
     let first = memchr(b' ', line)?;
-    let method = Method::read(&line[..first])?;
+    let method = Method::read(&line[..first]);
+    // Cut: of a name that long nobody can know the rest.
+    let cut = || Method::read(&line[..first.min(METHOD_BYTES_MAX)]);
+    let is_too_long = method.is_none() && line[..first].iter().all(|&byte| super::is_token(byte));
+    let method = method.or_else(|| cut().filter(|_| is_too_long))?;
     // Only a last word that names the protocol tells SIP from other text.
     let trimmed = line.trim_ascii_end();
     let last = trimmed.iter().rposition(|&byte| byte == b' ')?;
     let version = &trimmed[last + 1..];
     if version.len() < 4 || !version[..4].eq_ignore_ascii_case(b"SIP/") {
         return None;
+    }
+    if is_too_long {
+        note(fault, Reason::MethodTooLong);
     }
     if !version.eq_ignore_ascii_case(b"SIP/2.0") {
         note(fault, Reason::Version);

@@ -89,6 +89,7 @@ fn no_more_forwards_is_483() {
          Contact: <sip:peer@192.0.2.2:5070>",
     );
     assert_eq!(solo.lines(), ["483 INVITE"]);
+    assert_eq!(refusals(&mut solo), [483]);
 }
 
 #[test]
@@ -98,21 +99,99 @@ fn a_required_extension_that_we_lack_is_420_and_named() {
     let sent = solo.sent();
     assert_eq!(sent[0].status(), Some(420));
     assert_eq!(sent[0].text(HeaderName::Unsupported), Some("100rel, foo"));
-    assert!(solo.events().is_empty());
+    assert_eq!(refusals(&mut solo), [420]);
 }
 
 #[test]
-fn a_method_that_we_do_not_know_is_405_with_allow() {
+fn a_method_that_we_do_not_take_is_405_and_one_that_we_do_not_know_is_501() {
     let mut solo = Solo::new();
     solo.request("SUBSCRIBE", 1, "z9hG4bKa", "", "");
     solo.request("DANCE", 2, "z9hG4bKb", "", "");
     let sent = solo.sent();
     assert_eq!(
         sent.iter().map(crate::solo::line).collect::<Vec<_>>(),
-        ["405 SUBSCRIBE", "405 DANCE"]
+        ["405 SUBSCRIBE", "501 DANCE"]
     );
     let allow = Some("INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE");
     assert!(sent.iter().all(|message| message.text(HeaderName::Allow) == allow));
+}
+
+#[test]
+fn a_request_in_no_dialog_of_ours_is_481_whatever_it_requires() {
+    let mut solo = Solo::new();
+    for (cseq, method) in (1..).zip(["BYE", "INFO", "INVITE", "OPTIONS", "DANCE"]) {
+        let branch = format!("z9hG4bK{method}");
+        solo.request(method, cseq, &branch, ";tag=0123456789abcdef", "Require: foo");
+        assert_eq!(solo.lines(), [format!("481 {method}")]);
+    }
+    solo.request("BYE", 9, "z9hG4bKbare", "", "");
+    solo.request("CANCEL", 10, "z9hG4bKnone", "", "");
+    assert_eq!(solo.lines(), ["481 BYE", "481 CANCEL"]);
+    assert!(solo.events().is_empty(), "a re-INVITE is no call");
+}
+
+/// The statuses of INVITEs that the owner is told to have been refused; nothing else happened.
+fn refusals(solo: &mut Solo) -> Vec<u16> {
+    let events = solo.events();
+    let refusals: Vec<u16> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Refused { status, .. } => Some(*status),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(refusals.len(), events.len(), "{events:?}");
+    refusals
+}
+
+#[test]
+fn a_refused_invite_is_told_once_however_often_it_comes() {
+    let mut solo = Solo::new();
+    for _ in 0..3 {
+        solo.request("INVITE", 1, "z9hG4bKa", "", "Require: foo");
+    }
+    assert_eq!(solo.lines(), ["420 INVITE", "420 INVITE", "420 INVITE"]);
+    assert_eq!(refusals(&mut solo), [420]);
+    solo.request("INVITE", 2, "z9hG4bKb", "", "Require: foo");
+    assert_eq!(refusals(&mut solo), [420], "another INVITE");
+    solo.run_for(Duration::from_secs(33));
+    solo.request("INVITE", 1, "z9hG4bKa", "", "Require: foo");
+    assert_eq!(refusals(&mut solo), [420], "no copy comes that late");
+}
+
+#[test]
+fn an_invite_that_cannot_be_read_is_answered_and_told_as_one() {
+    let mut solo = Solo::new();
+    let broken = "INVITE sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2:5070;branch=z9hG4bKa\r\n\
+        From: <sip:peer@192.0.2.2>;tag=peer\r\nTo: <sip:us@192.0.2.1>\r\nCall-ID: call\r\nCSeq: x INVITE\r\n\r\n";
+    let mut receive = |text: String| {
+        let malformed = sip::Message::read(text.into()).unwrap_err();
+        solo.endpoint.handle_malformed(solo.now, solo.flow, malformed);
+        (solo.lines(), refusals(&mut solo))
+    };
+    assert_eq!(receive(broken.to_string()), (vec!["400 INVITE".to_string()], vec![400]));
+    assert_eq!(receive(broken.to_string()), (vec!["400 INVITE".to_string()], vec![]));
+    let reinvite = broken.replace("192.0.2.1>", "192.0.2.1>;tag=ours");
+    assert_eq!(receive(reinvite), (vec!["400 INVITE".to_string()], vec![]));
+    let options = broken.replace("INVITE", "OPTIONS");
+    assert_eq!(receive(options), (vec!["400 OPTIONS".to_string()], vec![]));
+}
+
+#[test]
+fn what_was_refused_stays_refused_for_its_copies() {
+    let mut solo = Solo::with(Limits { dialogs_max: 1, ..Limits::default() });
+    solo.request("INVITE", 1, "z9hG4bKa", "", "");
+    let events = solo.events();
+    let [Event::Invited { dialog, .. }] = events[..] else { panic!("{events:?}") };
+    solo.request("INVITE", 2, "z9hG4bKb", "", "");
+    assert_eq!(refusals(&mut solo), [503]);
+    solo.request("INVITE", 1, "z9hG4bKc", "", "");
+    assert!(solo.events().is_empty(), "a merged request belongs to the first");
+    solo.endpoint.reject(solo.now, dialog, 486, &[]).unwrap();
+    solo.lines();
+    solo.request("INVITE", 2, "z9hG4bKb", "", "");
+    assert_eq!(solo.lines(), ["503 INVITE"]);
+    assert!(solo.events().is_empty());
 }
 
 #[test]
@@ -127,6 +206,7 @@ fn an_invite_without_a_contact_is_400() {
          CSeq: 1 INVITE",
     );
     assert_eq!(solo.lines(), ["400 INVITE"]);
+    assert_eq!(refusals(&mut solo), [400]);
     assert_eq!(solo.endpoint.counts().dialogs, 0);
 }
 

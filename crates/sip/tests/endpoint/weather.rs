@@ -108,6 +108,7 @@ impl World {
             | Event::InDialog { .. }
             | Event::Request { .. }
             | Event::Response { .. }
+            | Event::Refused { .. }
             | Event::Resolve { .. } => {}
         }
     }
