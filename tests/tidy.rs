@@ -1,5 +1,6 @@
 //! House rules that a compiler does not hold: the arrows between crates, purity, licences, fixtures,
-//! the layout at the top. It also prints the longest files and functions, without judging them.
+//! the table of tests, the layout at the top. It also prints the longest files and functions, without
+//! judging them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -159,6 +160,27 @@ fn every_fixture_has_its_expectation_beside_it() -> Result<()> {
 }
 
 #[test]
+fn every_test_that_the_readme_names_exists() -> Result<()> {
+    let mut there = BTreeSet::new();
+    for folder in ["crates", "tests"] {
+        for path in sources(&root().join(folder))? {
+            there.extend(functions_named(&fs::read_to_string(path)?));
+        }
+    }
+    let readme = fs::read_to_string(root().join("tests/README.md"))?;
+    let (_, table) = readme.split_once("| row | promise |").context("there is no table")?;
+    let named: Vec<&str> = table
+        .lines()
+        .flat_map(|row| row.split('|').skip(3))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    ensure!(named.len() > 50, "only {} names: is the table read right?", named.len());
+    let missing: Vec<_> = named.into_iter().filter(|name| !there.contains(*name)).collect();
+    ensure!(missing.is_empty(), "tests/README.md names tests that do not exist: {missing:?}");
+    Ok(())
+}
+
+#[test]
 fn the_top_of_the_tree_is_the_fixed_one() -> Result<()> {
     let mut there = BTreeSet::new();
     for entry in fs::read_dir(root())? {
@@ -308,6 +330,14 @@ fn functions(source: &str) -> Vec<(usize, String)> {
         }
     }
     found
+}
+
+/// The names of all functions, in any layout.
+fn functions_named(source: &str) -> impl Iterator<Item = String> {
+    source.lines().filter_map(|line| {
+        let (_, rest) = line.trim_start().split_once("fn ")?;
+        Some(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+    })
 }
 
 fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
