@@ -3,6 +3,8 @@
 //! Whether her phone is reachable, and whether an old leg or a code that she dials still occupies
 //! her line, stand beside the state: an agent may be `Available` and yet not free.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::decision::{Decision, Withdrawal};
@@ -131,6 +133,21 @@ impl Desk {
             && self.reachable
             && self.line.is_none()
             && !self.dialling
+    }
+
+    /// Somebody who takes calls, or will after what she is at: her team is not without anybody.
+    pub(crate) fn is_there(&self) -> bool {
+        let comes_back = match self.state {
+            AgentState::Available
+            | AgentState::Offered(_)
+            | AgentState::Talking(_)
+            | AgentState::WrapUp { .. }
+            | AgentState::Resting { .. }
+            | AgentState::Paused { .. } => true,
+            // Her phone rang and rang, and nobody came.
+            AgentState::NotResponding | AgentState::LoggedOut => false,
+        };
+        comes_back && self.reachable
     }
 
     /// She becomes available anew: last in the row of the free, her misses forgiven.
@@ -350,23 +367,24 @@ impl Scheduler {
         self.index(agent);
     }
 
-    /// Puts her among the free or takes her out; forgets her once the setup has and nothing of
+    /// Puts her among the free and among those who are there, or takes her out; forgets her once the setup has and nothing of
     /// her lives.
     pub(crate) fn index(&mut self, agent: AgentId) {
         let desk = &self.desks[&agent];
-        match self.setup.agents.get(&agent) {
-            Some(known) if desk.is_free() => {
-                if self.free.insert(agent, desk.idle_since, &known.teams) {
-                    self.hot.extend(&known.teams);
-                }
+        let setup = Arc::clone(&self.setup);
+        let Some(known) = setup.agents.get(&agent) else {
+            if desk.state == AgentState::LoggedOut && desk.line.is_none() {
+                self.desks.remove(&agent);
             }
-            Some(known) => self.free.remove(agent, &known.teams),
-            None => {
-                if desk.state == AgentState::LoggedOut && desk.line.is_none() {
-                    self.desks.remove(&agent);
-                }
-            }
+            return;
+        };
+        let is_there = desk.is_there();
+        if !desk.is_free() {
+            self.free.remove(agent, &known.teams);
+        } else if self.free.insert(agent, desk.idle_since, &known.teams) {
+            self.hot.extend(&known.teams);
         }
+        self.index_presence(agent, &known.teams, is_there);
     }
 
     pub(crate) fn desk(&self, agent: AgentId) -> &Desk {

@@ -15,7 +15,7 @@ use crate::decision::{Decision, Withdrawal};
 use crate::id::{AgentId, CallerId, OfferId, PracticeId, TeamId};
 use crate::input::Refusal;
 use crate::scheduler::Scheduler;
-use crate::setup::{Plan, Step};
+use crate::setup::{Plan, Situation, Step};
 use crate::time::Instant;
 use crate::timer::{Bound, Reason};
 
@@ -50,6 +50,7 @@ pub struct CallerView {
     pub stage: CallerStage,
     pub leave_by: Option<Instant>,
     pub step_end: Option<Instant>,
+    pub situation: Situation,
 }
 
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
@@ -74,13 +75,16 @@ pub(crate) struct Place {
 pub(crate) struct Caller {
     pub(crate) place: Place,
     pub(crate) practice: PracticeId,
-    /// The plan he entered with: a later setup does not touch it.
+    /// What held when he entered, and its plan: neither time nor a later setup touches them.
+    pub(crate) situation: Situation,
     pub(crate) plan: Plan,
     pub(crate) step: usize,
     /// The team of that step: he is only ever in a queue.
     pub(crate) team: TeamId,
     pub(crate) since: Instant,
     pub(crate) step_end: Option<Instant>,
+    /// How long without anybody there ends this step.
+    pub(crate) nobody: Option<Duration>,
     pub(crate) leave_by: Option<Instant>,
     /// Of his last offer; 0 before the first.
     pub(crate) generation: u32,
@@ -145,6 +149,7 @@ impl Caller {
             },
             leave_by: self.leave_by,
             step_end: self.step_end,
+            situation: self.situation,
         }
     }
 }
@@ -163,7 +168,10 @@ impl Scheduler {
         let Some(practice) = self.setup.practices.get(&practice_id) else {
             return Err(Refusal::UnknownPractice);
         };
-        if self.callers.len() - self.served >= self.setup.limits.waiting_max {
+        let (situation, plan) = practice.plan_at(self.unix_ms());
+        let first = plan.steps.first().copied().unwrap_or(Step::Busy);
+        let is_full = self.callers.len() - self.served >= self.setup.limits.waiting_max;
+        if is_full && matches!(first, Step::Queue { .. }) {
             return Err(Refusal::Full);
         }
         let place = Place {
@@ -174,18 +182,20 @@ impl Scheduler {
             caller: id,
         };
         self.sequence += 1;
-        let Some(&Step::Queue { team, until }) = practice.plan.steps.first() else {
-            self.decide(Decision::Busy { caller: id });
+        let Step::Queue { team, until, nobody } = first else {
+            self.end(id, 0, first);
             return Ok(());
         };
         let caller = Caller {
             place,
             practice: practice_id,
-            plan: practice.plan.clone(),
+            situation,
+            plan: plan.clone(),
             step: 0,
             team,
             since: self.now,
             step_end: until.map(|until| self.now + until),
+            nobody,
             leave_by,
             generation: 0,
             stage: Stage::Waiting,
@@ -236,6 +246,7 @@ impl Scheduler {
         caller.place.deadline = Instant::ZERO;
         caller.leave_by = None;
         caller.step_end = None;
+        caller.nobody = None;
         self.wait_again(id);
         Ok(())
     }
@@ -251,8 +262,8 @@ impl Scheduler {
         // An offer's deadline is no later, and comes first within the instant.
         debug_assert_eq!(self.callers[&id].stage, Stage::Waiting);
         match bound {
-            Bound::LeaveBy => self.busy(id),
-            Bound::StepEnd => self.overflow(id),
+            Bound::LeaveBy => self.leave_queue(id),
+            Bound::StepEnd | Bound::Nobody => self.overflow(id),
         }
     }
 
@@ -261,22 +272,41 @@ impl Scheduler {
         self.unindex_caller(id);
         let caller = self.caller_mut(id);
         let step = caller.step + 1;
-        match caller.plan.steps.get(step) {
-            Some(&Step::Queue { team, until }) => {
+        match caller.plan.steps.get(step).copied().unwrap_or(Step::Busy) {
+            Step::Queue { team, until, nobody } => {
                 caller.step = step;
                 caller.team = team;
                 caller.since = now;
                 caller.step_end = until.map(|until| now + until);
+                caller.nobody = nobody;
                 self.index_caller(id);
                 self.decide(Decision::Overflow { caller: id, step });
             }
-            Some(Step::Busy) | None => self.busy(id),
+            last @ (Step::Announce { .. } | Step::Busy) => {
+                self.callers.remove(&id);
+                self.end(id, step, last);
+            }
         }
     }
 
-    fn busy(&mut self, id: CallerId) {
+    /// He must not wait any more: the first step to come that is no queue.
+    fn leave_queue(&mut self, id: CallerId) {
+        let caller = &self.callers[&id];
+        let steps = caller.plan.steps.iter().copied().enumerate().skip(caller.step + 1);
+        let last = steps.into_iter().find(|(_, step)| !matches!(step, Step::Queue { .. }));
+        let (step, last) = last.unwrap_or((caller.plan.steps.len(), Step::Busy));
         self.forget(id);
-        self.decide(Decision::Busy { caller: id });
+        self.end(id, step, last);
+    }
+
+    /// The last words on a caller who is not here, or not any more.
+    fn end(&mut self, caller: CallerId, step: usize, last: Step) {
+        self.decide(match last {
+            Step::Announce { prompt, answer } => {
+                Decision::Announce { caller, step, prompt, answer }
+            }
+            Step::Queue { .. } | Step::Busy => Decision::Busy { caller },
+        });
     }
 
     pub(crate) fn forget(&mut self, id: CallerId) {
@@ -313,6 +343,7 @@ impl Scheduler {
         if let Some((at, bound)) = caller.wait_end() {
             self.timers.arm(at, Reason::WaitEnd { caller: id, bound });
         }
+        self.time_nobody(id);
     }
 
     fn unindex_caller(&mut self, id: CallerId) {
@@ -324,7 +355,7 @@ impl Scheduler {
             }
             Stage::Served { .. } => self.served -= 1,
         }
-        for bound in [Bound::LeaveBy, Bound::StepEnd] {
+        for bound in [Bound::LeaveBy, Bound::StepEnd, Bound::Nobody] {
             self.timers.disarm(Reason::WaitEnd { caller: id, bound });
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::agent::AgentState;
-use crate::id::{AgentId, CallerId, OfferId, PracticeId};
+use crate::id::{AgentId, CallerId, OfferId, PracticeId, PromptId};
 use crate::time::Instant;
 
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub enum Decision {
     Refuse { offer: OfferId },
     /// He moved on to this step of his plan.
     Overflow { caller: CallerId, step: usize },
+    /// This step of his plan plays him a text, then he is ended. The scheduler has forgotten him.
+    Announce { caller: CallerId, step: usize, prompt: PromptId, answer: bool },
     /// His plan is over: end him with busy. The scheduler has forgotten him.
     Busy { caller: CallerId },
     /// Her state changed (for display and records).

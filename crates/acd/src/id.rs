@@ -33,7 +33,7 @@ id!(
     AgentId(u32)
 );
 id!(
-    /// Something that can be played to a caller.
+    /// A recorded text that may be played to a caller; what it says is not the scheduler's matter.
     PromptId(u32)
 );
 id!(

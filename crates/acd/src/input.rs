@@ -12,7 +12,7 @@ use crate::time::Instant;
 
 #[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Input {
-    /// A caller begins the practice's plan. `urgency` overrides the practice's; at `leave_by` he
+    /// A caller begins the plan of the practice's situation. `urgency` overrides the practice's; at `leave_by` he
     /// must not wait unanswered any more and goes on to the first step that is not a queue.
     Enter {
         caller: CallerId,
@@ -50,6 +50,11 @@ pub enum Input {
     Agent {
         agent: AgentId,
         event: AgentEvent,
+    },
+    /// The civil time of `now`: at the start, and when the wall clock is set. Before the first one
+    /// every practice counts as open.
+    Clock {
+        unix_ms: i64,
     },
     /// Replaces the setup; what lives goes on.
     Configure(Arc<Setup>),

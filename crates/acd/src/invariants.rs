@@ -3,6 +3,7 @@
 use crate::agent::AgentState;
 use crate::caller::{CallerStage, Stage};
 use crate::scheduler::Scheduler;
+use crate::setup::Step;
 
 impl Scheduler {
     /// Panics when the state contradicts itself: a bug of ours. It scans everything: for tests,
@@ -11,6 +12,7 @@ impl Scheduler {
         self.check_single_line();
         self.check_callers();
         self.check_work_conserved();
+        self.check_staff();
         self.check_indexes();
     }
 
@@ -51,6 +53,11 @@ impl Scheduler {
         for (&id, caller) in &self.callers {
             assert_eq!(id, caller.place.caller);
             assert!(caller.place.sequence < self.sequence, "caller {id} has a sequence to come");
+            assert!(
+                matches!(caller.plan.steps.get(caller.step),
+                    Some(Step::Queue { team, .. }) if *team == caller.team),
+                "caller {id} is in no queue of his plan"
+            );
             match caller.stage {
                 Stage::Waiting => {}
                 Stage::Offered { agent, deadline, .. } => {
@@ -80,6 +87,27 @@ impl Scheduler {
                 agent.teams.contains(&caller.team) && self.desk(**id).is_free()
             });
             assert_eq!(idle, None, "while {caller:?} waits");
+        }
+    }
+
+    /// A team is without anybody since a moment, or has somebody.
+    fn check_staff(&self) {
+        for (team, since) in &self.unstaffed_since {
+            assert!(*since <= self.now, "team {team} is left alone in the future");
+            let there = self
+                .setup
+                .agents
+                .iter()
+                .find(|(id, agent)| agent.teams.contains(team) && self.desk(**id).is_there());
+            assert_eq!(there, None, "team {team} counts as left alone");
+        }
+        for (agent, known) in &self.setup.agents {
+            for team in &known.teams {
+                assert!(
+                    !self.desk(*agent).is_there() || self.staff.has(*team),
+                    "agent {agent} is there and team {team} has nobody"
+                );
+            }
         }
     }
 

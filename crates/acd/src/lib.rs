@@ -1,7 +1,7 @@
 //! The single-line scheduler: which waiting caller is offered to which secretary, and when.
 //!
 //! It owns the callers that wait, are offered or are served, the secretaries' states, the offers
-//! and their deadlines, wrap-up and overflow. It knows nothing of SIP, sockets or clocks: inputs
+//! and their deadlines, wrap-up, opening hours and overflow. It knows nothing of SIP, sockets or clocks: inputs
 //! carry `now`, and what must happen in the world comes out as [`Decision`]s.
 //!
 //! [`Scheduler`]'s methods come in three families: `handle*` takes something in, `poll_*` gives
@@ -10,7 +10,10 @@
 
 mod agent;
 mod caller;
+mod civil;
 mod decision;
+mod holidays;
+mod hours;
 mod id;
 mod input;
 mod invariants;
@@ -19,17 +22,21 @@ mod matching;
 mod offer;
 mod scheduler;
 mod setup;
+mod staff;
 mod time;
 mod timer;
 mod waiting;
 
 pub use agent::{AgentState, AgentView, Lasting, Pending};
 pub use caller::{CallerStage, CallerView, Urgency, Waiting};
+pub use civil::{CivilError, Date, Period, TimeZone};
 pub use decision::{Decision, Withdrawal};
+pub use holidays::{Holidays, Territory};
+pub use hours::{Hours, HoursError, HoursState};
 pub use id::{AgentId, CallerId, OfferId, PracticeId, PromptId, TeamId};
 pub use input::{AgentEvent, Input, Miss, Refusal};
 pub use limits::Limits;
 pub use scheduler::{Counts, Scheduler};
-pub use setup::{Agent, Plan, Practice, RetryAfter, Setup, Step, Team};
+pub use setup::{Agent, Leave, Plan, Practice, RetryAfter, Setup, Situation, Step, Team};
 pub use time::Instant;
 pub use timer::{Bound, Reason};

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Callers that may wait at once unless the setup says otherwise.
 pub(crate) const WAITING_MAX: usize = 10_000;
 
+/// The longest text of opening hours.
+pub(crate) const HOURS_BYTES_MAX: usize = 1_000;
+
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// Callers waiting or offered at once; one more is refused with

@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{AgentState, AgentView, Desk};
 use crate::caller::{Caller, CallerView, Waiting};
+use crate::civil::Clock;
 use crate::decision::Decision;
-use crate::id::{AgentId, CallerId, TeamId};
+use crate::id::{AgentId, CallerId, PracticeId, TeamId};
 use crate::input::{Input, Refusal};
-use crate::setup::Setup;
+use crate::setup::{Setup, Situation};
+use crate::staff::Staff;
 use crate::time::Instant;
 use crate::timer::{Reason, Timers};
 use crate::waiting::{Free, Queues};
@@ -28,6 +30,9 @@ pub struct Scheduler {
     pub(crate) sequence: u64,
     pub(crate) callers: BTreeMap<CallerId, Caller>,
     pub(crate) desks: BTreeMap<AgentId, Desk>,
+    /// Since when there is nobody; a team without an entry has somebody, or never had.
+    pub(crate) unstaffed_since: BTreeMap<TeamId, Instant>,
+    pub(crate) clock: Option<Clock>,
     pub(crate) decisions: VecDeque<Decision>,
     #[serde(skip)]
     pub(crate) setup: Arc<Setup>,
@@ -39,6 +44,8 @@ pub struct Scheduler {
     pub(crate) waiting: Queues,
     #[serde(skip)]
     pub(crate) free: Free,
+    #[serde(skip)]
+    pub(crate) staff: Staff,
     #[serde(skip)]
     pub(crate) served: usize,
     /// Teams where somebody began to wait or became free since the last matching.
@@ -65,11 +72,14 @@ impl Scheduler {
             sequence: 0,
             callers: BTreeMap::new(),
             desks: BTreeMap::new(),
+            unstaffed_since: BTreeMap::new(),
+            clock: None,
             decisions: VecDeque::new(),
             setup: Arc::default(),
             timers: Timers::default(),
             waiting: Queues::default(),
             free: Free::default(),
+            staff: Staff::default(),
             served: 0,
             hot: BTreeSet::new(),
         };
@@ -150,6 +160,17 @@ impl Scheduler {
         self.desks.iter().map(|(&agent, desk)| desk.view(agent))
     }
 
+    /// What holds for a practice at the last `now`: what who enters then is put into.
+    pub fn situation(&self, practice: PracticeId) -> Option<Situation> {
+        let practice = self.setup.practices.get(&practice)?;
+        Some(practice.situation(self.unix_ms()))
+    }
+
+    /// The civil time of the last `now`; `None` before the first `Input::Clock`.
+    pub fn unix_ms(&self) -> Option<i64> {
+        self.clock.map(|clock| clock.unix_ms(self.now))
+    }
+
     pub fn setup(&self) -> &Arc<Setup> {
         &self.setup
     }
@@ -176,6 +197,7 @@ impl Scheduler {
             Input::Returned { caller } => return self.returned(caller),
             Input::Cleared { agent, offer } => return self.cleared(agent, offer),
             Input::Agent { agent, event } => return self.handle_agent(agent, event),
+            Input::Clock { unix_ms } => self.clock = Some(Clock { at: self.now, unix_ms }),
             Input::Configure(setup) => self.configure(setup),
         }
         Ok(())
@@ -194,6 +216,7 @@ impl Scheduler {
         for agent in removed {
             self.log_out(agent);
         }
+        self.forget_teams();
     }
 
     /// Makes the indexes anew; the agents' teams may have changed.
@@ -202,14 +225,17 @@ impl Scheduler {
         self.waiting = Queues::default();
         self.free = Free::default();
         self.served = 0;
-        for id in self.callers.keys().copied().collect::<Vec<_>>() {
-            self.index_caller(id);
-        }
+        let before = std::mem::take(&mut self.staff);
         for agent in self.desks.keys().copied().collect::<Vec<_>>() {
             if let Some((at, reason)) = self.desk(agent).state.timer(agent) {
                 self.timers.arm(at, reason);
             }
             self.index(agent);
+        }
+        self.compare_staff(&before);
+        // After the agents: whether somebody is there is asked for each caller.
+        for id in self.callers.keys().copied().collect::<Vec<_>>() {
+            self.index_caller(id);
         }
     }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Urgency;
-use crate::id::{AgentId, PracticeId, TeamId};
+use crate::civil::Period;
+use crate::hours::Hours;
+use crate::id::{AgentId, PracticeId, PromptId, TeamId};
 use crate::limits::Limits;
 
 #[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -25,10 +27,32 @@ pub struct Practice {
     pub answer_within: Duration,
     /// Class of callers that enter without one of their own.
     pub urgency: Urgency,
+    pub hours: Hours,
+    /// Of two that hold at once, the first one counts.
+    pub leave: Vec<Leave>,
+    /// For who enters while it is open.
+    pub open: Plan,
+    /// For who enters while it is closed, and not on leave.
+    pub closed: Plan,
+}
+
+/// A time in which the practice is away, whatever its hours say.
+#[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Leave {
+    pub period: Period,
     pub plan: Plan,
 }
 
-#[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+/// Which of a practice's plans a caller follows: chosen when he enters, and kept. Who entered
+/// before closing time is served on.
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
+pub enum Situation {
+    Open,
+    Closed,
+    Leave,
+}
+
+#[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// At least one; an empty plan counts as `[Busy]`.
     pub steps: Vec<Step>,
@@ -37,9 +61,40 @@ pub struct Plan {
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Step {
     /// Wait for an agent of `team`, this long in this step; `None`: until the caller's `leave_by`.
-    Queue { team: TeamId, until: Option<Duration> },
+    /// He moves on sooner once nobody of the team has been there (logged in with a reachable phone,
+    /// and not *not responding*) for `nobody` while he waits; `None`: he waits for her to come.
+    Queue { team: TeamId, until: Option<Duration>, nobody: Option<Duration> },
+    /// Play him a text and end him: `answer` says whether his call is answered for it.
+    Announce { prompt: PromptId, answer: bool },
     /// End him with busy.
     Busy,
+}
+
+impl Practice {
+    /// Open at any time.
+    pub fn without_hours(answer_within: Duration, urgency: Urgency, open: Plan) -> Self {
+        let hours = Hours::always();
+        Self { answer_within, urgency, hours, leave: Vec::new(), open, closed: Plan::default() }
+    }
+
+    /// What holds at that moment; without a clock it is open and nobody is on leave.
+    pub fn situation(&self, unix_ms: Option<i64>) -> Situation {
+        self.plan_at(unix_ms).0
+    }
+
+    pub(crate) fn plan_at(&self, unix_ms: Option<i64>) -> (Situation, &Plan) {
+        let Some(unix_ms) = unix_ms else {
+            return (Situation::Open, &self.open);
+        };
+        if let Some(leave) = self.leave.iter().find(|leave| leave.period.contains(unix_ms)) {
+            return (Situation::Leave, &leave.plan);
+        }
+        if self.hours.is_open(unix_ms) {
+            (Situation::Open, &self.open)
+        } else {
+            (Situation::Closed, &self.closed)
+        }
+    }
 }
 
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]

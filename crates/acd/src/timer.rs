@@ -34,6 +34,8 @@ pub enum Reason {
 pub enum Bound {
     LeaveBy,
     StepEnd,
+    /// Nobody of the step's team is there.
+    Nobody,
 }
 
 #[derive(Clone, Eq, PartialEq, Debug, Default)]

@@ -39,6 +39,11 @@ pub enum Input {
     /// What an earlier life of this node remembered of a secretary, before its first message. Bindings
     /// that are over are left out; who is not configured is nobody.
     Standing(Standing),
+    /// The civil time of `now`: at the start, and when the wall clock is set. Before the first one
+    /// every practice counts as open.
+    Clock {
+        unix_ms: i64,
+    },
     /// A new configuration, already checked. Live calls and states are not touched.
     Configure(Arc<Config>),
     /// Take no new calls; those that are up go on. See [`crate::Engine::is_drained`].

@@ -197,6 +197,7 @@ impl Engine {
             Input::Media(event) => self.handle_media(now, event),
             Input::Agent { agent, command } => self.handle_agent_command(now, agent, command),
             Input::Standing(standing) => self.stand(now, standing),
+            Input::Clock { unix_ms } => self.inform(now, acd::Input::Clock { unix_ms }),
             Input::Configure(config) => self.configure(now, config),
             Input::Drain => self.state.draining = true,
             Input::HangUpAll => self.hang_up_all(now),

@@ -170,7 +170,7 @@ fn phones(loaded: &Loaded, server: &Server) -> String {
 fn call(loaded: &Loaded, server: &Server) -> String {
     let engine = &loaded.engine;
     let reached = engine.numbers.iter().find(|(_, practice)| {
-        let plan = engine.floor.practices.get(practice).map(|practice| &practice.plan);
+        let plan = engine.floor.practices.get(practice).map(|practice| &practice.open);
         plan.is_some_and(|plan| plan.steps.iter().any(|step| matches!(step, Step::Queue { .. })))
     });
     let source = engine.trunks.values().flat_map(|trunk| &trunk.sources).next();

@@ -39,11 +39,11 @@ fn config(phones: u32) -> call::Config {
     let rules = acd::Setup {
         practices: BTreeMap::from([(
             practice,
-            acd::Practice {
-                answer_within: Duration::from_secs(20),
-                urgency: acd::Urgency::Normal,
-                plan: acd::Plan { steps: vec![acd::Step::Queue { team, until: None }] },
-            },
+            acd::Practice::without_hours(
+                Duration::from_secs(20),
+                acd::Urgency::Normal,
+                acd::Plan { steps: vec![acd::Step::Queue { team, until: None, nobody: None }] },
+            ),
         )]),
         teams: BTreeMap::from([(
             team,

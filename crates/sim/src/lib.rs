@@ -7,6 +7,7 @@
 mod caller;
 mod dice;
 mod failure;
+mod hours;
 mod invariants;
 mod network;
 mod phone;

@@ -13,12 +13,16 @@ use acd::{
     Setup, Step, Team, TeamId, Urgency, Withdrawal,
 };
 
+use crate::hours;
+
 pub struct Reference {
     setup: Arc<Setup>,
     callers: Vec<Caller>,
     agents: BTreeMap<AgentId, Agent>,
     now: Instant,
     sequence: u64,
+    /// The wall clock as last told.
+    clock: Option<(Instant, i64)>,
     decisions: Vec<Decision>,
 }
 
@@ -34,6 +38,10 @@ struct Caller {
     sequence: u64,
     step: usize,
     step_end: Option<Instant>,
+    /// How long without anybody there ends his step.
+    nobody: Option<Duration>,
+    /// Since when nobody of his step's team has been there, while he is in this step.
+    alone_since: Option<Instant>,
     leave_by: Option<Instant>,
     /// Offers made of him until now.
     generation: u32,
@@ -80,17 +88,19 @@ enum Due {
     OfferDeadline(OfferId),
     LeaveBy(CallerId),
     StepEnd(CallerId),
+    Nobody(CallerId),
     RestEnd(AgentId),
     WrapUpEnd(AgentId),
 }
 
 impl Due {
-    /// The two ends of a wait are one kind.
+    /// The ends of a wait are one kind.
     fn rank(self) -> (u8, u64, u32) {
         match self {
             Self::OfferDeadline(offer) => (0, offer.caller.0, offer.generation),
             Self::LeaveBy(caller) => (1, caller.0, 0),
             Self::StepEnd(caller) => (1, caller.0, 1),
+            Self::Nobody(caller) => (1, caller.0, 2),
             Self::RestEnd(agent) => (2, u64::from(agent.0), 0),
             Self::WrapUpEnd(agent) => (3, u64::from(agent.0), 0),
         }
@@ -105,6 +115,7 @@ impl Reference {
             agents: BTreeMap::new(),
             now: Instant::ZERO,
             sequence: 0,
+            clock: None,
             decisions: Vec::new(),
         };
         this.configure(setup);
@@ -115,6 +126,7 @@ impl Reference {
     pub fn handle(&mut self, now: Instant, input: &Input) -> (Vec<Decision>, bool) {
         let now = self.run_timers(now);
         let taken = self.take(now, input);
+        self.look_around(now);
         self.match_all(now);
         (std::mem::take(&mut self.decisions), !taken)
     }
@@ -187,6 +199,7 @@ impl Reference {
         let now = self.now;
         while let Some((at, due)) = self.due().filter(|&(at, _)| at <= now) {
             self.fire(now, at, due);
+            self.look_around(now);
             self.match_all(now);
         }
         now
@@ -201,7 +214,9 @@ impl Reference {
                 Stage::Offered { deadline, .. } => {
                     all.push((deadline, Due::OfferDeadline(caller.offer())));
                 }
-                Stage::Waiting => {}
+                Stage::Waiting => {
+                    all.extend(caller.alone_until().map(|at| (at, Due::Nobody(caller.id))))
+                }
             }
             all.extend(caller.leave_by.map(|at| (at, Due::LeaveBy(caller.id))));
             all.extend(caller.step_end.map(|at| (at, Due::StepEnd(caller.id))));
@@ -225,11 +240,16 @@ impl Reference {
         match due {
             Due::OfferDeadline(offer) => self.offer_expires(now, offer),
             Due::LeaveBy(caller) => {
-                // Whether he meets a busy step or the end of his plan: he is ended.
                 self.withdraw_from(caller, Withdrawal::Overflowed);
-                self.end_busy(caller);
+                let Some(him) = self.caller(caller) else { return };
+                // He waits no more: what is no queue, or past the end of his plan.
+                let mut step = him.step + 1;
+                while matches!(him.steps.get(step), Some(Step::Queue { .. })) {
+                    step += 1;
+                }
+                self.enter_step(now, caller, step);
             }
-            Due::StepEnd(caller) => {
+            Due::StepEnd(caller) | Due::Nobody(caller) => {
                 self.withdraw_from(caller, Withdrawal::Overflowed);
                 let next = self.caller(caller).map_or(0, |caller| caller.step) + 1;
                 self.enter_step(now, caller, next);
@@ -277,6 +297,10 @@ impl Reference {
                 true
             }
             Input::Agent { agent, event } => self.agent_event(now, *agent, *event),
+            Input::Clock { unix_ms } => {
+                self.clock = Some((now, *unix_ms));
+                true
+            }
             Input::Configure(setup) => {
                 self.configure(Arc::clone(setup));
                 true
@@ -293,13 +317,14 @@ impl Reference {
         leave_by: Option<Instant>,
     ) -> bool {
         let Some(rules) = self.setup.practices.get(&practice).cloned() else { return false };
-        let steps = rules.plan.steps;
+        let steps = self.plan(now, &rules);
+        let waits = matches!(steps.first(), Some(Step::Queue { .. }));
         let unserved = self
             .callers
             .iter()
             .filter(|caller| !matches!(caller.stage, Stage::Served { .. }))
             .count();
-        if self.caller(id).is_some() || unserved >= self.setup.limits.waiting_max {
+        if self.caller(id).is_some() || (waits && unserved >= self.setup.limits.waiting_max) {
             return false;
         }
         self.callers.push(Caller {
@@ -312,6 +337,8 @@ impl Reference {
             sequence: self.sequence,
             step: 0,
             step_end: None,
+            nobody: None,
+            alone_since: None,
             leave_by,
             generation: 0,
             stage: Stage::Waiting,
@@ -321,24 +348,63 @@ impl Reference {
         true
     }
 
+    /// What his practice does with who enters now.
+    fn plan(&self, now: Instant, practice: &acd::Practice) -> Vec<Step> {
+        let Some((at, unix_ms)) = self.clock else { return practice.open.steps.clone() };
+        let since = now.saturating_duration_since(at).as_millis();
+        let unix_ms = unix_ms + i64::try_from(since).unwrap_or(i64::MAX);
+        for leave in &practice.leave {
+            let (from, until) = leave.period.into();
+            if from <= unix_ms && unix_ms < until {
+                return leave.plan.steps.clone();
+            }
+        }
+        let hours = &practice.hours;
+        if hours::is_open(hours.text(), &hours.zone().to_string(), unix_ms) {
+            practice.open.steps.clone()
+        } else {
+            practice.closed.steps.clone()
+        }
+    }
+
+    /// Notes for each caller whether anybody of his team is there.
+    fn look_around(&mut self, now: Instant) {
+        let there: Vec<TeamId> = (self.setup.agents.iter())
+            .filter(|(id, _)| self.agents.get(id).is_some_and(Agent::is_there))
+            .flat_map(|(_, agent)| agent.teams.iter().copied())
+            .collect();
+        for caller in &mut self.callers {
+            let Some(Step::Queue { team, .. }) = caller.steps.get(caller.step) else { continue };
+            if there.contains(team) {
+                caller.alone_since = None;
+            } else {
+                caller.alone_since.get_or_insert(now);
+            }
+        }
+    }
+
     fn enter_step(&mut self, now: Instant, id: CallerId, step: usize) {
         match self.caller(id).and_then(|caller| caller.steps.get(step).copied()) {
-            Some(Step::Queue { until, .. }) => {
+            Some(Step::Queue { until, nobody, .. }) => {
                 if step > 0 {
                     self.decisions.push(Decision::Overflow { caller: id, step });
                 }
                 if let Some(caller) = self.caller_mut(id) {
                     caller.step = step;
                     caller.step_end = until.map(|until| now + until);
+                    caller.nobody = nobody;
+                    caller.alone_since = None;
                 }
             }
-            Some(Step::Busy) | None => self.end_busy(id),
+            Some(Step::Announce { prompt, answer }) => {
+                self.callers.retain(|caller| caller.id != id);
+                self.decisions.push(Decision::Announce { caller: id, step, prompt, answer });
+            }
+            Some(Step::Busy) | None => {
+                self.callers.retain(|caller| caller.id != id);
+                self.decisions.push(Decision::Busy { caller: id });
+            }
         }
-    }
-
-    fn end_busy(&mut self, id: CallerId) {
-        self.callers.retain(|caller| caller.id != id);
-        self.decisions.push(Decision::Busy { caller: id });
     }
 
     fn leave(&mut self, now: Instant, id: CallerId) -> bool {
@@ -445,6 +511,7 @@ impl Reference {
         caller.deadline = Instant::ZERO;
         caller.leave_by = None;
         caller.step_end = None;
+        caller.nobody = None;
         let rest = self.team(team).map_or(Duration::ZERO, |team| team.retry_after.dropped);
         self.miss(now, agent, team, rest, false);
         true
@@ -648,7 +715,7 @@ impl Reference {
         let caller = self.caller(id)?;
         match caller.steps.get(caller.step) {
             Some(Step::Queue { team, .. }) => Some(*team),
-            Some(Step::Busy) | None => None,
+            Some(Step::Announce { .. } | Step::Busy) | None => None,
         }
     }
 
@@ -662,12 +729,22 @@ impl Caller {
         (self.urgency, self.deadline, self.arrival, self.sequence)
     }
 
+    /// When he moves on unless somebody comes.
+    fn alone_until(&self) -> Option<Instant> {
+        Some(self.alone_since? + self.nobody?)
+    }
+
     fn offer(&self) -> OfferId {
         OfferId { caller: self.id, generation: self.generation }
     }
 }
 
 impl Agent {
+    /// Logged in, in reach, and not found absent.
+    fn is_there(&self) -> bool {
+        self.reachable && !matches!(self.state, AgentState::LoggedOut | AgentState::NotResponding)
+    }
+
     fn is_free(&self) -> bool {
         let is_clear = self.line.is_none() && !self.dialling;
         self.reachable && self.state == AgentState::Available && is_clear
@@ -710,6 +787,7 @@ pub fn agree(
             | Decision::Serve { .. }
             | Decision::Refuse { .. }
             | Decision::Overflow { .. }
+            | Decision::Announce { .. }
             | Decision::Busy { .. } => None,
         })
     };

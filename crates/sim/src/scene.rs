@@ -167,27 +167,27 @@ fn config(dice: &mut Dice, tight: Tight, agents: u64) -> Config {
     }
     for id in 0..practices {
         let until = dice.percent(60).then(|| seconds(dice, 10, 60));
-        let mut steps = vec![Step::Queue { team: team(dice), until }];
+        let mut steps = vec![Step::Queue { team: team(dice), until, nobody: None }];
         if dice.percent(60) {
             let until = dice.percent(50).then(|| seconds(dice, 10, 60));
-            steps.push(Step::Queue { team: team(dice), until });
+            steps.push(Step::Queue { team: team(dice), until, nobody: None });
         }
         if dice.percent(50) {
             steps.push(Step::Busy);
         }
         floor.practices.insert(
             PracticeId(id as u32),
-            acd::Practice {
-                answer_within: seconds(dice, 5, 60),
-                urgency: dice.pick(&[
+            acd::Practice::without_hours(
+                seconds(dice, 5, 60),
+                dice.pick(&[
                     Urgency::Vital,
                     Urgency::Urgent,
                     Urgency::Normal,
                     Urgency::Normal,
                     Urgency::Normal,
                 ]),
-                plan: Plan { steps },
-            },
+                Plan { steps },
+            ),
         );
     }
     floor.limits = Limits { waiting_max: if tight == Tight::Queue { 3 } else { 40 } };

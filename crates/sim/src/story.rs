@@ -60,7 +60,7 @@ impl Story {
             commands: Vec::new(),
             max_unanswered: Duration::from_secs(150),
         };
-        this.practice(Urgency::Normal, vec![Step::Queue { team: TEAM, until: None }]);
+        this.practice(Urgency::Normal, vec![Step::Queue { team: TEAM, until: None, nobody: None }]);
         this
     }
 
@@ -76,7 +76,7 @@ impl Story {
     pub fn practice(&mut self, urgency: Urgency, steps: Vec<Step>) -> PracticeId {
         let id = PracticeId(u32::try_from(self.floor.practices.len()).unwrap_or(u32::MAX));
         let answer_within = Duration::from_secs(20);
-        let practice = acd::Practice { answer_within, urgency, plan: Plan { steps } };
+        let practice = acd::Practice::without_hours(answer_within, urgency, Plan { steps });
         self.floor.practices.insert(id, practice);
         id
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    Agent, AgentEvent, AgentId, CallerId, Decision, Input, Instant, Lasting, Limits, Miss, OfferId,
-    Plan, Practice, PracticeId, RetryAfter, Scheduler, Setup, Step, Team, TeamId, Urgency,
+    Agent, AgentEvent, AgentId, CallerId, Decision, Holidays, Hours, Input, Instant, Lasting,
+    Leave, Limits, Miss, OfferId, Period, Plan, Practice, PracticeId, PromptId, RetryAfter,
+    Scheduler, Setup, Step, Team, TeamId, TimeZone, Urgency,
 };
 use sim::Dice;
 use sim::reference::{Reference, agree};
@@ -40,30 +41,84 @@ fn setup(dice: &mut Dice) -> Arc<Setup> {
         made.agents.insert(AgentId(id as u32), Agent { teams, wrap_up });
     }
     for id in 0..dice.between(1, 5) {
-        let mut steps: Vec<Step> = (0..dice.below(4))
-            .map(|_| {
-                if dice.percent(15) {
-                    Step::Busy
-                } else {
-                    let until = dice.percent(70).then(|| seconds(dice, 1, 20));
-                    Step::Queue { team: team(dice), until }
-                }
-            })
-            .collect();
-        if dice.percent(50) {
-            steps.push(Step::Busy);
-        }
         made.practices.insert(
             PracticeId(id as u32),
             Practice {
                 answer_within: seconds(dice, 5, 60),
                 urgency: dice.pick(&[Urgency::Vital, Urgency::Normal, Urgency::Normal]),
-                plan: Plan { steps },
+                hours: hours(dice),
+                leave: (0..dice.below(3)).filter_map(|_| leave(dice, teams)).collect(),
+                open: plan(dice, teams),
+                closed: plan(dice, teams),
             },
         );
     }
     made.limits = Limits { waiting_max: dice.pick(&[2, 5, 50]) };
     Arc::new(made)
+}
+
+fn plan(dice: &mut Dice, teams: u64) -> Plan {
+    let seconds = |dice: &mut Dice, low, high| Duration::from_secs(dice.between(low, high));
+    let mut steps: Vec<Step> = (0..dice.below(4))
+        .map(|_| match dice.weighted(&[80, 10, 10]) {
+            0 => Step::Queue {
+                team: TeamId(dice.below(teams) as u32),
+                until: dice.percent(70).then(|| seconds(dice, 1, 20)),
+                nobody: dice.percent(50).then(|| seconds(dice, 0, 9)),
+            },
+            1 => announce(dice),
+            _ => Step::Busy,
+        })
+        .collect();
+    match dice.below(4) {
+        0 | 1 => steps.push(Step::Busy),
+        2 => steps.push(announce(dice)),
+        _ => {}
+    }
+    Plan { steps }
+}
+
+fn announce(dice: &mut Dice) -> Step {
+    Step::Announce { prompt: PromptId(dice.below(3) as u32), answer: dice.percent(80) }
+}
+
+fn hours(dice: &mut Dice) -> Hours {
+    let zone = TimeZone::read(dice.pick(&["Europe/Paris", "Indian/Reunion"])).expect("a zone");
+    let text = dice.pick(&[
+        "24/7",
+        "24/7; PH off",
+        "Mo-Fr 08:00-12:00,13:30-19:00; PH off",
+        "Mo-Fr 08:00-20:00; Sa 08:00-12:00; PH off",
+        "Su 02:15-02:45",
+        "off",
+    ]);
+    Hours::new(text, zone, Holidays::default()).expect("hours")
+}
+
+/// Some hours around one of the moments that [`EDGES`] lists.
+fn leave(dice: &mut Dice, teams: u64) -> Option<Leave> {
+    let edge = dice.pick(&EDGES);
+    let from = edge - 60_000 * dice.below(200) as i64;
+    let period = Period::try_from((from, edge + 60_000 * dice.below(200) as i64)).ok()?;
+    Some(Leave { period, plan: plan(dice, teams) })
+}
+
+/// Where practices open or close: a Monday's morning and evening, a holiday's midnight, both changes
+/// of clock in Paris (2026).
+const EDGES: [i64; 6] = [
+    1_767_596_400_000, // Monday, 5 January, 8:00
+    1_767_639_600_000, // the same day, 20:00
+    1_779_660_000_000, // Whit Monday, 25 May, 0:00
+    1_779_746_400_000, // the day after, 0:00
+    1_774_746_000_000, // 29 March, 2:00, then 3:00
+    1_792_890_000_000, // 25 October, 3:00, then 2:00
+];
+
+fn clock(dice: &mut Dice) -> Input {
+    // Within seconds of an edge, or an hour.
+    let around = dice.pick(&[20_000, 3_600_000]);
+    let unix_ms = dice.pick(&EDGES) - around + dice.below(2 * around as u64) as i64;
+    Input::Clock { unix_ms }
 }
 
 struct Pair {
@@ -81,7 +136,7 @@ impl Pair {
             0 => (OfferId { caller, generation: 1 }, agent),
             n => self.offers[(n - 1 - dice.below(n.min(6))) as usize],
         };
-        match dice.weighted(&[30, 6, 22, 10, 14, 4, 24, 30, 1]) {
+        match dice.weighted(&[30, 6, 22, 10, 14, 4, 24, 30, 1, 3]) {
             0 => {
                 if dice.percent(95) {
                     self.callers += 1;
@@ -125,7 +180,8 @@ impl Pair {
                 ]);
                 Input::Agent { agent, event }
             }
-            _ => Input::Configure(setup(dice)),
+            8 => Input::Configure(setup(dice)),
+            _ => clock(dice),
         }
     }
 

@@ -15,7 +15,7 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 fn queue(until: Option<f64>) -> Step {
-    Step::Queue { team: TEAM, until: until.map(seconds) }
+    Step::Queue { team: TEAM, until: until.map(seconds), nobody: None }
 }
 
 #[test]

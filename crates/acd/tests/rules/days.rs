@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    Agent, AgentEvent, AgentId, CallerId, Decision, Input, Instant, Miss, OfferId, PracticeId,
-    Scheduler, Setup, Step, TeamId, Urgency, Waiting,
+    Agent, AgentEvent, AgentId, CallerId, Decision, Input, Instant, Leave, Miss, OfferId, Period,
+    Plan, PracticeId, Scheduler, Setup, Step, TeamId, TimeZone, Urgency, Waiting,
 };
 use proptest::prelude::*;
 
@@ -40,6 +40,8 @@ enum Op {
     Wait(u64),
     NextTimer,
     Configure(u8),
+    /// Minutes since a Friday's midnight.
+    Clock(i64),
     Restore,
 }
 
@@ -68,7 +70,7 @@ fn agent_event() -> impl Strategy<Value = AgentEvent> {
 fn op() -> impl Strategy<Value = Op> {
     let which = any::<prop::sample::Index>;
     prop_oneof![
-        6 => (1..=4_u32, prop::option::weighted(0.3, urgency()),
+        6 => (1..=5_u32, prop::option::weighted(0.3, urgency()),
               prop::option::of(0..90_u64))
             .prop_map(|(practice, urgency, leave_in)| Op::Enter { practice, urgency, leave_in }),
         1 => which().prop_map(Op::Leave),
@@ -86,6 +88,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (20..200_u64).prop_map(Op::Wait),
         4 => Just(Op::NextTimer),
         1 => (0..4_u8).prop_map(Op::Configure),
+        1 => (0..4 * 24 * 60_i64).prop_map(Op::Clock),
         1 => Just(Op::Restore),
     ]
 }
@@ -102,6 +105,17 @@ fn variant(variant: u8) -> Setup {
     }
     let nowhere = [queue(TeamId(3), Some(0)), queue(TEAM, Some(10)), Step::Busy, queue(TEAM, None)];
     setup.practices.insert(PracticeId(4), practice(0, &nowhere));
+    let lonely = [
+        queue_unless_nobody(TEAM, Some(60), 5),
+        queue_unless_nobody(OTHER_TEAM, None, 0),
+        announce(1),
+    ];
+    let mut weekdays = practice(20, &lonely);
+    weekdays.hours = hours("Mo-Fr 08:00-20:00; PH off");
+    let away = Period::read("2026-01-05", "2026-01-05", TimeZone::PARIS).expect("a period");
+    weekdays.leave.push(Leave { period: away, plan: Plan { steps: vec![Step::Busy] } });
+    weekdays.closed = Plan { steps: vec![queue(OTHER_TEAM, Some(9)), announce(2)] };
+    setup.practices.insert(PracticeId(5), weekdays);
     match variant {
         0 => {}
         1 => {
@@ -240,6 +254,10 @@ impl World {
                 self.setup = Arc::new(variant(*n));
                 self.input(Input::Configure(Arc::clone(&self.setup)));
             }
+            Op::Clock(minutes) => {
+                let unix_ms = unix_ms("2026-01-02T00:00:00+01:00") + minutes * 60_000;
+                self.input(Input::Clock { unix_ms });
+            }
             Op::Restore => self.restore(),
         }
     }
@@ -329,7 +347,10 @@ impl World {
                     self.lines.remove(agent);
                 }
             }
-            Input::Answered { .. } | Input::Agent { .. } | Input::Configure(_) => {}
+            Input::Answered { .. }
+            | Input::Agent { .. }
+            | Input::Clock { .. }
+            | Input::Configure(_) => {}
         }
     }
 
@@ -355,7 +376,7 @@ impl World {
             Decision::Overflow { caller, .. } => {
                 assert!(!self.talking.contains_key(&caller));
             }
-            Decision::Busy { caller } => {
+            Decision::Busy { caller } | Decision::Announce { caller, .. } => {
                 assert!(!self.talking.contains_key(&caller));
                 self.entered.remove(&caller);
             }
@@ -442,7 +463,7 @@ fn every_caller_of_a_day_is_served_once_or_told_busy() {
         world.play(&Op::Agent(agent, AgentEvent::LogIn));
     }
     for n in 0..200_u32 {
-        world.play(&Op::Enter { practice: n % 4 + 1, urgency: None, leave_in: Some(85) });
+        world.play(&Op::Enter { practice: n % 5 + 1, urgency: None, leave_in: Some(85) });
         world.now = world.now + seconds(3);
         for offer in world.ringing.keys().copied().collect::<Vec<_>>() {
             world.input(Input::Answered { offer });

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    Agent, AgentEvent, AgentId, AgentState, CallerId, Decision, Input, Instant, Limits, Miss,
-    OfferId, Plan, Practice, PracticeId, Reason, Refusal, RetryAfter, Scheduler, Setup, Step, Team,
-    TeamId, Urgency, Withdrawal,
+    Agent, AgentEvent, AgentId, AgentState, CallerId, Decision, Holidays, Hours, Input, Instant,
+    Limits, Miss, OfferId, Plan, Practice, PracticeId, PromptId, Reason, Refusal, RetryAfter,
+    Scheduler, Setup, Step, Team, TeamId, TimeZone, Urgency, Withdrawal,
 };
 
 pub(crate) const TEAM: TeamId = TeamId(1);
@@ -42,14 +42,39 @@ pub(crate) fn at(s: u64) -> Instant {
 }
 
 pub(crate) fn queue(team: TeamId, until_s: Option<u64>) -> Step {
-    Step::Queue { team, until: until_s.map(seconds) }
+    Step::Queue { team, until: until_s.map(seconds), nobody: None }
+}
+
+pub(crate) fn queue_unless_nobody(team: TeamId, until_s: Option<u64>, nobody_s: u64) -> Step {
+    Step::Queue { team, until: until_s.map(seconds), nobody: Some(seconds(nobody_s)) }
+}
+
+pub(crate) fn announce(prompt: u32) -> Step {
+    Step::Announce { prompt: PromptId(prompt), answer: true }
+}
+
+pub(crate) fn announced(caller: u64, step: usize, prompt: u32) -> Decision {
+    let (caller, prompt) = (CallerId(caller), PromptId(prompt));
+    Decision::Announce { caller, step, prompt, answer: true }
+}
+
+pub(crate) fn hours(text: &str) -> Hours {
+    Hours::new(text, TimeZone::PARIS, Holidays::default()).expect("hours")
+}
+
+/// A civil time as `2026-03-29T03:00:00+02:00`, in Unix milliseconds.
+pub(crate) fn unix_ms(text: &str) -> i64 {
+    chrono::DateTime::parse_from_rfc3339(text).expect("a civil time").timestamp_millis()
 }
 
 pub(crate) fn practice(answer_within_s: u64, steps: &[Step]) -> Practice {
     Practice {
         answer_within: seconds(answer_within_s),
         urgency: Urgency::Normal,
-        plan: Plan { steps: steps.to_vec() },
+        hours: Hours::always(),
+        leave: Vec::new(),
+        open: Plan { steps: steps.to_vec() },
+        closed: Plan { steps: vec![announce(9)] },
     }
 }
 
@@ -201,6 +226,11 @@ impl Floor {
         assert_eq!(self.answers(caller, generation), [serves(caller, generation, agent)]);
         self.ends(caller);
         self.clears(agent, caller, generation);
+    }
+
+    /// Tells the wall clock: now it is that civil time.
+    pub(crate) fn is_told(&mut self, time: &str) {
+        assert_eq!(self.input(Input::Clock { unix_ms: unix_ms(time) }), []);
     }
 
     pub(crate) fn configures(&mut self, setup: Setup) -> Vec<Decision> {

@@ -2,8 +2,12 @@
 
 mod days;
 mod floor;
+mod holidays;
+mod hours;
 mod offers;
 mod order;
 mod plans;
 mod secretaries;
 mod setups;
+mod situations;
+mod staff;

@@ -34,7 +34,9 @@ impl Engine {
                     self.notice(Notice::Overflowed { call, step });
                 }
             }
-            Decision::Busy { caller } => self.plan_is_over(now, caller),
+            Decision::Announce { caller, .. } | Decision::Busy { caller } => {
+                self.plan_is_over(now, caller)
+            }
             Decision::State { agent, state } => self.notice(Notice::Agent { agent, state }),
         }
     }

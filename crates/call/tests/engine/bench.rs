@@ -46,8 +46,9 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
     };
     let team = acd::Team { ring_for: seconds(20), wrap_up: seconds(5), retry_after, misses_max: 0 };
     floor.teams.insert(TEAM, team);
-    let plan = acd::Plan { steps: vec![acd::Step::Queue { team: TEAM, until: None }] };
-    let practice = acd::Practice { answer_within: seconds(15), urgency: Urgency::Normal, plan };
+    let plan =
+        acd::Plan { steps: vec![acd::Step::Queue { team: TEAM, until: None, nobody: None }] };
+    let practice = acd::Practice::without_hours(seconds(15), Urgency::Normal, plan);
     floor.practices.insert(PracticeId(1), practice);
     let mut agents = BTreeMap::new();
     for (id, user) in (1..).map(AgentId).zip(users) {

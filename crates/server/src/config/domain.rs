@@ -351,11 +351,11 @@ fn plans(
         let steps = plan(&practice.item.plan.items, teams, mistakes);
         all.insert(
             id,
-            acd::Practice {
-                answer_within: practice.item.answer_within,
-                urgency: practice.item.urgency,
-                plan: acd::Plan { steps },
-            },
+            acd::Practice::without_hours(
+                practice.item.answer_within,
+                practice.item.urgency,
+                acd::Plan { steps },
+            ),
         );
     }
     all
@@ -385,7 +385,7 @@ fn plan(
                 match teams.get(team) {
                     Some(team) => {
                         is_endless |= until.is_none();
-                        plan.push(Step::Queue { team: *team, until: *until });
+                        plan.push(Step::Queue { team: *team, until: *until, nobody: None });
                     }
                     None => mistakes.push(
                         step.place

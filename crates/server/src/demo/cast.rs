@@ -162,10 +162,10 @@ impl Cast {
             },
             misses_max: 0,
         };
-        let practice = |each: &Practice| acd::Practice {
-            answer_within: each.answer_within,
-            urgency: each.urgency,
-            plan: acd::Plan { steps: vec![acd::Step::Queue { team: TEAM, until: None }] },
+        let queue = acd::Step::Queue { team: TEAM, until: None, nobody: None };
+        let practice = |each: &Practice| {
+            let plan = acd::Plan { steps: vec![queue] };
+            acd::Practice::without_hours(each.answer_within, each.urgency, plan)
         };
         let agent = acd::Agent { teams: vec![TEAM], wrap_up: None };
         acd::Setup {
