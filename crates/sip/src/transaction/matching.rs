@@ -71,7 +71,9 @@ impl ServerId {
     pub(crate) fn of(request: &Message) -> Option<Self> {
         let via = request.top_via().ok()?;
         let mut origin = String::with_capacity(64);
-        match via.branch().filter(|branch| branch.starts_with(COOKIE)) {
+        // The cookie alone says nothing: all requests of such a client have it (RFC 4475 §3.2.1).
+        let is_identity = |branch: &&str| branch.starts_with(COOKIE) && branch.len() > COOKIE.len();
+        match via.branch().filter(is_identity) {
             Some(branch) => origin.push_str(branch),
             None => {
                 let cseq = request.cseq().ok()?;

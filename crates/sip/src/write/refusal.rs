@@ -57,11 +57,12 @@ fn put_vias(out: &mut Vec<u8>, request: &Message) -> Option<()> {
     Some(())
 }
 
-/// A Via without its parameters but the branch.
+/// A Via of our version, without its parameters but the branch.
 fn bare_via(value: &[u8]) -> Option<String> {
     let value = String::from_utf8_lossy(value);
-    let (sent_by, params) = value.split_once(';')?;
-    let mut via = sent_by.trim().to_string();
+    let (sent_by, params) = value.split_once(';').unwrap_or((&value, ""));
+    let (_, sent_by) = sent_by.split_once('/').and_then(|(_, rest)| rest.split_once('/'))?;
+    let mut via = format!("SIP/2.0/{}", sent_by.trim());
     Via::read(via.as_bytes()).ok()?;
     let branch = params.split([';', ',']).find_map(|param| param.trim().strip_prefix("branch="));
     let branch = branch.filter(|it| !it.is_empty() && it.bytes().all(crate::message::is_token));

@@ -67,6 +67,15 @@ fn an_rfc_2543_peer_without_the_branch_cookie_is_served() {
 }
 
 #[test]
+fn a_branch_of_nothing_but_the_cookie_is_no_identity() {
+    let mut solo = Solo::new();
+    solo.request("OPTIONS", 1, "z9hG4bK", "", "");
+    solo.request("OPTIONS", 2, "z9hG4bK", "", "");
+    solo.request("OPTIONS", 2, "z9hG4bK", "", "");
+    assert_eq!(names(&solo.events()), ["Request", "Request"]);
+}
+
+#[test]
 fn the_same_request_on_another_path_is_482() {
     let mut solo = Solo::new();
     solo.request("INVITE", 1, "z9hG4bKa", "", "");
