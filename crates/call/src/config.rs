@@ -14,6 +14,7 @@ use sip::sdp::Codec;
 use sip::{Account, Algorithm, Flow, Transport};
 
 use crate::number::E164;
+use crate::numbering::Numbering;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -22,8 +23,12 @@ pub struct Config {
     pub trunks: BTreeMap<TrunkId, Trunk>,
     pub practices: BTreeMap<PracticeId, Practice>,
     pub agents: BTreeMap<AgentId, Agent>,
-    /// Each dialled number and whose it is.
+    /// Each number of a practice: one of ours that its calls are forwarded to, or a line of its own, which
+    /// a forwarded call names.
     pub numbers: BTreeMap<E164, PracticeId>,
+    /// Numbers of ours that several practices forward to, and who takes a call there that names none of
+    /// them.
+    pub shared: BTreeMap<E164, PracticeId>,
     /// The scheduler's part: plans, teams, rules.
     pub floor: Arc<acd::Setup>,
     /// What can be played. The audio itself is the relay's.
@@ -55,6 +60,8 @@ pub struct Trunk {
     pub transport: Transport,
     /// How long a call of this trunk may stay unanswered before its network gives up.
     pub max_unanswered: Duration,
+    /// How it writes numbers.
+    pub numbers: Numbering,
 }
 
 /// Where an operator's packets come from.

@@ -7,8 +7,10 @@ mod action;
 mod calls;
 mod config;
 mod engine;
+mod limits;
 mod media;
 mod number;
+mod numbering;
 mod ports;
 mod record;
 mod routing;
@@ -31,6 +33,7 @@ pub use media::{
     Pool, Port, ToneCodec,
 };
 pub use number::{E164, NumberError};
+pub use numbering::{Country, Numbering};
 pub use record::{
     CallRecord, CallRef, CallerNumber, Disposition, OfferOutcome, OfferRecord, Party,
 };

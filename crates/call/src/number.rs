@@ -1,8 +1,11 @@
-//! Telephone numbers in E.164, as French trunks write them.
+//! Telephone numbers in E.164, and how people write them; `numbering` has the French plan and what
+//! trunks write.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::numbering;
 
 /// A number of ITU-T E.164, at most 15 digits, country code first.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
@@ -20,56 +23,66 @@ pub enum NumberError {
     Length,
 }
 
-impl E164 {
-    /// Reads `+33…`, `0033…` or a French national `0X XX XX XX XX`.
-    pub fn read(text: &str) -> Result<Self, NumberError> {
+/// What somebody wrote, without its separators: only digits are left.
+pub(crate) enum Written {
+    /// After a `+`, or after a `00`.
+    International(String),
+    Other(String),
+}
+
+impl Written {
+    pub(crate) fn read(text: &str) -> Result<Self, NumberError> {
         let mut digits = String::with_capacity(text.len());
         let mut international = false;
         for (index, c) in text.trim().chars().enumerate() {
             match c {
                 '+' if index == 0 => international = true,
                 '0'..='9' => digits.push(c),
-                ' ' | '.' | '-' | '(' | ')' | '\u{a0}' => {}
+                ' ' | '.' | '-' | '(' | ')' | '\u{a0}' | '\u{202f}' => {}
                 _ => return Err(NumberError::NotANumber),
             }
         }
-        if international {
-            return Self::from_digits(&digits);
-        }
-        match digits.strip_prefix("00") {
-            Some(rest) => Self::from_digits(rest),
-            None => match digits.strip_prefix('0') {
-                Some(rest) if rest.len() == 9 => Self::from_digits(&format!("33{rest}")),
-                _ => Err(NumberError::NotNational),
-            },
+        Ok(match (international, digits.strip_prefix("00")) {
+            (true, _) => Self::International(digits),
+            (false, Some(rest)) => Self::International(rest.to_owned()),
+            (false, None) => Self::Other(digits),
+        })
+    }
+}
+
+impl E164 {
+    /// Reads what people write: `+33…`, `+33 (0)…`, `0033…` or a French national `0X XX XX XX XX`,
+    /// overseas too.
+    pub fn read(text: &str) -> Result<Self, NumberError> {
+        match Written::read(text)? {
+            Written::International(digits) => Self::from_digits(&digits),
+            Written::Other(digits) => numbering::national(&digits).ok_or(NumberError::NotNational),
         }
     }
 
-    /// Reads the international form of trunks that leave the `+` out: `33123456789`. At least eleven
-    /// digits, so that no short or national number is taken for one.
-    pub fn read_bare(text: &str) -> Result<Self, NumberError> {
-        let is_long = text.len() >= 11 && text.bytes().all(|byte| byte.is_ascii_digit());
-        if is_long { Self::from_digits(text) } else { Err(NumberError::NotANumber) }
-    }
-
-    fn from_digits(digits: &str) -> Result<Self, NumberError> {
+    /// Of the digits after the `+`. However a number of the French plan was written, it is one number.
+    pub(crate) fn from_digits(digits: &str) -> Result<Self, NumberError> {
         if !(7..=15).contains(&digits.len()) || digits.starts_with('0') {
             return Err(NumberError::Length);
         }
-        digits.parse().map(E164).map_err(|_| NumberError::NotANumber)
+        let number = match numbering::canonical(digits) {
+            Some((code, rest)) => format!("{code}{rest}").parse(),
+            None => digits.parse(),
+        };
+        number.map(E164).map_err(|_| NumberError::NotANumber)
     }
 
-    /// As people in France read it: `06 12 34 56 78`, or `+44 …` as it is.
+    /// As people in France read it: `06 12 34 56 78`, overseas `0262 12 34 56` and `+687 25 12 34`, and
+    /// others as they are: `+44…`.
     pub fn spoken(self) -> String {
         let text = self.0.to_string();
-        match text.strip_prefix("33") {
-            Some(rest) if rest.len() == 9 => {
-                let national = format!("0{rest}");
-                let pairs: Vec<&str> =
-                    (0..5).map(|pair| &national[pair * 2..pair * 2 + 2]).collect();
-                pairs.join(" ")
-            }
-            _ => format!("+{text}"),
+        match numbering::dialled(&text) {
+            Some(national) if text.starts_with("33") => pairs(&national),
+            Some(national) => format!("{} {}", &national[..4], pairs(&national[4..])),
+            None => match ["681", "687", "689"].into_iter().find(|code| text.starts_with(code)) {
+                Some(code) => format!("+{code} {}", pairs(&text[code.len()..])),
+                None => format!("+{text}"),
+            },
         }
     }
 
@@ -92,6 +105,13 @@ impl fmt::Debug for E164 {
     }
 }
 
+/// Digits two by two.
+fn pairs(digits: &str) -> String {
+    let pairs: Vec<&str> =
+        (0..digits.len()).step_by(2).map(|at| &digits[at..digits.len().min(at + 2)]).collect();
+    pairs.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,8 +121,7 @@ mod tests {
         let number = E164::read("+33123456789").unwrap();
         assert_eq!(E164::read("01 23 45 67 89").unwrap(), number);
         assert_eq!(E164::read("0033123456789").unwrap(), number);
-        assert_eq!(E164::read_bare("33123456789").unwrap(), number);
-        assert!(E164::read_bare("0123456789").is_err());
+        assert_eq!(E164::read("+33 (0)1.23.45.67.89").unwrap(), number);
         assert_eq!(number.to_string(), "+33123456789");
         assert_eq!(number.spoken(), "01 23 45 67 89");
     }
@@ -111,8 +130,24 @@ mod tests {
     fn what_is_no_number_is_refused() {
         assert_eq!(E164::read("jean"), Err(NumberError::NotANumber));
         assert_eq!(E164::read("123"), Err(NumberError::NotNational));
+        assert_eq!(E164::read("33123456789"), Err(NumberError::NotNational));
+        assert_eq!(E164::read("00 12 34"), Err(NumberError::Length));
         assert_eq!(E164::read("+0123456789"), Err(NumberError::Length));
         assert_eq!(E164::read("+1234567890123456"), Err(NumberError::Length));
+    }
+
+    #[test]
+    fn numbers_are_spoken_as_people_write_them() {
+        let spoken = |text| E164::read(text).unwrap().spoken();
+        assert_eq!(spoken("+33612345678"), "06 12 34 56 78");
+        assert_eq!(spoken("+262262123456"), "0262 12 34 56");
+        assert_eq!(spoken("+596696123456"), "0696 12 34 56");
+        assert_eq!(spoken("+508411234"), "0508 41 12 34");
+        assert_eq!(spoken("+508708411234"), "0708 41 12 34");
+        assert_eq!(spoken("+687251234"), "+687 25 12 34");
+        assert_eq!(spoken("+68940123456"), "+689 40 12 34 56");
+        assert_eq!(spoken("+442079460958"), "+442079460958");
+        assert_eq!(spoken("+3370012345678"), "+3370012345678", "a machine's long number");
     }
 
     #[test]

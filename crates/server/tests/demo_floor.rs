@@ -77,6 +77,7 @@ fn config(phones: u32) -> call::Config {
                 }],
                 transport: sip::Transport::Udp,
                 max_unanswered: Duration::from_secs(170),
+                numbers: call::Numbering::default(),
             },
         )]),
         practices: BTreeMap::from([(
@@ -88,6 +89,7 @@ fn config(phones: u32) -> call::Config {
             call::E164::read("0199001001").expect("a French number"),
             practice,
         )]),
+        shared: BTreeMap::new(),
         floor: Arc::new(rules),
         prompts: BTreeMap::new(),
         hold: None,

@@ -231,6 +231,7 @@ pub(crate) fn config_around(
         numbers: (0..practices)
             .map(|id| (E164::read(&did(id)).expect("a number"), PracticeId(id as u32)))
             .collect::<BTreeMap<_, _>>(),
+        shared: BTreeMap::new(),
         floor: Arc::new(floor),
         prompts: BTreeMap::new(),
         hold: None,
@@ -275,6 +276,7 @@ fn trunk(id: u32, max_unanswered: Duration) -> (TrunkId, Trunk) {
         }],
         transport: Transport::Udp,
         max_unanswered,
+        numbers: call::Numbering::default(),
     };
     (TrunkId(id), trunk)
 }

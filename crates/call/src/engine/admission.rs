@@ -13,7 +13,7 @@ use crate::config::TrunkId;
 use crate::media::MediaRemote;
 use crate::number::E164;
 use crate::record::{CallRecord, CallRef, CallerNumber, Disposition, Party};
-use crate::routing;
+use crate::routing::{self, Route};
 use crate::timers::{Role, Timer};
 
 /// Why a call was refused at the door: what the caller's network is told.
@@ -193,11 +193,11 @@ impl Engine {
         };
         self.state.ledger.offered += 1;
         let call = self.next_reference();
-        let (dialled, practice) = match routing::practice(invite, &self.config.numbers) {
+        let (caller, route) = self.route(trunk, invite);
+        let (dialled, practice) = match route {
             Ok((dialled, practice)) => (Some(dialled), Some(practice)),
             Err(dialled) => (dialled, None),
         };
-        let caller = routing::caller(invite);
         self.notice(Notice::Arrived { call, trunk, practice, caller: caller.clone() });
         self.record(CallRecord {
             call,
@@ -227,15 +227,9 @@ impl Engine {
             }
         };
         self.state.ledger.offered += 1;
-        let arrival = Arrival {
-            reference: self.next_reference(),
-            trunk,
-            dialog,
-            flow,
-            caller: routing::caller(invite),
-            now,
-        };
-        let route = routing::practice(invite, &self.config.numbers);
+        let (caller, route) = self.route(trunk, invite);
+        let arrival =
+            Arrival { reference: self.next_reference(), trunk, dialog, flow, caller, now };
         self.notice(Notice::Arrived {
             call: arrival.reference,
             trunk,
@@ -250,6 +244,14 @@ impl Engine {
             Ok(()) => {}
             Err(refused) => self.refuse(arrival, Some(dialled), Some(practice), refused),
         }
+    }
+
+    /// Who calls, and for whom.
+    fn route(&self, trunk: TrunkId, invite: &Message) -> (CallerNumber, Route) {
+        let numbering = &self.config.trunks[&trunk].numbers;
+        let (numbers, shared) = (&self.config.numbers, &self.config.shared);
+        let route = routing::practice(invite, numbering, numbers, shared);
+        (routing::caller(invite, numbering), route)
     }
 
     fn let_in(

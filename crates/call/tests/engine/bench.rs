@@ -63,6 +63,7 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
         sources: vec![Source { network, port: None }],
         transport: Transport::Udp,
         max_unanswered: seconds(85),
+        numbers: call::Numbering::default(),
     };
     let practice = call::Practice { name: "martin".to_string(), label: "Dr Martin".to_string() };
     let mut config = Config {
@@ -71,6 +72,7 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
         practices: BTreeMap::from([(PracticeId(1), practice)]),
         agents,
         numbers: BTreeMap::from([(E164::read("0199001234").unwrap(), PracticeId(1))]),
+        shared: BTreeMap::new(),
         floor: Arc::new(floor),
         prompts: BTreeMap::new(),
         hold: None,

@@ -62,7 +62,8 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
             label: practice.item.label.clone().unwrap_or_else(|| practice.item.name.clone()),
         }),
         agents: agents.into_iter().map(|(id, agent)| (id, agent.call)).collect(),
-        numbers,
+        numbers: numbers.own,
+        shared: numbers.shared,
         floor: Arc::new(floor),
         prompts: BTreeMap::new(),
         hold: None,
@@ -298,6 +299,7 @@ fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::T
         sources: trunk.item.sources.items.iter().map(|source| source.value).collect(),
         transport: trunk.item.transport,
         max_unanswered: trunk.item.max_unanswered,
+        numbers: trunk.item.numbers.clone(),
     })
 }
 
@@ -306,32 +308,49 @@ fn overlap(a: &call::Source, b: &call::Source) -> bool {
     shared && (a.port.is_none() || b.port.is_none() || a.port == b.port)
 }
 
-fn numbers(
-    practices: &[Named<'_, PracticeFile<'_>>],
-    mistakes: &mut Mistakes,
-) -> BTreeMap<E164, PracticeId> {
-    let mut known: BTreeMap<E164, (PracticeId, &Place<'_>)> = BTreeMap::new();
-    for practice in practices {
-        let id = PracticeId(practice.id);
-        if !practice.item.numbers.is_tried {
-            mistakes.push(practice.item.numbers.place.missing(
-                "missing: nobody could call this practice",
-                "write `numbers = [\"01 23 45 67 89\"]`, those its calls are forwarded to",
-            ));
+struct Numbers {
+    /// Of one practice each.
+    own: BTreeMap<E164, PracticeId>,
+    shared: BTreeMap<E164, PracticeId>,
+}
+
+fn numbers(practices: &[Named<'_, PracticeFile<'_>>], mistakes: &mut Mistakes) -> Numbers {
+    let mut known: BTreeMap<E164, (&PracticeFile<'_>, &Place<'_>)> = BTreeMap::new();
+    let mut all = Numbers { own: BTreeMap::new(), shared: BTreeMap::new() };
+    for Named { id, item: practice, .. } in practices {
+        let id = PracticeId(*id);
+        if !practice.numbers.is_tried {
+            let (fault, remedy) = match practice.is_unidentified {
+                true => (
+                    "missing: which number do the practices share?",
+                    "write `numbers = [\"01 23 45 67 89\"]`, or remove [unidentified]",
+                ),
+                false => (
+                    "missing: nobody could call this practice",
+                    "write `numbers = [\"01 23 45 67 89\"]`: those its calls are forwarded to, or its \
+                     own lines where these are shared",
+                ),
+            };
+            mistakes.push(practice.numbers.place.missing(fault, remedy));
         }
-        for number in &practice.item.numbers.items {
-            match known.get(&number.value) {
-                Some((_, other)) => mistakes.push(number.place.mistake(
-                    format!("this number is there already, in {}", other.shown()),
-                    "a number leads to one practice: remove one of them",
-                )),
-                None => {
-                    known.insert(number.value, (id, &number.place));
-                }
+        for number in &practice.numbers.items {
+            if let Some((other, place)) = known.get(&number.value) {
+                let remedy = match other.is_unidentified == practice.is_unidentified {
+                    true => "a number leads to one practice: remove one of them",
+                    false => "a number that practices share is none's own: remove one of them",
+                };
+                let fault = format!("this number is there already, in {}", place.shown());
+                mistakes.push(number.place.mistake(fault, remedy));
+                continue;
             }
+            known.insert(number.value, (practice, &number.place));
+            match practice.is_unidentified {
+                true => all.shared.insert(number.value, id),
+                false => all.own.insert(number.value, id),
+            };
         }
     }
-    known.into_iter().map(|(number, (id, _))| (number, id)).collect()
+    all
 }
 
 fn plans(

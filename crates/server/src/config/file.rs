@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use call::{E164, Limits, RegistrarLimits, Source, Urgency};
+use call::{Country, E164, Limits, Numbering, RegistrarLimits, Source, Urgency};
 use sip::Transport;
 use sip::sdp::Codec;
 use toml::Spanned;
@@ -15,6 +15,9 @@ use super::ids::{Ids, Numbers};
 use super::mistake::Mistakes;
 use super::tree::Tree;
 use crate::log::{LEVELS, LogFormat, LogSettings, is_level};
+
+/// Characters of a prefix that an operator adds.
+const STRIP_MAX: usize = 8;
 
 pub(super) struct File<'t> {
     /// The main file, for what is missing in it.
@@ -78,9 +81,12 @@ pub(super) struct TrunkFile<'t> {
     pub(super) sources: List<'t, Source>,
     pub(super) transport: Transport,
     pub(super) max_unanswered: Duration,
+    pub(super) numbers: Numbering,
 }
 
 pub(super) struct PracticeFile<'t> {
+    /// Its numbers are those that all practices share: `[unidentified]`.
+    pub(super) is_unidentified: bool,
     pub(super) name: String,
     pub(super) label: Option<String>,
     pub(super) numbers: List<'t, E164>,
@@ -115,6 +121,8 @@ impl<'t> File<'t> {
         let place = Place { source: &tree.main, span: 0..0, key: String::new() };
         let root = document.get_ref();
         let mut main = Fields::new("", root, place.clone(), mistakes);
+        let mut practices = part(&mut main, "practices", practice);
+        unidentified(&mut main, &mut practices);
         let mut file = File {
             server: section(&mut main, "server", server),
             listen: listen(&mut main),
@@ -127,7 +135,7 @@ impl<'t> File<'t> {
                 .map_or_else(|| place.within("registrar"), |(_, place)| place),
             limits: section(&mut main, "limits", limits),
             trunks: part(&mut main, "trunks", trunk),
-            practices: part(&mut main, "practices", practice),
+            practices,
             teams: part(&mut main, "teams", team),
             agents: part(&mut main, "agents", agent),
             ids,
@@ -326,11 +334,43 @@ fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
         sources: fields.list("sources"),
         transport: fields.or("transport", Transport::Udp),
         max_unanswered: fields.or("max_unanswered", Duration::from_secs(120)),
+        numbers: section(fields, "numbers", numbering),
     }
+}
+
+fn numbering(fields: &mut Fields<'_, '_, '_>) -> Numbering {
+    let strip = fields.take::<String>("strip");
+    let is_dialled = |c: char| c.is_ascii_digit() || "*#".contains(c);
+    if let Some(strip) = &strip
+        && (!strip.value.chars().all(is_dialled) || strip.value.len() > STRIP_MAX)
+    {
+        fields.mistakes.push(strip.place.mistake(
+            "no prefix: only digits, * and #, at most eight",
+            "write what the operator puts before every number, like \"9\", or leave the key out",
+        ));
+    }
+    Numbering {
+        country: fields.or("country", Country::default()),
+        strip: strip.map_or_else(String::new, |strip| strip.value),
+    }
+}
+
+/// `[unidentified]` is a practice like others; only its numbers are everybody's.
+fn unidentified<'t>(
+    main: &mut Fields<'t, '_, '_>,
+    practices: &mut Vec<Named<'t, PracticeFile<'t>>>,
+) {
+    let Some((values, place)) = main.table("unidentified") else { return };
+    let fields = Fields::new("practices", values, place.clone(), main.mistakes);
+    add(practices, "unidentified".to_owned(), place, fields, |fields| PracticeFile {
+        is_unidentified: true,
+        ..practice(fields)
+    });
 }
 
 fn practice<'t>(fields: &mut Fields<'t, '_, '_>) -> PracticeFile<'t> {
     PracticeFile {
+        is_unidentified: false,
         name: fields
             .required("name", "\"Cabinet du Dr Martin\"")
             .map_or_else(String::new, |name| name.value),

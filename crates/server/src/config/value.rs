@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use call::{E164, Network, Source, Urgency};
+use call::{Country, E164, Network, Source, Urgency};
 use sip::sdp::Codec;
 use sip::{Algorithm, Transport};
 use toml::de::DeValue;
@@ -143,6 +143,27 @@ impl FromValue for E164 {
         E164::read(text).or_else(|error| {
             fault(error.to_string(), "write \"01 23 45 67 89\" or \"+33 1 23 45 67 89\"")
         })
+    }
+}
+
+/// The code of ISO 3166-1.
+impl FromValue for Country {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        const ALL: [(&str, Country); 12] = [
+            ("FR", Country::France),
+            ("RE", Country::France),
+            ("YT", Country::France),
+            ("GP", Country::France),
+            ("MF", Country::France),
+            ("BL", Country::France),
+            ("MQ", Country::France),
+            ("GF", Country::France),
+            ("PM", Country::SaintPierre),
+            ("NC", Country::NewCaledonia),
+            ("PF", Country::Polynesia),
+            ("WF", Country::Wallis),
+        ];
+        word(value, &ALL)
     }
 }
 

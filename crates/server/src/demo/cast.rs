@@ -129,6 +129,7 @@ impl Cast {
             }],
             transport: Transport::Udp,
             max_unanswered: Duration::from_secs(170),
+            numbers: call::Numbering::default(),
         };
         call::Config {
             realm: REALM.to_owned(),
@@ -136,6 +137,7 @@ impl Cast {
             practices: self.numbered_practices().map(|(id, each)| (id, each.config())).collect(),
             agents: self.numbered_secretaries().map(|(id, each)| (id, each.config())).collect(),
             numbers: self.numbered_practices().map(|(id, each)| (each.e164(), id)).collect(),
+            shared: BTreeMap::new(),
             floor: Arc::new(self.rules()),
             prompts: BTreeMap::new(),
             hold: None,

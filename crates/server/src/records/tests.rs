@@ -82,6 +82,7 @@ fn config() -> call::Config {
                 sources: Vec::new(),
                 transport: sip::Transport::Udp,
                 max_unanswered: Duration::from_secs(60),
+                numbers: call::Numbering::default(),
             },
         )]
         .into(),
@@ -100,6 +101,7 @@ fn config() -> call::Config {
         )]
         .into(),
         numbers: [].into(),
+        shared: [].into(),
         floor: Arc::default(),
         prompts: [].into(),
         hold: None,

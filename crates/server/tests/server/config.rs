@@ -80,6 +80,44 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
         "there already, in ",
         "remove one",
     ),
+    (
+        "numbers = ",
+        r#"numbers = ["1234567890"]"#,
+        "practices.martin.numbers[0]",
+        "10 digits",
+        "+33",
+    ),
+    (
+        "numbers = ",
+        r#"numbers = ["+33 12"]"#,
+        "practices.martin.numbers[0]",
+        "7 to 15 digits",
+        "+33",
+    ),
+    (
+        "[practices.martin]",
+        "[trunks.op.numbers]\ncountry = \"ER\"\n[practices.martin]",
+        "trunks.op.numbers.country",
+        "unknown word",
+        "FR, RE",
+    ),
+    (
+        "[practices.martin]",
+        "[trunks.op.numbers]\nstrip = \"+33\"\n[practices.martin]",
+        "trunks.op.numbers.strip",
+        "no prefix",
+        "like \"9\"",
+    ),
+    (
+        "[practices.martin]",
+        "[unidentified]\nnumbers = [\"01 99 00 12 34\"]\n[practices.martin]",
+        "unidentified.numbers[0]",
+        "there already, in ",
+        "none's own",
+    ),
+    ("", "[unidentified]", "unidentified.numbers", "which number", "remove [unidentified]"),
+    ("", "[unidentified]", "unidentified.plan", "missing", "plan = ["),
+    ("", "[unidentifed]", "unidentifed", "unknown key", "`unidentified`?"),
     ("plan = ", "", "practices.martin.plan", "missing", "plan = ["),
     ("plan = ", r#"plan = ["bsy"]"#, "practices.martin.plan[0]", "no step", "\"busy\""),
     (
@@ -304,6 +342,38 @@ fn a_number_of_two_practices_names_both_places() {
 }
 
 #[test]
+fn shared_numbers_belong_to_no_practice_and_have_a_plan_of_their_own() {
+    let text = format!(
+        "{MAIN}\n[unidentified]\nname = \"Unknown\"\nnumbers = [\"01 99 00 99 99\", \"0262 00 99 99\"]\n\
+         plan = [{{ queue = \"pool\" }}]\n"
+    );
+    let engine = Folder::new("shared").with("monoligne.toml", &text).load().unwrap().engine;
+    let unidentified = PracticeId(2);
+    let number = |text| E164::read(text).unwrap();
+    let shared: Vec<_> = engine.shared.into_iter().collect();
+    assert_eq!(
+        shared,
+        [("0199009999", unidentified), ("+262262009999", unidentified)]
+            .map(|(text, id)| (number(text), id))
+    );
+    assert_eq!(
+        engine.numbers.into_iter().collect::<Vec<_>>(),
+        [(number("0199001234"), PracticeId(1))]
+    );
+    assert_eq!(engine.practices[&unidentified].label, "Unknown");
+    assert!(engine.floor.practices.contains_key(&unidentified));
+}
+
+#[test]
+fn a_trunk_has_its_own_rules_for_numbers() {
+    let rules = "[trunks.op.numbers]\ncountry = \"NC\"\nstrip = \"9\"\n[practices.martin]";
+    let text = MAIN.replace("[practices.martin]", rules);
+    let engine = Folder::new("rules").with("monoligne.toml", &text).load().unwrap().engine;
+    let trunk = &engine.trunks[&call::TrunkId(1)];
+    assert_eq!(trunk.numbers.read("9251234").unwrap().to_string(), "+687251234");
+}
+
+#[test]
 fn two_trunks_may_not_share_a_source() {
     let folder = Folder::new("sources")
         .with("monoligne.toml", MAIN)
@@ -363,7 +433,7 @@ fn the_sample_loads() {
             engine.agents.len(),
             engine.trunks.len()
         ),
-        (2, 1, 2, 1)
+        (3, 1, 2, 1)
     );
     for agent in engine.agents.values() {
         let password = format!("secret-{}", agent.user);
@@ -420,7 +490,8 @@ fn the_samples_commented_defaults_are_the_real_ones() {
         .flat_map(|line| [line, "\n"])
         .collect();
     assert!(written.matches("\nexpires_").count() == 3, "{written}");
-    let parts = "[trunks.op]\nsources = [\"192.0.2.0/24\"]\n";
+    let parts = "[trunks.op]\nsources = [\"192.0.2.0/24\"]\n[teams.cabinet]\n\
+                 [agents.101]\nteams = [\"cabinet\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n";
     let plain = Folder::new("plain").with("monoligne.toml", &format!("{text}\n{parts}"));
     let spelled = Folder::new("spelled").with("monoligne.toml", &format!("{written}\n{parts}"));
     let (plain, spelled) = (plain.load().unwrap(), spelled.load().unwrap());

@@ -71,6 +71,7 @@ names! {
     RecordRoute "Record-Route" 0;
     ReferTo "Refer-To" b'r';
     ReferredBy "Referred-By" b'b';
+    RemotePartyId "Remote-Party-ID" 0;
     Replaces "Replaces" 0;
     ReplyTo "Reply-To" 0;
     Require "Require" 0;
