@@ -7,6 +7,7 @@ use acd::{AgentId, AgentState, PracticeId};
 use sip::{Flow, Malformed, Message, Transmit};
 
 use crate::config::{Config, TrunkId};
+use crate::engine::StarCode;
 use crate::media::{MediaEvent, MediaOrder, Pool};
 use crate::record::{CallRecord, CallRef, CallerNumber, Disposition, OfferOutcome};
 use crate::standing::Standing;
@@ -133,6 +134,12 @@ pub enum Notice {
     },
     Unregistered {
         agent: AgentId,
+    },
+    /// She dialled a code on her phone; whether it changed anything.
+    Dialled {
+        agent: AgentId,
+        code: StarCode,
+        changed: bool,
     },
     /// A REGISTER was refused; the name is not told on purpose.
     RegisterRefused {

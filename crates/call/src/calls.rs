@@ -6,7 +6,7 @@
 
 use acd::{AgentId, CallerId, OfferId, PracticeId};
 use serde::{Deserialize, Serialize};
-use sip::sdp::{Format, LocalSession, Offer};
+use sip::sdp::{Audio, Direction, Format, LocalSession, Offer};
 use sip::{DialogKey, Flow, Instant};
 
 use crate::config::TrunkId;
@@ -72,10 +72,63 @@ pub(crate) struct CallerLeg {
     /// The one format that an SDP of ours has promised him.
     pub(crate) frozen: Option<Format>,
     pub(crate) remote: Option<MediaRemote>,
+    /// As he said last; without `recv` he has us on hold.
+    pub(crate) direction: Direction,
     /// The ACK to his 200 came.
     pub(crate) is_confirmed: bool,
     /// An offer of ours went out in a 2xx: its answer comes in the ACK.
     pub(crate) awaits_answer: bool,
+}
+
+/// One side of a conversation, his or hers: what a new offer changes of it.
+#[derive(Debug)]
+pub(crate) struct Side<'a> {
+    pub(crate) session: &'a mut LocalSession,
+    pub(crate) format: &'a mut Format,
+    pub(crate) telephone_event: &'a mut Option<u8>,
+    pub(crate) remote: &'a mut Option<MediaRemote>,
+    pub(crate) direction: &'a mut Direction,
+    pub(crate) awaits_answer: &'a mut bool,
+}
+
+impl Side<'_> {
+    /// What the peer says of itself, its codec being the one that both legs share. `None`: it is not
+    /// among what the peer says, and nothing changes.
+    pub(crate) fn take(&mut self, audio: &Audio) -> Option<()> {
+        let chosen = audio.formats.iter().find(|it| it.codec == self.format.codec)?;
+        self.format.clone_from(chosen);
+        *self.telephone_event = audio.telephone_event;
+        *self.remote = MediaRemote::of(audio);
+        *self.direction = audio.direction;
+        Some(())
+    }
+}
+
+impl CallerLeg {
+    /// `None` before an SDP of ours has promised him a format.
+    pub(crate) fn side(&mut self) -> Option<Side<'_>> {
+        Some(Side {
+            session: &mut self.session,
+            format: self.frozen.as_mut()?,
+            telephone_event: &mut self.telephone_event,
+            remote: &mut self.remote,
+            direction: &mut self.direction,
+            awaits_answer: &mut self.awaits_answer,
+        })
+    }
+}
+
+impl Speech {
+    pub(crate) fn side(&mut self) -> Side<'_> {
+        Side {
+            session: &mut self.session,
+            format: &mut self.format,
+            telephone_event: &mut self.telephone_event,
+            remote: &mut self.remote,
+            direction: &mut self.direction,
+            awaits_answer: &mut self.awaits_answer,
+        }
+    }
 }
 
 /// A leg's port pair and this use of it.
@@ -119,6 +172,8 @@ pub(crate) struct Speech {
     pub(crate) format: Format,
     pub(crate) telephone_event: Option<u8>,
     pub(crate) remote: Option<MediaRemote>,
+    /// As she said last; without `recv` she has us on hold.
+    pub(crate) direction: Direction,
     /// An offer of ours went out in a 2xx to her re-INVITE: its answer comes in the ACK.
     pub(crate) awaits_answer: bool,
 }

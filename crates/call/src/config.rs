@@ -140,6 +140,8 @@ pub struct RegistrarLimits {
     pub expires_min: Duration,
     pub expires_max: Duration,
     pub bindings_max: usize,
+    /// How often a phone on UDP is asked by OPTIONS whether it is there; zero: never.
+    pub options_interval: Duration,
 }
 
 impl Default for RegistrarLimits {
@@ -149,6 +151,7 @@ impl Default for RegistrarLimits {
             expires_min: Duration::from_secs(60),
             expires_max: Duration::from_secs(3600),
             bindings_max: 8,
+            options_interval: Duration::from_secs(20),
             algorithms: vec![Algorithm::Md5],
         }
     }

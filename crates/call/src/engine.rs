@@ -7,13 +7,17 @@
 //! - `admission`: who may speak, and the way of an INVITE into the queue
 //! - `offer`: the scheduler's decisions, and the secretary's leg
 //! - `conversation`: the caller's leg, the bridge, both hang-ups
+//! - `dialling`: the codes that secretaries dial
 //! - `media`: orders to the relay, and silence
 //! - `registration`: REGISTER and the secretaries' phones
+//! - `reachability`: which of those phones live
 
 mod admission;
 mod conversation;
+mod dialling;
 mod media;
 mod offer;
+mod reachability;
 mod registration;
 mod view;
 
@@ -26,7 +30,9 @@ use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sip::{ClientKey, DialogKey, Endpoint, Event, Flow, Instant, Registrar};
 
-pub use view::{AgentLegView, CallView, SchedulerEntry, SchedulerKind};
+use dialling::CodeLeg;
+pub use dialling::StarCode;
+pub use view::{AgentLegView, CallView, CodeLegView, SchedulerEntry, SchedulerKind};
 
 use crate::action::{Action, AgentCommand, Input, Ledger, Notice};
 use crate::calls::{AgentLeg, Call};
@@ -77,12 +83,17 @@ struct State {
     registrar: Registrar,
     /// Where a phone was last found unreachable: another of hers is rung first.
     dead_flows: BTreeSet<Flow>,
+    /// Where phones are asked by OPTIONS: each has its timer, or a question that is out.
+    watched_flows: BTreeSet<Flow>,
+    asked_flows: BTreeMap<ClientKey, Flow>,
     throttle: Throttle,
     scheduler: Scheduler,
     ports: Ports,
     random: ChaCha12Rng,
     calls: BTreeMap<CallerId, Call>,
     agent_legs: BTreeMap<OfferId, AgentLeg>,
+    /// Phones that dialled a code, until they have let go.
+    codes: BTreeMap<DialogKey, CodeLeg>,
     /// The offer that holds each secretary's line.
     lines: BTreeMap<AgentId, OfferId>,
     dialogs: BTreeMap<DialogKey, Role>,
@@ -109,6 +120,10 @@ pub enum EngineTimeout {
     Unreachable,
     /// A silent leg was asked and has not answered, or is to be asked again.
     Inquiry,
+    /// A phone is to be asked whether it is there, or has not answered.
+    Phone,
+    /// A phone that dialled a code has heard enough.
+    Code,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -151,12 +166,15 @@ impl Engine {
             endpoint,
             registrar,
             dead_flows: BTreeSet::new(),
+            watched_flows: BTreeSet::new(),
+            asked_flows: BTreeMap::new(),
             throttle: Throttle::default(),
             scheduler,
             ports: Ports::default(),
             random,
             calls: BTreeMap::new(),
             agent_legs: BTreeMap::new(),
+            codes: BTreeMap::new(),
             lines: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             owners: BTreeMap::new(),
@@ -228,6 +246,8 @@ impl Engine {
                 Timer::RingRefresh(_) => EngineTimeout::RingRefresh,
                 Timer::Unreachable(_) => EngineTimeout::Unreachable,
                 Timer::Inquiry(_) | Timer::AskAgain(_) => EngineTimeout::Inquiry,
+                Timer::AskPhone(_) | Timer::PhoneSilent(_) => EngineTimeout::Phone,
+                Timer::CodeEnds(_) => EngineTimeout::Code,
             };
             (at, why)
         });
@@ -278,6 +298,9 @@ impl Engine {
             Timer::Unreachable(offer) => self.phone_is_unreachable(now, offer),
             Timer::Inquiry(role) => self.leg_is_lost(now, role),
             Timer::AskAgain(role) => self.inquire(now, role),
+            Timer::AskPhone(flow) => self.ask_phone(now, flow),
+            Timer::PhoneSilent(flow) => self.phone_is_dead(now, flow),
+            Timer::CodeEnds(dialog) => self.end_code(now, dialog),
         }
     }
 
@@ -325,11 +348,17 @@ impl Engine {
             Event::Request { request, flow, message } => {
                 self.handle_request(now, request, &flow, &message);
             }
-            Event::Trying { dialog } => self.phone_is_trying(dialog),
+            Event::Trying { dialog } => self.phone_is_heard(now, dialog),
             Event::Progress { dialog, status: _, message: _ } => self.phone_rings(now, dialog),
-            Event::Answered { dialog, message } => self.phone_answered(now, dialog, &message),
+            Event::Answered { dialog, message } => {
+                self.phone_is_heard(now, dialog);
+                self.phone_answered(now, dialog, &message);
+            }
             Event::Crossed { dialog } => self.answer_crossed(now, dialog),
-            Event::Rejected { dialog, status, message: _ } => {
+            Event::Rejected { dialog, status, message } => {
+                if message.is_some() {
+                    self.phone_is_heard(now, dialog);
+                }
                 self.phone_rejected(now, dialog, status);
             }
             Event::Cancelled { dialog, reason: _ } => self.caller_cancelled(now, dialog),
@@ -342,8 +371,11 @@ impl Engine {
                 self.answer_in_dialog(now, request, &message);
             }
             Event::Ended { dialog, by, reason: _ } => self.dialog_ended(now, dialog, by),
-            Event::Response { client, dialog: _, result } => {
+            Event::Response { client, dialog: Some(_), result } => {
                 self.inquiry_answered(now, client, result);
+            }
+            Event::Response { client, dialog: None, result } => {
+                self.phone_replied(now, client, &result);
             }
             // We send no re-INVITE, and every target of ours is an address.
             Event::Reanswered { .. } | Event::Resolve { .. } => {}

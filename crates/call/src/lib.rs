@@ -25,8 +25,8 @@ pub use config::{
     Agent, Config, Limits, Network, Practice, Prompt, RegistrarLimits, Source, Trunk, TrunkId,
 };
 pub use engine::{
-    AgentLegView, CallView, Engine, EngineTimeout, RestoreError, SchedulerEntry, SchedulerKind,
-    Setup,
+    AgentLegView, CallView, CodeLegView, Engine, EngineTimeout, RestoreError, SchedulerEntry,
+    SchedulerKind, Setup, StarCode,
 };
 pub use media::{
     MediaEvent, MediaLeg, MediaOrder, MediaRemote, MediaSource, MediaStats, Owner, Play, Playing,

@@ -90,6 +90,22 @@ impl Ports {
         self.in_use -= 1;
     }
 
+    /// One pair for a leg that has no peer. It takes none that a call may still ask for.
+    pub(crate) fn take_single(&mut self) -> Option<(Port, IpAddr)> {
+        let address = self.address?;
+        let shard = self.shards.iter_mut().max_by_key(|shard| shard.spare())?;
+        if shard.spare() == 0 {
+            return None;
+        }
+        self.in_use += 1;
+        shard.free.pop_front().map(|port| (port, address))
+    }
+
+    pub(crate) fn return_single(&mut self, port: Port) {
+        self.shard_mut(port).free.push_back(port);
+        self.in_use -= 1;
+    }
+
     fn shard_mut(&mut self, port: Port) -> &mut Shard {
         let index = self.shard_of[&port];
         &mut self.shards[index]
@@ -125,6 +141,19 @@ mod tests {
         ports.leave(first);
         ports.return_second(other, third);
         ports.leave(other);
+        assert_eq!(ports.in_use(), 0);
+    }
+
+    #[test]
+    fn a_leg_without_a_peer_takes_no_pair_that_a_call_may_ask_for() {
+        let mut ports = ports(vec![vec![10, 12, 14]]);
+        let first = ports.admit().unwrap();
+        let (single, _) = ports.take_single().unwrap();
+        assert_eq!(ports.take_single(), None, "the last pair is the call's");
+        let second = ports.take_second(first);
+        ports.return_second(first, second);
+        ports.leave(first);
+        ports.return_single(single);
         assert_eq!(ports.in_use(), 0);
     }
 

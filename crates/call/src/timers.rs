@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use acd::{CallerId, OfferId};
 use serde::{Deserialize, Serialize};
-use sip::Instant;
+use sip::{DialogKey, Flow, Instant};
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
 pub(crate) enum Timer {
@@ -16,6 +16,12 @@ pub(crate) enum Timer {
     Inquiry(Role),
     /// A silent leg answered: it is asked again, should the silence last.
     AskAgain(Role),
+    /// The phone behind this flow is to be asked by OPTIONS.
+    AskPhone(Flow),
+    /// It was asked and has not answered.
+    PhoneSilent(Flow),
+    /// A phone that dialled a code has heard enough.
+    CodeEnds(DialogKey),
 }
 
 /// Which leg of ours a dialog, an inquiry or a port belongs to.
@@ -23,6 +29,8 @@ pub(crate) enum Timer {
 pub(crate) enum Role {
     Caller(CallerId),
     Agent(OfferId),
+    /// A secretary's phone that dialled a code.
+    Code(DialogKey),
 }
 
 /// The minimum over a table, with reasons.

@@ -148,6 +148,9 @@ fn write(config: &call::Config, notice: Notice) {
             info!(agent = agent(id), from = %flow.remote, "registered");
         }
         Notice::Unregistered { agent: id } => info!(agent = agent(id), "unregistered"),
+        Notice::Dialled { agent: id, code, changed } => {
+            info!(agent = agent(id), code = code.as_str(), changed, "dialled");
+        }
         Notice::RegisterRefused { flow, status, .. } => {
             info!(from = %flow.remote, status, "registration refused");
         }

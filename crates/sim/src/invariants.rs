@@ -173,6 +173,7 @@ impl Invariants {
                 return Err(Failure::new(Check::OneStage, detail));
             }
         }
+        live.ports += engine.code_legs().filter(|leg| leg.port.is_some()).count();
         let known = callers(engine);
         if known != live.calls {
             let detail = format!("{live:?}, the scheduler knows {known} callers");
@@ -224,6 +225,7 @@ impl Invariants {
         let left = [
             ("calls", engine.live_calls().count()),
             ("agent legs", engine.agent_legs().count()),
+            ("code legs", engine.code_legs().count()),
             ("ports", engine.ports_in_use()),
             ("relay's ports", relay.in_use()),
             ("dialogs", counts.dialogs),

@@ -34,6 +34,8 @@ use crate::wire::ENGINE;
 const STEPS_MAX: u32 = 60_000;
 /// After the last caller is gone: the longest transaction, the last wrap-up, the last BYE.
 const AFTERMATH: Duration = Duration::from_secs(90);
+/// Then phones are asked no more, so that every table empties.
+const QUESTIONS_END: Duration = Duration::from_secs(45);
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// What a run is asked for beside its seed.
@@ -140,6 +142,8 @@ enum What {
         owner: Owner,
     },
     Command(call::AgentId, AgentCommand),
+    /// A new configuration has no OPTIONS for phones any more.
+    QuestionsEnd,
     Noise(Noise),
 }
 
@@ -362,8 +366,16 @@ impl World {
                 });
                 self.input(Input::Agent { agent, command })
             }
+            What::QuestionsEnd => self.end_questions(),
             What::Noise(noise) => self.noise(noise),
         }
+    }
+
+    fn end_questions(&mut self) -> Result<(), Failure> {
+        let mut config = (*self.scene.config).clone();
+        config.registrar.options_interval = Duration::ZERO;
+        self.scene.config = Arc::new(config);
+        self.input(Input::Configure(Arc::clone(&self.scene.config)))
     }
 
     /// Bytes reach the engine's socket: read as the edge reads them.
@@ -538,6 +550,7 @@ impl World {
             | Notice::Agent { .. }
             | Notice::Registered { .. }
             | Notice::Unregistered { .. }
+            | Notice::Dialled { .. }
             | Notice::RegisterRefused { .. } => {}
         }
         self.trace.tell(self.now, format_args!("notice {notice:?}"));
@@ -672,6 +685,7 @@ impl World {
             && self.callers.iter().all(Caller::is_done)
         {
             self.closing_since = Some(self.now);
+            self.push(self.now + QUESTIONS_END, What::QuestionsEnd);
         }
         Ok(())
     }

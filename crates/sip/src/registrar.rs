@@ -306,6 +306,11 @@ impl Registrar {
         self.table.aor_on(flow)
     }
 
+    /// All AORs that have a binding on this flow.
+    pub fn aors_on(&self, flow: &Flow) -> impl Iterator<Item = &str> {
+        self.table.aors_on(flow)
+    }
+
     /// Puts back what an earlier life knew, without an event: those that are over are left out, and
     /// nothing is changed where the AOR has bindings by itself.
     pub fn restore(&mut self, now: Instant, aor: &str, bindings: Vec<Binding>) {

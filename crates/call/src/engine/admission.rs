@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use acd::PracticeId;
-use sip::sdp::{Audio, Codec, LocalSession, Offer, SdpError};
+use sip::sdp::{Audio, Codec, Direction, LocalSession, Offer, SdpError};
 use sip::{DialogKey, Flow, HeaderName, Instant, Malformed, Message, Method, RequestKey};
 
 use super::{Engine, Origin, acd_time};
@@ -115,6 +115,7 @@ struct Talk {
     formats: Vec<sip::sdp::Format>,
     telephone_event: Option<u8>,
     remote: Option<MediaRemote>,
+    direction: Direction,
 }
 
 /// What OPTIONS is told of us beside the methods (RFC 3261 §11.2). We have no extension.
@@ -220,8 +221,9 @@ impl Engine {
     pub(super) fn admit(&mut self, now: Instant, dialog: DialogKey, flow: Flow, invite: &Message) {
         let trunk = match self.origin(&flow) {
             Origin::Trunk(trunk) => trunk,
-            // Calls from secretaries' phones are not carried.
-            Origin::Phone | Origin::Stranger => {
+            Origin::Phone => return self.phone_dials(now, dialog, flow, invite),
+            // The door lets nobody else through.
+            Origin::Stranger => {
                 self.reject(now, dialog, 403, None);
                 return;
             }
@@ -306,6 +308,7 @@ impl Engine {
             telephone_event: talk.telephone_event,
             frozen: None,
             remote: talk.remote,
+            direction: talk.direction,
             is_confirmed: false,
             awaits_answer: false,
         };
@@ -330,7 +333,7 @@ impl Engine {
     }
 
     /// The endpoint has room beyond its limits: enough to refuse a call in due form.
-    fn is_endpoint_full(&self) -> bool {
+    pub(super) fn is_endpoint_full(&self) -> bool {
         let counts = self.state.endpoint.counts();
         let limits = &self.config.limits;
         counts.dialogs > limits.dialogs_max
@@ -363,6 +366,7 @@ impl Engine {
                     .collect(),
                 telephone_event: Some(TELEPHONE_EVENT),
                 remote: None,
+                direction: Direction::SendRecv,
             });
         };
         let offer = Offer::read(sdp).map_err(|error| Refused::for_sdp(&error))?;
@@ -372,8 +376,8 @@ impl Engine {
             return Err(NO_CODEC);
         }
         let telephone_event = audio.telephone_event;
-        let remote = MediaRemote::of(audio);
-        Ok(Talk { formats, telephone_event, remote, offer: Some(offer) })
+        let (remote, direction) = (MediaRemote::of(audio), audio.direction);
+        Ok(Talk { formats, telephone_event, remote, direction, offer: Some(offer) })
     }
 
     /// Whether the relay can send to where a description wants its packets.

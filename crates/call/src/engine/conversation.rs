@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use acd::{AgentId, CallerId, Miss, OfferId};
 use bytes::Bytes;
-use sip::sdp::{Codec, Direction, Format, Offer};
+use sip::sdp::{Direction, Format, Offer};
 use sip::{DialogKey, EndedBy, Instant, Message, Method, RequestKey};
 
 use super::Engine;
 use super::admission::ABILITIES;
 use crate::action::Notice;
-use crate::calls::{AgentLegState, Call, Speech, Stage};
-use crate::media::MediaRemote;
+use crate::calls::{AgentLegState, Call, Side, Speech, Stage};
 use crate::record::{CallRecord, Disposition, OfferOutcome, Party};
 use crate::timers::{Role, Timer};
 
@@ -58,8 +57,10 @@ impl Engine {
         if is_lost {
             return self.end_by_us(now, offer.caller, Disposition::Lost);
         }
-        self.order_caller_media(offer.caller);
-        self.order_agent_media(offer);
+        for role in [Role::Caller(offer.caller), Role::Agent(offer)] {
+            self.ask_held(now, role);
+        }
+        self.order_media(offer.caller);
         self.notice(Notice::Answered { call: reference, agent });
     }
 
@@ -75,55 +76,55 @@ impl Engine {
     pub(super) fn acked(&mut self, now: Instant, dialog: DialogKey, body: Option<Bytes>) {
         match self.state.dialogs.get(&dialog) {
             Some(&Role::Caller(caller)) => self.caller_acked(now, caller, body),
-            Some(&Role::Agent(offer)) => self.agent_acked(offer, body),
+            Some(&role @ Role::Agent(_)) => {
+                self.side_acked(now, role, body);
+            }
+            Some(&Role::Code(code)) => self.code_acked(now, code),
             None => {}
         }
     }
 
     fn caller_acked(&mut self, now: Instant, caller: CallerId, body: Option<Bytes>) {
         let Some(call) = self.state.calls.get_mut(&caller) else { return };
-        let leg = &mut call.leg;
-        let is_first = !std::mem::replace(&mut leg.is_confirmed, true);
-        if !std::mem::replace(&mut leg.awaits_answer, false) {
-            return;
-        }
-        let codec = leg.frozen.as_ref().map(|format| format.codec);
-        match codec.and_then(|codec| self.read_answer(codec, body)) {
-            Some(answer) => {
-                let leg = &mut self.state.calls.get_mut(&caller).expect("found above").leg;
-                leg.remote = answer.remote;
-                leg.telephone_event = answer.telephone_event;
-                leg.frozen = Some(answer.format);
-                self.order_media(caller);
-            }
-            // Without an answer there never was a conversation; later, the old description holds.
-            None if is_first => self.caller_failed(now, caller),
-            None => {}
+        let is_first = !std::mem::replace(&mut call.leg.is_confirmed, true);
+        // Without an answer there never was a conversation; later, the old description holds.
+        if !self.side_acked(now, Role::Caller(caller), body) && is_first {
+            self.caller_failed(now, caller);
         }
     }
 
-    fn agent_acked(&mut self, offer: OfferId, body: Option<Bytes>) {
-        let Some(speech) = self.speech_mut(offer) else { return };
-        if !std::mem::replace(&mut speech.awaits_answer, false) {
-            return;
+    /// `false`: an offer of ours was out, and this brings no answer to it.
+    fn side_acked(&mut self, now: Instant, role: Role, body: Option<Bytes>) -> bool {
+        let Some(side) = self.side(role) else { return true };
+        if !std::mem::replace(side.awaits_answer, false) {
+            return true;
         }
-        let codec = speech.format.codec;
-        let Some(answer) = self.read_answer(codec, body) else { return };
-        if let Some(speech) = self.speech_mut(offer) {
-            speech.remote = answer.remote;
-            speech.telephone_event = answer.telephone_event;
-            speech.format = answer.format;
+        let answer = body.and_then(|body| Offer::read(&body).ok());
+        let audio = answer.as_ref().and_then(Offer::audio).filter(|audio| self.can_reach(audio));
+        let taken = audio.and_then(|audio| self.side(role)?.take(audio));
+        if taken.is_some() {
+            self.side_changed(now, role);
         }
-        self.order_media(offer.caller);
+        taken.is_some()
     }
 
-    /// An answer to an offer of ours that had this one codec.
-    fn read_answer(&self, codec: Codec, body: Option<Bytes>) -> Option<Answer> {
-        let answer = Offer::read(&body?).ok()?;
-        let audio = answer.audio().filter(|audio| self.can_reach(audio))?;
-        let format = audio.formats.iter().find(|format| format.codec == codec)?.clone();
-        let telephone_event = audio.telephone_event;
-        Some(Answer { format, telephone_event, remote: MediaRemote::of(audio) })
+    /// The side of a leg that is in a conversation, or was.
+    fn side(&mut self, role: Role) -> Option<Side<'_>> {
+        match role {
+            Role::Caller(caller) => self.state.calls.get_mut(&caller)?.leg.side(),
+            Role::Agent(offer) => Some(self.speech_mut(offer)?.side()),
+            Role::Code(_) => None,
+        }
+    }
+
+    /// A side says something else than before: of its numbering, its address or its direction.
+    fn side_changed(&mut self, now: Instant, role: Role) {
+        self.ask_held(now, role);
+        match role {
+            Role::Caller(caller) => self.order_media(caller),
+            Role::Agent(offer) => self.order_media(offer.caller),
+            Role::Code(_) => {}
+        }
     }
 
     /// The secretary's side of a conversation that is up.
@@ -183,6 +184,8 @@ impl Engine {
                 EndedBy::Local => Party::Us,
             };
             self.caller_hung_up(now, caller, party);
+        } else {
+            self.code_leg_is_gone(now, dialog);
         }
         self.state.dialogs.remove(&dialog);
     }
@@ -261,6 +264,8 @@ impl Engine {
                 }
             }
             Role::Agent(offer) => self.agent_is_lost(now, offer),
+            // Three seconds are all that it has.
+            Role::Code(_) => {}
         }
     }
 
@@ -271,11 +276,13 @@ impl Engine {
         if !matches!(leg.state, AgentLegState::Talking { .. }) {
             return;
         }
-        let (dialog, agent) = (leg.dialog, leg.agent);
+        let (dialog, agent, flow) = (leg.dialog, leg.agent, leg.flow);
         self.hang_up(now, dialog);
-        self.give_back(now, offer);
+        // Ahead of her caller's return, so that he is not offered to the phone that just died.
         let event = acd::AgentEvent::Unreachable;
         self.inform(now, acd::Input::Agent { agent, event });
+        self.give_back(now, offer);
+        self.doubt_phone(now, flow);
     }
 
     /// He is gone before the end of his plan: whoever was being rung is let off.
@@ -302,6 +309,7 @@ impl Engine {
 
     /// The process ends: nobody is left on a dead line.
     pub(super) fn hang_up_all(&mut self, now: Instant) {
+        self.end_codes(now);
         let callers: Vec<CallerId> = self.state.calls.keys().copied().collect();
         for caller in callers {
             let Some(call) = self.state.calls.get(&caller) else {
@@ -379,8 +387,10 @@ impl Engine {
         });
     }
 
-    /// A re-INVITE or UPDATE of one leg: hold, resume, a new address, a session refresh. It is
-    /// answered for this leg alone; the other leg's description does not change.
+    /// A re-INVITE or UPDATE of one leg: hold, resume, a new address, a session refresh. It is answered
+    /// for this leg alone, in the direction that mirrors it (RFC 3264 §8.4, RFC 6337 §3.1). The other
+    /// leg's description does not change: what hold means for it is the relay's work, and a phone that
+    /// is put on hold twice cannot get lost between two re-INVITEs.
     pub(super) fn reinvited(
         &mut self,
         now: Instant,
@@ -404,80 +414,53 @@ impl Engine {
                 return self.respond(now, request, 488, &[]);
             }
         };
-        let answer = match role {
-            Some(Role::Caller(caller)) => self.renegotiate_caller(caller, offer.as_ref(), message),
-            Some(Role::Agent(id)) => self.renegotiate_agent(id, offer.as_ref(), message),
-            None => return self.respond(now, request, 481, &[]),
-        };
-        match answer {
-            Some(Described::Same) => self.respond(now, request, 200, &[]),
-            Some(Described::Sdp(sdp)) => {
+        let Some(role) = role else { return self.respond(now, request, 481, &[]) };
+        match self.renegotiate(now, role, offer.as_ref(), message.method()) {
+            Ok(None) => self.respond(now, request, 200, &[]),
+            Ok(Some(sdp)) => {
                 let body = Some(("application/sdp", &sdp[..]));
                 if let Err(misuse) = self.state.endpoint.respond(now, request, 200, &[], body) {
                     tracing::debug!(%misuse, "the answer to a re-INVITE came too late");
                 }
             }
-            None => self.respond(now, request, 488, &[]),
+            Err(status @ 500) => self.respond(now, request, status, &[("Retry-After", "2")]),
+            Err(status) => self.respond(now, request, status, &[]),
         }
     }
 
-    fn renegotiate_caller(
+    /// The answer, our own offer, or nothing to a session refresh by UPDATE (RFC 4028 §7.4). `Err` is
+    /// the status that refuses it: the conversation goes on as it was (RFC 3261 §14.2).
+    fn renegotiate(
         &mut self,
-        caller: CallerId,
+        now: Instant,
+        role: Role,
         offer: Option<&Offer>,
-        message: &Message,
-    ) -> Option<Described> {
-        if offer.is_none() && message.method() != Method::Invite {
-            return Some(Described::Same);
+        method: Method,
+    ) -> Result<Option<Bytes>, u16> {
+        if offer.is_none() && method != Method::Invite {
+            return Ok(None);
         }
-        let reachable = offer.and_then(Offer::audio).is_none_or(|audio| self.can_reach(audio));
-        let leg = &mut self.state.calls.get_mut(&caller)?.leg;
-        let format = leg.frozen.clone().filter(|_| reachable)?;
-        let Some(offer) = offer else {
-            leg.awaits_answer = true;
-            let formats = std::slice::from_ref(&format);
-            let sdp = leg.session.offer(formats, leg.telephone_event, Direction::SendRecv);
-            return Some(Described::Sdp(sdp));
-        };
-        let audio = offer.audio()?;
-        let chosen = audio.formats.iter().find(|it| it.codec == format.codec)?.clone();
-        let telephone_event = audio.telephone_event;
-        leg.remote = MediaRemote::of(audio);
-        let sdp = leg.session.answer(offer, &chosen, telephone_event, Direction::SendRecv);
-        leg.telephone_event = telephone_event;
-        leg.frozen = Some(chosen);
-        self.order_media(caller);
-        Some(Described::Sdp(sdp))
-    }
-
-    fn renegotiate_agent(
-        &mut self,
-        id: OfferId,
-        offer: Option<&Offer>,
-        message: &Message,
-    ) -> Option<Described> {
-        if offer.is_none() && message.method() != Method::Invite {
-            return Some(Described::Same);
+        // Fax, or nothing that we can take part in.
+        let audio = offer.map(|offer| offer.audio().ok_or(488_u16)).transpose()?;
+        if audio.is_some_and(|audio| !self.can_reach(audio)) {
+            return Err(488);
         }
-        let reachable = offer.and_then(Offer::audio).is_none_or(|audio| self.can_reach(audio));
-        let speech = self.speech_mut(id).filter(|_| reachable)?;
-        let Some(offer) = offer else {
-            speech.awaits_answer = true;
-            let formats = std::slice::from_ref(&speech.format);
-            let telephone_event = speech.telephone_event;
-            let sdp = speech.session.offer(formats, telephone_event, Direction::SendRecv);
-            return Some(Described::Sdp(sdp));
+        // The INVITE's own offer has no answer yet (RFC 3311 §5.2).
+        let mut side = self.side(role).ok_or(500_u16)?;
+        if *side.awaits_answer {
+            return Err(491);
+        }
+        let (Some(offer), Some(audio)) = (offer, audio) else {
+            *side.awaits_answer = true;
+            let formats = std::slice::from_ref(&*side.format);
+            let sdp = side.session.offer(formats, *side.telephone_event, Direction::SendRecv);
+            return Ok(Some(sdp));
         };
-        let audio = offer.audio()?;
-        let codec = speech.format.codec;
-        let chosen = audio.formats.iter().find(|it| it.codec == codec)?.clone();
-        speech.remote = MediaRemote::of(audio);
-        speech.telephone_event = audio.telephone_event;
-        let telephone_event = audio.telephone_event;
-        let sdp = speech.session.answer(offer, &chosen, telephone_event, Direction::SendRecv);
-        speech.format = chosen;
-        self.order_media(id.caller);
-        Some(Described::Sdp(sdp))
+        side.take(audio).ok_or(488_u16)?;
+        let event = *side.telephone_event;
+        let sdp = side.session.answer(offer, side.format, event, Direction::SendRecv);
+        self.side_changed(now, role);
+        Ok(Some(sdp))
     }
 
     /// OPTIONS asks whether the dialog is alive; nothing else is carried from leg to leg.
@@ -497,23 +480,9 @@ impl Engine {
     fn caller_of(&self, dialog: DialogKey) -> Option<CallerId> {
         match self.state.dialogs.get(&dialog)? {
             Role::Caller(caller) => Some(*caller),
-            Role::Agent(_) => None,
+            Role::Agent(_) | Role::Code(_) => None,
         }
     }
-}
-
-/// What a re-INVITE is answered with.
-enum Described {
-    /// A session refresh by UPDATE without SDP (RFC 4028 §7.4).
-    Same,
-    Sdp(Bytes),
-}
-
-/// What an answer to our offer says.
-struct Answer {
-    format: Format,
-    telephone_event: Option<u8>,
-    remote: Option<MediaRemote>,
 }
 
 /// The one answer that the caller gets: her codec in his numbering; our offer if he made none.

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use acd::{CallerId, OfferId};
+use acd::{CallerId, OfferId, PromptId};
 use rand_core::RngCore;
-use sip::sdp::Codec;
+use sip::sdp::{Codec, Direction, Format};
 use sip::{ClientKey, Instant, Message, Method, Timeout};
 
 use super::Engine;
 use crate::action::Action;
-use crate::calls::{AgentLegState, LegPort, Stage};
+use crate::calls::{AgentLegState, CallerLeg, LegPort, Speech, Stage};
 use crate::media::{
     MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner, Play, Playing, Port, ToneCodec,
 };
@@ -20,6 +20,8 @@ use crate::timers::{Role, Timer};
 
 /// A leg that stays silent but answers is asked again after this.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// A leg on hold is asked this often.
+const ASK_HELD_AFTER: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// A new use of a port pair.
@@ -55,26 +57,16 @@ impl Engine {
             return;
         };
         let leg = &call.leg;
-        let (peer, payload_map, play) = match call.stage {
-            Stage::Waiting => (None, Vec::new(), None),
-            Stage::Bridged { offer, .. } => {
-                let her = self.state.agent_legs.get(&offer).and_then(|leg| match &leg.state {
-                    AgentLegState::Talking { speech, .. } => Some(speech),
-                    AgentLegState::Offered { .. }
-                    | AgentLegState::Answered(_)
-                    | AgentLegState::Closing => None,
-                });
-                let map = her.map(|speech| {
-                    payload_map(
-                        (leg.frozen.as_ref().map(|it| it.payload_type), leg.telephone_event),
-                        (Some(speech.format.payload_type), speech.telephone_event),
-                    )
-                });
-                (her.map(|speech| speech.media.port), map.unwrap_or_default(), None)
-            }
+        let Hears { peer, payload_map, play } = match call.stage {
+            Stage::Waiting => Hears::default(),
+            Stage::Bridged { offer, .. } => match self.speech(offer) {
+                Some(speech) => Ear::of_caller(leg).hears(Ear::of_agent(speech), self.config.hold),
+                None => Hears::default(),
+            },
             Stage::Returned { .. } => {
-                let format = leg.frozen.as_ref();
-                (None, Vec::new(), format.and_then(|format| play(Playing::RingTone, format)))
+                let format = leg.frozen.as_ref().filter(|_| leg.direction.receives());
+                let play = format.and_then(|format| play(Playing::RingTone, format));
+                Hears { play, ..Hears::default() }
             }
         };
         let order = MediaOrder::Set {
@@ -87,8 +79,8 @@ impl Engine {
                 peer,
                 payload_map,
                 play,
-                receives: true,
-                watch: call.stage != Stage::Waiting,
+                receives: leg.direction.receives(),
+                watch: call.stage != Stage::Waiting && leg.direction.receives(),
             },
         };
         self.actions.push_back(Action::Media(order));
@@ -102,19 +94,19 @@ impl Engine {
         let Some(call) = self.state.calls.get(&offer.caller) else {
             return;
         };
-        let (media, remote, peer, payload_map) = match &leg.state {
-            AgentLegState::Offered { media, .. } => (*media, None, None, Vec::new()),
-            AgentLegState::Answered(speech) => (speech.media, speech.remote, None, Vec::new()),
-            AgentLegState::Talking { speech, .. } => {
-                let his = &call.leg;
-                let map = payload_map(
-                    (Some(speech.format.payload_type), speech.telephone_event),
-                    (his.frozen.as_ref().map(|it| it.payload_type), his.telephone_event),
-                );
-                (speech.media, speech.remote, Some(his.media.port), map)
-            }
+        let (media, remote, speech) = match &leg.state {
+            AgentLegState::Offered { media, .. } => (*media, None, None),
+            AgentLegState::Answered(speech) => (speech.media, speech.remote, None),
+            AgentLegState::Talking { speech, .. } => (speech.media, speech.remote, Some(speech)),
             AgentLegState::Closing => return,
         };
+        let Hears { peer, payload_map, play } = match speech {
+            Some(speech) => {
+                Ear::of_agent(speech).hears(Ear::of_caller(&call.leg), self.config.hold)
+            }
+            None => Hears::default(),
+        };
+        let receives = speech.is_none_or(|speech| speech.direction.receives());
         let order = MediaOrder::Set {
             port: media.port,
             owner: media.owner,
@@ -124,12 +116,41 @@ impl Engine {
                 signalling: leg.flow.remote.ip(),
                 peer,
                 payload_map,
-                play: None,
-                receives: true,
-                watch: peer.is_some(),
+                play,
+                receives,
+                watch: speech.is_some() && receives,
             },
         };
         self.actions.push_back(Action::Media(order));
+    }
+
+    /// The secretary's side of a conversation that is up.
+    fn speech(&self, offer: OfferId) -> Option<&Speech> {
+        match &self.state.agent_legs.get(&offer)?.state {
+            AgentLegState::Talking { speech, .. } => Some(speech),
+            AgentLegState::Offered { .. } | AgentLegState::Answered(_) | AgentLegState::Closing => {
+                None
+            }
+        }
+    }
+
+    /// Whether a leg has us on hold: it wants no packets, and need not send any.
+    fn holds(&self, role: Role) -> bool {
+        let direction = match role {
+            Role::Caller(caller) => self.state.calls.get(&caller).map(|call| call.leg.direction),
+            Role::Agent(offer) => self.speech(offer).map(|speech| speech.direction),
+            Role::Code(_) => None,
+        };
+        direction.is_some_and(|direction| !direction.receives())
+    }
+
+    /// A leg that holds is not watched, yet it may die: it is asked now and then. One that does not is
+    /// left to its packets.
+    pub(super) fn ask_held(&mut self, now: Instant, role: Role) {
+        self.stop_asking(role);
+        if self.holds(role) {
+            self.state.timers.set(Timer::AskAgain(role), now + ASK_HELD_AFTER);
+        }
     }
 
     pub(super) fn handle_media(&mut self, now: Instant, event: MediaEvent) {
@@ -138,7 +159,7 @@ impl Engine {
                 let Some(&role) = self.state.owners.get(&owner) else {
                     return;
                 };
-                self.stop_asking(role);
+                self.ask_held(now, role);
                 if let Role::Agent(offer) = role
                     && let Some(leg) = self.state.agent_legs.get_mut(&offer)
                 {
@@ -150,8 +171,13 @@ impl Engine {
                     self.inquire(now, role);
                 }
             }
-            // What has an end is played to nobody yet, and a released port has no owner left.
-            MediaEvent::Played { .. } | MediaEvent::Released { .. } => {}
+            MediaEvent::Played { owner, .. } => {
+                if let Some(&Role::Code(dialog)) = self.state.owners.get(&owner) {
+                    self.end_code(now, dialog);
+                }
+            }
+            // A released port has no owner left.
+            MediaEvent::Released { .. } => {}
             MediaEvent::Failed { port, error, .. } => {
                 tracing::error!(port, error, "the relay cannot serve a port");
             }
@@ -165,6 +191,7 @@ impl Engine {
             Role::Agent(offer) => self.state.agent_legs.get(&offer).and_then(|leg| {
                 matches!(leg.state, AgentLegState::Talking { .. }).then_some(leg.dialog)
             }),
+            Role::Code(_) => None,
         };
         let Some(dialog) = dialog else { return };
         match self.state.endpoint.request_within(now, dialog, Method::Options, &[], None) {
@@ -194,7 +221,8 @@ impl Engine {
         match (is_asked, dialog_is_known) {
             (true, true) => {
                 self.state.timers.stop(Timer::Inquiry(role));
-                self.state.timers.set(Timer::AskAgain(role), now + ASK_AGAIN_AFTER);
+                let after = if self.holds(role) { ASK_HELD_AFTER } else { ASK_AGAIN_AFTER };
+                self.state.timers.set(Timer::AskAgain(role), now + after);
             }
             (true, false) => self.leg_is_lost(now, role),
             (false, _) => {}
@@ -208,6 +236,57 @@ impl Engine {
     }
 }
 
+/// What a leg hears: the other one, something that we play, or nothing.
+#[derive(Default)]
+struct Hears {
+    peer: Option<Port>,
+    payload_map: Vec<(u8, u8)>,
+    play: Option<Play>,
+}
+
+/// One of two legs that talk with each other.
+#[derive(Copy, Clone)]
+struct Ear<'a> {
+    port: Port,
+    format: Option<&'a Format>,
+    telephone_event: Option<u8>,
+    direction: Direction,
+}
+
+impl<'a> Ear<'a> {
+    fn of_caller(leg: &'a CallerLeg) -> Self {
+        Self {
+            port: leg.media.port,
+            format: leg.frozen.as_ref(),
+            telephone_event: leg.telephone_event,
+            direction: leg.direction,
+        }
+    }
+
+    fn of_agent(speech: &'a Speech) -> Self {
+        Self {
+            port: speech.media.port,
+            format: Some(&speech.format),
+            telephone_event: speech.telephone_event,
+            direction: speech.direction,
+        }
+    }
+
+    /// While one of them holds, nothing crosses either way, be its microphone open or not; the one who
+    /// is held hears the hold music.
+    fn hears(self, other: Self, hold: Option<PromptId>) -> Hears {
+        if self.direction.receives() && other.direction.receives() {
+            let number = |ear: Self| (ear.format.map(|it| it.payload_type), ear.telephone_event);
+            let payload_map = payload_map(number(self), number(other));
+            return Hears { peer: Some(other.port), payload_map, play: None };
+        }
+        let music = hold.map(|prompt| Playing::Prompt { prompt, repeat: true });
+        let format = self.format.filter(|_| self.direction.receives());
+        let play = music.zip(format).and_then(|(music, format)| play(music, format));
+        Hears { play, ..Hears::default() }
+    }
+}
+
 /// Which payload types of one side have another number on the other.
 fn payload_map(from: (Option<u8>, Option<u8>), to: (Option<u8>, Option<u8>)) -> Vec<(u8, u8)> {
     [(from.0, to.0), (from.1, to.1)]
@@ -218,7 +297,7 @@ fn payload_map(from: (Option<u8>, Option<u8>), to: (Option<u8>, Option<u8>)) -> 
 }
 
 /// What is played, in a leg's format; nothing where that would need an encoder.
-fn play(what: Playing, format: &sip::sdp::Format) -> Option<Play> {
+pub(super) fn play(what: Playing, format: &Format) -> Option<Play> {
     let codec = match format.codec {
         Codec::Pcma => ToneCodec::Pcma,
         Codec::Pcmu => ToneCodec::Pcmu,

@@ -2,7 +2,7 @@
 
 use acd::{AgentId, CallerId, Decision, Miss, OfferId, Withdrawal};
 use sip::sdp::{Direction, Format, LocalSession, Offer};
-use sip::{DialogKey, Flow, HeaderName, Identity, Instant, Invite, Message, Target};
+use sip::{DialogKey, HeaderName, Identity, Instant, Invite, Message, Target};
 
 use super::Engine;
 use crate::action::Notice;
@@ -142,9 +142,12 @@ impl Engine {
         headers
     }
 
-    pub(super) fn phone_is_trying(&mut self, dialog: DialogKey) {
-        if let Some(&Role::Agent(offer)) = self.state.dialogs.get(&dialog) {
+    /// An answer of whatever kind: her phone lives.
+    pub(super) fn phone_is_heard(&mut self, now: Instant, dialog: DialogKey) {
+        if let Some((_, offer)) = self.agent_leg(dialog) {
             self.state.timers.stop(Timer::Unreachable(offer));
+            let flow = self.state.agent_legs[&offer].flow;
+            self.phone_lives(now, &flow);
         }
     }
 
@@ -173,19 +176,12 @@ impl Engine {
             return;
         }
         let (dialog, agent, flow) = (leg.dialog, leg.agent, leg.flow);
-        self.flow_is_dead(flow);
         self.cancel(now, dialog);
         self.close_offer(now, offer, OfferOutcome::Unreachable);
+        self.doubt_phone(now, flow);
         let miss = Miss::Unreachable;
         self.inform(now, acd::Input::Missed { offer, miss });
         tracing::debug!(agent = agent.0, "no 1xx from her phone");
-    }
-
-    /// Remembers it until it registers again; flows that nobody has any longer are forgotten first.
-    fn flow_is_dead(&mut self, flow: Flow) {
-        let registrar = &self.state.registrar;
-        self.state.dead_flows.retain(|flow| registrar.is_registered_flow(flow).is_some());
-        self.state.dead_flows.insert(flow);
     }
 
     /// Her phone picked up: a request to the scheduler, once her session description can be used.
@@ -206,13 +202,14 @@ impl Engine {
         let leg = self.state.agent_legs.get_mut(&offer).expect("agent_leg found it");
         let state = std::mem::replace(&mut leg.state, AgentLegState::Closing);
         if let AgentLegState::Offered { media, session } = state {
-            let (format, telephone_event, remote) = described;
+            let Described { format, telephone_event, remote, direction } = described;
             leg.state = AgentLegState::Answered(Speech {
                 media,
                 session,
                 format,
                 telephone_event,
                 remote,
+                direction,
                 awaits_answer: false,
             });
         }
@@ -268,12 +265,11 @@ impl Engine {
                 408 | 430 | 503 => (OfferOutcome::Unreachable, Miss::Unreachable),
                 _ => (OfferOutcome::Declined, Miss::Declined),
             };
-            if outcome == OfferOutcome::Unreachable
-                && let Some(leg) = self.state.agent_legs.get(&offer)
-            {
-                self.flow_is_dead(leg.flow);
-            }
+            let flow = self.state.agent_legs[&offer].flow;
             self.close_offer(now, offer, outcome);
+            if outcome == OfferOutcome::Unreachable {
+                self.doubt_phone(now, flow);
+            }
             self.inform(now, acd::Input::Missed { offer, miss });
         }
         self.leg_is_gone(now, dialog, agent, offer);
@@ -395,12 +391,8 @@ impl Engine {
         }
     }
 
-    /// What her answer says: her format, its events, her address. `None`: it cannot be used.
-    fn describe(
-        &self,
-        message: &Message,
-        caller: CallerId,
-    ) -> Option<(Format, Option<u8>, Option<MediaRemote>)> {
+    /// `None`: her answer cannot be used.
+    fn describe(&self, message: &Message, caller: CallerId) -> Option<Described> {
         let call = self.state.calls.get(&caller)?;
         let answer = Offer::read(sip::session_description(message).ok()??).ok()?;
         let audio = answer.audio().filter(|audio| self.can_reach(audio))?;
@@ -409,6 +401,19 @@ impl Engine {
             None => call.leg.formats.iter().any(|format| format.codec == codec),
         };
         let format = audio.formats.iter().find(|format| wanted(format.codec))?.clone();
-        Some((format, audio.telephone_event, MediaRemote::of(audio)))
+        Some(Described {
+            format,
+            telephone_event: audio.telephone_event,
+            remote: MediaRemote::of(audio),
+            direction: audio.direction,
+        })
     }
+}
+
+/// What her answer says.
+struct Described {
+    format: Format,
+    telephone_event: Option<u8>,
+    remote: Option<MediaRemote>,
+    direction: Direction,
 }

@@ -32,7 +32,7 @@ impl Engine {
             self.notice(Notice::RegisterRefused { flow, status: reply.status });
         }
         if let Some(user) = &reply.user {
-            self.phone_is_alive(now, user, &flow);
+            self.phone_registers(now, user, &flow);
             // The answer is kept for the phone's retransmissions, which would look like replays.
             self.registering = Some(reply);
             self.state.endpoint.handle_message(now, flow, message);
@@ -56,15 +56,6 @@ impl Engine {
     pub(super) fn answer_register(&mut self, now: Instant, request: RequestKey) {
         if let Some(reply) = self.registering.take() {
             self.respond(now, request, reply.status, &headers_of(&reply));
-        }
-    }
-
-    /// A proven REGISTER shows a living phone, whatever was thought of it.
-    fn phone_is_alive(&mut self, now: Instant, user: &str, flow: &Flow) {
-        self.state.dead_flows.remove(flow);
-        let is_there = self.state.registrar.bindings(user).next().is_some();
-        if is_there && let Some(agent) = self.agent_of(user) {
-            self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Reachable });
         }
     }
 
@@ -102,6 +93,7 @@ impl Engine {
         if self.state.registrar.bindings(&user).next().is_some() {
             self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Reachable });
         }
+        self.watch_phones(now, &user);
         let event = AgentEvent::Stand { as_before: state, misses };
         self.inform(now, acd::Input::Agent { agent, event });
     }

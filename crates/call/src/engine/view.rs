@@ -4,6 +4,7 @@ use acd::{AgentId, CallerId, Decision, OfferId, Scheduler};
 use sip::Counts;
 
 use super::Engine;
+use super::dialling::CodeLegState;
 use crate::action::Ledger;
 use crate::calls::{AgentLegState, Stage};
 use crate::media::Port;
@@ -26,6 +27,14 @@ pub struct AgentLegView {
     pub agent: AgentId,
     pub offer: OfferId,
     pub closing: bool,
+}
+
+/// A phone that dialled a code, until it has let go.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct CodeLegView {
+    pub agent: AgentId,
+    /// The pair that it holds, until we hang up.
+    pub port: Option<Port>,
 }
 
 /// One exchange with the scheduler.
@@ -96,6 +105,16 @@ impl Engine {
             agent: leg.agent,
             offer,
             closing: matches!(leg.state, AgentLegState::Closing),
+        })
+    }
+
+    pub fn code_legs(&self) -> impl Iterator<Item = CodeLegView> {
+        self.state.codes.values().map(|leg| CodeLegView {
+            agent: leg.agent,
+            port: match &leg.state {
+                CodeLegState::Open { media, .. } => Some(media.port),
+                CodeLegState::Closing => None,
+            },
         })
     }
 

@@ -81,7 +81,11 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
         unreachable_after: seconds(2),
         inquiry_timeout: seconds(3),
         pause_reasons: BTreeMap::new(),
-        registrar: RegistrarLimits::default(),
+        // Tests that are about it ask their phones; all others see no OPTIONS that they did not cause.
+        registrar: RegistrarLimits {
+            options_interval: Duration::ZERO,
+            ..RegistrarLimits::default()
+        },
         limits: Limits::default(),
     };
     change(&mut config);
@@ -311,6 +315,62 @@ impl Bench {
         let from = self.sent.iter().rev().find(|(_, sent)| sent == invite);
         let from = from.map_or_else(|| PHONE.to_string(), |(flow, _)| flow.remote.to_string());
         self.receive_typed(&from, &head, media_type, body);
+    }
+
+    /// A request of ours that is no INVITE, answered from where it went to.
+    pub(crate) fn answers(&mut self, request: &Message, status: u16) {
+        self.phone_replies(request, status, "");
+    }
+
+    /// What a phone sends within the leg that our `invite` opened.
+    pub(crate) fn phone_within(&mut self, invite: &Message, method: &str, cseq: u32, body: &str) {
+        let text = |name| invite.text(name).expect("our INVITE has it").to_string();
+        let head = format!(
+            "{method} sip:monoligne@192.0.2.1:5060 SIP/2.0
+             Via: SIP/2.0/UDP {PHONE};rport;branch=z9hG4bKphone{method}{cseq}
+             From: {};tag=phone
+             To: {}
+             Call-ID: {}
+             CSeq: {cseq} {method}
+             Contact: <sip:phone@{PHONE}>",
+            text(HeaderName::To),
+            text(HeaderName::From),
+            text(HeaderName::CallId),
+        );
+        self.receive(PHONE, &head, body);
+    }
+
+    /// A phone dials; `user` is what it puts before the `@`.
+    pub(crate) fn dials(&mut self, from: &str, as_whom: &str, user: &str, body: &str) {
+        self.cseq += 1;
+        let id = self.cseq;
+        let head = format!(
+            "INVITE sip:{user}@{REALM} SIP/2.0
+             Via: SIP/2.0/UDP {from};rport;branch=z9hG4bKdial{id}
+             From: <sip:{as_whom}@{REALM}>;tag=dial{id}
+             To: <sip:{user}@{REALM}>
+             Call-ID: dial{id}
+             CSeq: 1 INVITE
+             Contact: <sip:{as_whom}@{from}>"
+        );
+        self.receive(from, &head, body);
+    }
+
+    /// What the phone that dialled last sends within that leg.
+    pub(crate) fn dialler_sends(&mut self, from: &str, method: &str, cseq: u32, answer: &Message) {
+        let text = |name| answer.text(name).expect("our answer has it").to_string();
+        let head = format!(
+            "{method} sip:192.0.2.1:5060 SIP/2.0
+             Via: SIP/2.0/UDP {from};rport;branch=z9hG4bKdialled{method}{cseq}
+             From: {}
+             To: {}
+             Call-ID: {}
+             CSeq: {cseq} {method}",
+            text(HeaderName::From),
+            text(HeaderName::To),
+            text(HeaderName::CallId),
+        );
+        self.receive(from, &head, "");
     }
 
     /// Call `id` with 101, up to the 200 that the caller got; his `To`.

@@ -1,8 +1,11 @@
 //! The engine against messages written by hand: doors, re-negotiation, full tables.
 
 mod bench;
+mod codes;
+mod hold;
 mod lasting;
 mod ledger;
+mod reachability;
 
 use std::time::Duration;
 

@@ -253,6 +253,13 @@ fn registrar(file: &File<'_>, mistakes: &mut Mistakes) {
             "make them grow: 60 s, 300 s, 3600 s",
         ));
     }
+    let interval = registrar.options_interval;
+    if !interval.is_zero() && interval < Duration::from_secs(5) {
+        mistakes.push(file.registrar_place.within("options_interval").missing(
+            format!("{interval:?}: a question would follow before the one ahead is answered"),
+            "write 5 s or more, or \"0 s\" for never",
+        ));
+    }
     if registrar.bindings_max == 0 {
         mistakes.push(
             file.registrar_place

@@ -33,7 +33,17 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("media", &["address", "advertise", "ports", "threads"]),
     ("log", &["format", "level"]),
     ("calls", &["codecs", "ring_refresh", "unreachable_after", "inquiry_timeout", "pause_reasons"]),
-    ("registrar", &["algorithms", "expires_default", "expires_min", "expires_max", "bindings_max"]),
+    (
+        "registrar",
+        &[
+            "algorithms",
+            "expires_default",
+            "expires_min",
+            "expires_max",
+            "bindings_max",
+            "options_interval",
+        ],
+    ),
     ("limits", &["calls_max", "waiting_max", "transactions_max", "dialogs_max"]),
     ("trunks", &["name", "sources", "transport", "max_unanswered", "numbers"]),
     ("numbers", &["country", "strip"]),

@@ -305,6 +305,7 @@ fn registrar(fields: &mut Fields<'_, '_, '_>) -> RegistrarLimits {
         expires_min: fields.or("expires_min", default.expires_min),
         expires_max: fields.or("expires_max", default.expires_max),
         bindings_max: fields.or("bindings_max", default.bindings_max),
+        options_interval: fields.or("options_interval", default.options_interval),
     }
 }
 
@@ -409,7 +410,7 @@ fn team(fields: &mut Fields<'_, '_, '_>) -> acd::Team {
         ring_for: fields.or("ring_for", Duration::from_secs(15)),
         wrap_up: fields.or("wrap_up", Duration::from_secs(10)),
         retry_after: section(fields, "retry_after", retry_after),
-        misses_max: fields.or("misses_max", 0),
+        misses_max: fields.or("misses_max", 3),
     }
 }
 

@@ -130,7 +130,7 @@ impl Phone {
         if status < 200 {
             return;
         }
-        if status == 403 {
+        if status == 404 {
             stage.note(Happening::PhoneCallRefused);
         } else {
             let detail = format!("a phone's own call gets {status}");

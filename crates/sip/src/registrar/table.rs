@@ -52,6 +52,12 @@ impl Table {
         (found == flow).then_some(aor)
     }
 
+    pub(super) fn aors_on(&self, flow: &Flow) -> impl Iterator<Item = &str> {
+        let flow = *flow;
+        let from = self.by_flow.range((flow, String::new())..);
+        from.take_while(move |(found, _)| *found == flow).map(|(_, aor)| aor.as_str())
+    }
+
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.by_expiry.first().map(|(at, _)| *at)
     }

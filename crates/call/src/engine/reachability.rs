@@ -1,0 +1,189 @@
+//! Whether a secretary's phone can be reached.
+//!
+//! A binding says that a phone was there once. One on UDP is asked by OPTIONS every now and then, spread
+//! over the interval, since nothing else tells that it was switched off or that its NAT forgot it; a
+//! connection is its own proof, and its flow is asked only after it was found dead. Whatever the final
+//! answer, it proves life; so does a REGISTER, and any answer to an INVITE of ours. A phone with a leg of
+//! ours up is not asked: that leg has its own inquiry.
+
+use std::time::Duration;
+
+use acd::{AgentEvent, AgentId, AgentState};
+use rand_core::RngCore;
+use sip::{ClientKey, Flow, Identity, Instant, Message, Method, Request, Target, Timeout};
+
+use super::Engine;
+use crate::calls::AgentLegState;
+use crate::timers::Timer;
+
+/// A phone that has not answered OPTIONS by then is taken for dead; its answer may still come. With the
+/// interval's default of 20 s, *available* means heard within 24 s.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// A dead phone is asked again this long after the last question ended. Such a question is itself sent
+/// again for 32 s (RFC 3261 §17.1.2.2).
+const DEAD_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// The phones of a user who has just registered are asked from now on.
+    pub(super) fn watch_phones(&mut self, now: Instant, user: &str) {
+        let flows: Vec<Flow> = self.state.registrar.bindings(user).map(|it| it.flow).collect();
+        for flow in flows {
+            if self.is_worth_asking(&flow) && self.state.watched_flows.insert(flow) {
+                let first = self.spread(self.config.registrar.options_interval);
+                self.state.timers.set(Timer::AskPhone(flow), now + first);
+            }
+        }
+    }
+
+    /// Between a quarter of it and all of it, so that phones that came together are asked apart.
+    fn spread(&mut self, interval: Duration) -> Duration {
+        let quarter = interval / 4;
+        let share = f64::from(self.state.random.next_u32()) / f64::from(u32::MAX);
+        quarter + (interval - quarter).mul_f64(share)
+    }
+
+    fn is_worth_asking(&self, flow: &Flow) -> bool {
+        let is_proven = flow.transport.is_reliable() && !self.state.dead_flows.contains(flow);
+        !self.config.registrar.options_interval.is_zero()
+            && !is_proven
+            && self.state.registrar.is_registered_flow(flow).is_some()
+    }
+
+    /// Time to ask the phone behind this flow.
+    pub(super) fn ask_phone(&mut self, now: Instant, flow: Flow) {
+        let Some(request) = self.question_for(flow).filter(|_| self.is_worth_asking(&flow)) else {
+            self.state.watched_flows.remove(&flow);
+            return;
+        };
+        let later = now + self.config.registrar.options_interval;
+        if self.has_leg_on(&flow) {
+            return self.state.timers.set(Timer::AskPhone(flow), later);
+        }
+        match self.state.endpoint.request(now, request) {
+            Ok(client) => {
+                self.state.asked_flows.insert(client, flow);
+                self.state.timers.set(Timer::PhoneSilent(flow), now + PATIENCE);
+            }
+            Err(full) => {
+                tracing::debug!(%full, "a phone could not be asked");
+                self.state.timers.set(Timer::AskPhone(flow), later);
+            }
+        }
+    }
+
+    fn question_for(&self, flow: Flow) -> Option<Request> {
+        let user = self.state.registrar.is_registered_flow(&flow)?;
+        let binding = self.state.registrar.bindings(user).find(|it| it.flow == flow)?;
+        let realm = &self.config.realm;
+        let identity = |user: &str| Identity { display: None, uri: format!("sip:{user}@{realm}") };
+        Some(Request {
+            target: Target::Flow(flow),
+            method: Method::Options,
+            request_uri: binding.contact_uri.clone(),
+            from: identity("monoligne"),
+            to: identity(user),
+            headers: vec![("Accept".to_owned(), "application/sdp".to_owned())],
+            body: None,
+            credentials: None,
+            contact_user: Some("monoligne".to_owned()),
+        })
+    }
+
+    fn has_leg_on(&self, flow: &Flow) -> bool {
+        let is_up = |state: &AgentLegState| match state {
+            AgentLegState::Offered { .. }
+            | AgentLegState::Answered(_)
+            | AgentLegState::Talking { .. } => true,
+            AgentLegState::Closing => false,
+        };
+        self.state.agent_legs.values().any(|leg| leg.flow == *flow && is_up(&leg.state))
+            || self.state.codes.values().any(|leg| leg.flow == *flow)
+    }
+
+    /// The outcome of a request of ours, if it was such a question.
+    pub(super) fn phone_replied(
+        &mut self,
+        now: Instant,
+        client: ClientKey,
+        result: &Result<Message, Timeout>,
+    ) {
+        let Some(flow) = self.state.asked_flows.remove(&client) else { return };
+        let next = match result {
+            Ok(_) => {
+                self.phone_lives(now, &flow);
+                self.config.registrar.options_interval
+            }
+            Err(Timeout::NoResponse | Timeout::Unreachable) => {
+                self.phone_is_dead(now, flow);
+                DEAD_AGAIN_AFTER
+            }
+        };
+        self.state.timers.set(Timer::AskPhone(flow), now + next);
+    }
+
+    /// Something came from there that only a living phone sends.
+    pub(super) fn phone_lives(&mut self, now: Instant, flow: &Flow) {
+        self.state.dead_flows.remove(flow);
+        self.state.timers.stop(Timer::PhoneSilent(*flow));
+        for agent in self.agents_on(flow) {
+            if self.state.scheduler.agent(agent).is_some_and(|view| !view.reachable) {
+                self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Reachable });
+            }
+        }
+    }
+
+    /// Nothing comes from there. Another phone of hers may still be rung; without one she is
+    /// unreachable.
+    pub(super) fn phone_is_dead(&mut self, now: Instant, flow: Flow) {
+        self.flow_is_dead(flow);
+        for agent in self.agents_on(&flow) {
+            let user = self.config.agents.get(&agent).map_or("", |agent| agent.user.as_str());
+            let dead = &self.state.dead_flows;
+            let has_another =
+                self.state.registrar.bindings(user).any(|binding| !dead.contains(&binding.flow));
+            let view = self.state.scheduler.agent(agent);
+            if !has_another && view.is_some_and(|view| view.reachable) {
+                self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Unreachable });
+            }
+        }
+    }
+
+    /// Remembers it until it is heard again; flows that nobody has any longer are forgotten first.
+    pub(super) fn flow_is_dead(&mut self, flow: Flow) {
+        let registrar = &self.state.registrar;
+        self.state.dead_flows.retain(|flow| registrar.is_registered_flow(flow).is_some());
+        self.state.dead_flows.insert(flow);
+    }
+
+    /// An INVITE met silence there: the phone is asked at once, unless a question is out already.
+    pub(super) fn doubt_phone(&mut self, now: Instant, flow: Flow) {
+        self.flow_is_dead(flow);
+        let is_asked = self.state.asked_flows.values().any(|asked| *asked == flow);
+        if !is_asked && self.is_worth_asking(&flow) {
+            self.state.watched_flows.insert(flow);
+            self.state.timers.set(Timer::AskPhone(flow), now);
+        }
+    }
+
+    /// A REGISTER was proven to be a user's: her phone lives, and she is there herself if it was
+    /// thought dead before.
+    pub(super) fn phone_registers(&mut self, now: Instant, user: &str, flow: &Flow) {
+        let agent = self.users.get(user).copied();
+        let view = agent.and_then(|agent| self.state.scheduler.agent(agent));
+        if let Some(view) = view
+            && view.state == AgentState::NotResponding
+            && !view.reachable
+        {
+            let event = AgentEvent::LogIn;
+            self.inform(now, acd::Input::Agent { agent: view.agent, event });
+        }
+        self.phone_lives(now, flow);
+        self.watch_phones(now, user);
+    }
+
+    /// Whose phones share this flow.
+    pub(super) fn agents_on(&self, flow: &Flow) -> Vec<AgentId> {
+        let users = self.state.registrar.aors_on(flow);
+        users.filter_map(|user| self.users.get(user).copied()).collect()
+    }
+}
