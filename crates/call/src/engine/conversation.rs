@@ -101,9 +101,10 @@ impl Engine {
         }
         let answer = body.and_then(|body| Offer::read(&body).ok());
         let audio = answer.as_ref().and_then(Offer::audio).filter(|audio| self.can_reach(audio));
+        let held = self.holds(role);
         let taken = audio.and_then(|audio| self.side(role)?.take(audio));
         if taken.is_some() {
-            self.side_changed(now, role);
+            self.side_changed(now, role, held);
         }
         taken.is_some()
     }
@@ -118,7 +119,12 @@ impl Engine {
     }
 
     /// A side says something else than before: of its numbering, its address or its direction.
-    fn side_changed(&mut self, now: Instant, role: Role) {
+    /// `held`: it had us on hold. Its packets are watched anew then, and tell all; the silence of one
+    /// that did not hold has been told once, and is asked about until they come.
+    fn side_changed(&mut self, now: Instant, role: Role, held: bool) {
+        if held {
+            self.stop_asking(role);
+        }
         self.ask_held(now, role);
         match role {
             Role::Caller(caller) => self.order_media(caller),
@@ -446,6 +452,7 @@ impl Engine {
             return Err(488);
         }
         // The INVITE's own offer has no answer yet (RFC 3311 §5.2).
+        let held = self.holds(role);
         let mut side = self.side(role).ok_or(500_u16)?;
         if *side.awaits_answer {
             return Err(491);
@@ -459,7 +466,7 @@ impl Engine {
         side.take(audio).ok_or(488_u16)?;
         let event = *side.telephone_event;
         let sdp = side.session.answer(offer, side.format, event, Direction::SendRecv);
-        self.side_changed(now, role);
+        self.side_changed(now, role, held);
         Ok(Some(sdp))
     }
 

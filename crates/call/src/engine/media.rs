@@ -135,7 +135,7 @@ impl Engine {
     }
 
     /// Whether a leg has us on hold: it wants no packets, and need not send any.
-    fn holds(&self, role: Role) -> bool {
+    pub(super) fn holds(&self, role: Role) -> bool {
         let direction = match role {
             Role::Caller(caller) => self.state.calls.get(&caller).map(|call| call.leg.direction),
             Role::Agent(offer) => self.speech(offer).map(|speech| speech.direction),
@@ -144,11 +144,11 @@ impl Engine {
         direction.is_some_and(|direction| !direction.receives())
     }
 
-    /// A leg that holds is not watched, yet it may die: it is asked now and then. One that does not is
-    /// left to its packets.
+    /// A leg that holds is not watched, yet it may die: it is asked now and then.
     pub(super) fn ask_held(&mut self, now: Instant, role: Role) {
-        self.stop_asking(role);
-        if self.holds(role) {
+        let timers = &self.state.timers;
+        let is_asked = timers.is_set(Timer::Inquiry(role)) || timers.is_set(Timer::AskAgain(role));
+        if self.holds(role) && !is_asked {
             self.state.timers.set(Timer::AskAgain(role), now + ASK_HELD_AFTER);
         }
     }
@@ -159,6 +159,7 @@ impl Engine {
                 let Some(&role) = self.state.owners.get(&owner) else {
                     return;
                 };
+                self.stop_asking(role);
                 self.ask_held(now, role);
                 if let Role::Agent(offer) = role
                     && let Some(leg) = self.state.agent_legs.get_mut(&offer)

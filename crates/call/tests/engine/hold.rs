@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use call::{Config, Disposition, MediaLeg, MediaSource, Playing, Prompt, PromptId};
+use call::{
+    Config, Disposition, Input, MediaEvent, MediaLeg, MediaSource, Playing, Prompt, PromptId,
+};
 use sip::sdp::{Direction, Offer};
 use sip::{HeaderName, Message, Method};
 
@@ -209,4 +211,20 @@ fn an_update_with_an_offer_while_his_first_has_no_answer_comes_too_early() {
     bench.within("a", &to, "UPDATE", 2, &his("sendonly"));
     assert_eq!(bench.lines(), ["500 UPDATE"]);
     assert!(bench.sent.last().unwrap().1.text(HeaderName::RetryAfter).is_some());
+}
+
+#[test]
+fn a_caller_who_is_being_asked_is_asked_on_when_the_next_secretary_takes_him() {
+    let (mut bench, invite, _) = talking(with_music());
+    // She hangs up before a packet of hers came, and is rung again after 5 s.
+    bench.phone_within(&invite, "BYE", 1, "");
+    bench.run_for(Duration::from_secs(4));
+    let (port, owner, _) = bench.leg(MediaSource::Fixed);
+    bench.input(Input::Media(MediaEvent::Silent { port, owner }));
+    bench.run_for(Duration::from_secs(1));
+    let invite = bench.ours(&Method::Invite).expect("she is rung again");
+    bench.phone_replies(&invite, 200, &hers("sendrecv"));
+    assert_eq!(legs(&bench), [TALKS, TALKS]);
+    bench.run_for(Duration::from_secs(3));
+    assert_eq!(bench.records.len(), 1, "no answer to OPTIONS: lost");
 }
