@@ -146,16 +146,17 @@ fn licence_expressions_are_read_as_spdx_means_them() {
 }
 
 #[test]
-fn every_fixture_has_its_expectation_beside_it() -> Result<()> {
+fn every_fixture_has_its_expectation_beside_it_and_every_expectation_its_fixture() -> Result<()> {
     let folder = root().join("sip-fixtures");
     let mut wrong = Vec::new();
     for path in files(&folder)? {
+        let has = |end: &str| path.with_extension(end).exists();
         let is_fixture = path.extension().is_some_and(|end| end == "sip" || end == "dat");
-        if is_fixture && !path.with_extension("toml").exists() {
+        if is_fixture && !has("toml") || !is_fixture && !has("sip") && !has("dat") {
             wrong.push(shown(&path));
         }
     }
-    ensure!(wrong.is_empty(), "fixtures without expectation: {wrong:?}");
+    ensure!(wrong.is_empty(), "without the other one of its pair: {wrong:?}");
     Ok(())
 }
 

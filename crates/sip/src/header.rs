@@ -64,6 +64,9 @@ impl<'a> Via<'a> {
         let rest = rest.trim_start();
         let space = rest.find([' ', '\t', '\r', '\n']).ok_or(HeaderError::Via)?;
         let (transport, rest) = (&rest[..space], rest[space..].trim_start());
+        if transport.is_empty() || !transport.bytes().all(crate::message::is_token) {
+            return Err(HeaderError::Via);
+        }
         let end = rest.find(';').unwrap_or(rest.len());
         let (host, port) = host_port(rest[..end].trim_end())?;
         let params = Params::new(&rest[end..]);

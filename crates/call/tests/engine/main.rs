@@ -2,6 +2,7 @@
 
 mod bench;
 mod codes;
+mod fixtures;
 mod hold;
 mod lasting;
 mod ledger;

@@ -95,6 +95,8 @@ fn put_call_id(out: &mut Vec<u8>, request: &Message) {
         return put_header(out, b"Call-ID", call_id.as_bytes());
     }
     let value = String::from_utf8_lossy(request.header(HeaderName::CallId).unwrap_or_default());
-    let word = value.split_whitespace().next().unwrap_or(UNKNOWN_CALL);
+    let word = value.split_whitespace().next();
+    let word = word.filter(|word| word.bytes().all(|byte| byte.is_ascii_graphic()));
+    let word = word.unwrap_or(UNKNOWN_CALL);
     put_ours(out, "Call-ID", word);
 }
