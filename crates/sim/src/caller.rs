@@ -20,6 +20,8 @@ pub struct Script {
     pub arrives: Instant,
     /// Dialled, in E.164 with its plus.
     pub number: String,
+    /// How his INVITE names the line that it was forwarded from.
+    pub forwarded: Forwarded,
     pub offer: Offering,
     /// What is wrong with his INVITE, so that it is refused before it makes a call.
     pub flaw: Option<Flaw>,
@@ -42,6 +44,33 @@ pub struct Script {
     pub pings: bool,
     /// How long the trunk lets him wait.
     pub max_unanswered: Duration,
+}
+
+/// What a trunk tells of the line that was called before it came to us; in E.164 with its plus.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Forwarded {
+    /// Nothing.
+    Not,
+    /// In `Diversion`, as a national number.
+    Diversion(String),
+    /// In `History-Info`, before the number dialled.
+    History(String),
+}
+
+impl Forwarded {
+    fn header(&self, dialled: &str) -> String {
+        match self {
+            Self::Not => String::new(),
+            Self::Diversion(line) => {
+                let national = line.replacen("+33", "0", 1);
+                format!("Diversion: <sip:{national}@operator.example>;reason=unconditional\r\n")
+            }
+            Self::History(line) => format!(
+                "History-Info: <sip:{line}@operator.example?Privacy=none>;index=1,\r\n \
+                 <sip:{dialled}@{ENGINE};cause=302>;index=1.1;mp=1\r\n"
+            ),
+        }
+    }
 }
 
 /// What his SDP offers.
@@ -338,7 +367,8 @@ impl Caller {
             }
         };
         let contact = self.contact();
-        let headers = format!("{contact}Supported: 100rel\r\nUser-Agent: trunk\r\n");
+        let forwarded = self.script.forwarded.header(&self.script.number);
+        let headers = format!("{contact}{forwarded}Supported: 100rel\r\nUser-Agent: trunk\r\n");
         let invite = wire::request(&self.head(), &headers, sdp.as_deref());
         self.invite = match self.script.flaw {
             Some(flaw) => flaw.put_into(&invite),

@@ -25,7 +25,7 @@ mod world;
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 
-pub use caller::{Acking, Flaw, Offering, Script};
+pub use caller::{Acking, Flaw, Forwarded, Offering, Script};
 pub use dice::Dice;
 pub use failure::{Check, Failure};
 pub use phone::{Does, Habit};

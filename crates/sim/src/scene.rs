@@ -11,7 +11,7 @@ use call::{AgentCommand, Config, E164, Network, Pool, RegistrarLimits, Source, T
 use sip::sdp::Codec;
 use sip::{Algorithm, Instant, Transport};
 
-use crate::caller::{Acking, Flaw, Offering, Script};
+use crate::caller::{Acking, Flaw, Forwarded, Offering, Script};
 use crate::dice::Dice;
 use crate::network::Profile;
 use crate::phone::{Account, Habit, Temper};
@@ -145,6 +145,29 @@ fn did(practice: u64) -> String {
     format!("+3314000000{practice}")
 }
 
+/// A practice's own line, which it forwards to [`SHARED`].
+pub(crate) fn line(practice: u64) -> String {
+    format!("+3315500000{practice}")
+}
+
+/// A number of ours that all practices forward to; the last of them takes who names none.
+pub(crate) const SHARED: &str = "+33149999999";
+const NOBODYS: &str = "+33199999999";
+
+/// For whom a caller is, by what his trunk tells.
+pub(crate) fn practice_of(script: &Script, practices: usize) -> Option<PracticeId> {
+    let practices = practices as u64;
+    let whose = |number: &dyn Fn(u64) -> String, called: &str| {
+        (0..practices).find(|&practice| number(practice) == called)
+    };
+    let practice = match &script.forwarded {
+        _ if script.number != SHARED => whose(&did, &script.number),
+        Forwarded::Diversion(called) | Forwarded::History(called) => whose(&line, called),
+        Forwarded::Not => practices.checked_sub(1),
+    };
+    practice.map(|practice| PracticeId(practice as u32))
+}
+
 fn seconds(dice: &mut Dice, low: u64, high: u64) -> Duration {
     Duration::from_millis(dice.between(low * 1_000, high * 1_000))
 }
@@ -229,9 +252,13 @@ pub(crate) fn config_around(
             })
             .collect(),
         numbers: (0..practices)
-            .map(|id| (E164::read(&did(id)).expect("a number"), PracticeId(id as u32)))
-            .collect::<BTreeMap<_, _>>(),
-        shared: BTreeMap::new(),
+            .flat_map(|id| [did(id), line(id)].map(|number| (number, PracticeId(id as u32))))
+            .map(|(number, id)| (E164::read(&number).expect("a number"), id))
+            .collect(),
+        shared: (practices.checked_sub(1))
+            .map(|last| (E164::read(SHARED).expect("a number"), PracticeId(last as u32)))
+            .into_iter()
+            .collect(),
         floor: Arc::new(floor),
         prompts: BTreeMap::new(),
         hold: None,
@@ -292,6 +319,7 @@ fn script(dice: &mut Dice, at: u64, practices: u64, max_unanswered: Duration) ->
     let mut script = Script {
         arrives: Instant::from_millis(at),
         number: did(dice.below(practices)),
+        forwarded: Forwarded::Not,
         offer: dice.pick(&[CODECS[0], CODECS[0], CODECS[1], CODECS[2], CODECS[3]]),
         flaw: None,
         patience: dice.percent(20).then(|| millis(dice, 200, 60_000)),
@@ -305,9 +333,18 @@ fn script(dice: &mut Dice, at: u64, practices: u64, max_unanswered: Duration) ->
         pings: dice.percent(10),
         max_unanswered,
     };
+    if dice.percent(20) {
+        script.number = SHARED.to_owned();
+        let line = line(dice.below(practices));
+        script.forwarded = match dice.below(3) {
+            0 => Forwarded::Not,
+            1 => Forwarded::Diversion(line),
+            _ => Forwarded::History(line),
+        };
+    }
     match dice.weighted(&[58, 5, 3, 5, 7, 5, 4, 2, 3, 6, 2]) {
         0 => {}
-        1 => script.number = "+33199999999".to_owned(),
+        1 => (script.number, script.forwarded) = (NOBODYS.to_owned(), Forwarded::Not),
         2 => script.offer = NOTHING_COMMON,
         3 => script.offer = Offering::Late,
         4 => script.leaves_when_rung = Some(millis(dice, 0, 4_000)),

@@ -9,7 +9,7 @@ use acd::{AgentId, Limits, Plan, PracticeId, RetryAfter, Step, Team, TeamId, Urg
 use call::{AgentCommand, CallRecord, CallerNumber, E164};
 use sip::Instant;
 
-use crate::caller::{self, Acking, Offering, Script};
+use crate::caller::{self, Acking, Forwarded, Offering, Script};
 use crate::network::Profile;
 use crate::phone::{Account, Does, Habit, Temper};
 use crate::scene::{self, PhoneScript, Scene, Tight};
@@ -113,6 +113,7 @@ impl Story {
         self.callers.push(Script {
             arrives: at(arrives),
             number: "+33140000000".to_owned(),
+            forwarded: Forwarded::Not,
             offer: Offering::Codecs {
                 types: "8 101",
                 maps: "a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n",
@@ -139,6 +140,18 @@ impl Story {
 
     pub fn calls_practice(&mut self, caller: usize, practice: PracticeId) {
         self.callers[caller].number = format!("+3314000000{}", practice.0);
+    }
+
+    /// The caller comes by the number that all practices share, and his trunk names the line of a practice
+    /// that he called, or none.
+    pub fn calls_shared(
+        &mut self,
+        caller: usize,
+        forwarded: impl FnOnce(String) -> Forwarded,
+        line: PracticeId,
+    ) {
+        self.callers[caller].number = scene::SHARED.to_owned();
+        self.callers[caller].forwarded = forwarded(scene::line(u64::from(line.0)));
     }
 
     /// Plays it, and panics if any check of the world fails.

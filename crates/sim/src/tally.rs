@@ -25,6 +25,9 @@ happenings! {
     Abandoned = "abandoned",
     PlanOver = "plan over",
     UnknownNumber = "unknown number",
+    /// Came by a shared number, with the line that was called.
+    Forwarded = "forwarded to a shared number",
+    Unidentified = "named no practice at a shared number",
     NoCodec = "no common codec",
     /// Refused because as many calls as may live do.
     TableFull = "table full",

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use acd::{Step, TeamId, Urgency};
-use call::{AgentCommand, AgentId, Disposition, OfferOutcome, Party};
+use call::{AgentCommand, AgentId, Disposition, OfferOutcome, Party, PracticeId};
 use sim::story::{Story, answers, does};
-use sim::{Acking, Does, Flaw, Habit, Happening, Offering};
+use sim::{Acking, Does, Flaw, Forwarded, Habit, Happening, Offering};
 
 const TEAM: TeamId = TeamId(0);
 
@@ -359,4 +359,23 @@ fn wrap_up_keeps_her_free_of_calls_for_its_time() {
     let ended = played.record(first).ended_at;
     let offered = played.record(second).offers[0].offered_at;
     assert_eq!(offered.saturating_duration_since(ended), seconds(7.0));
+}
+
+#[test]
+fn a_shared_number_leads_to_the_practice_whose_line_was_forwarded_or_to_the_unidentified() {
+    let mut story = Story::new();
+    let petit = story.practice(Urgency::Normal, vec![queue(None)]);
+    let unidentified = story.practice(Urgency::Normal, vec![queue(None)]);
+    story.secretary(0.1, &[answers()]);
+    let martin = PracticeId(0);
+    let diverted = story.caller(5.0, 2.0);
+    story.calls_shared(diverted, Forwarded::Diversion, martin);
+    let told = story.caller(10.0, 2.0);
+    story.calls_shared(told, Forwarded::History, petit);
+    let unknown = story.caller(15.0, 2.0);
+    story.calls_shared(unknown, |_| Forwarded::Not, martin);
+    let played = story.play();
+    let practice = |caller| played.record(caller).practice;
+    assert_eq!([diverted, told, unknown].map(practice), [martin, petit, unidentified].map(Some));
+    assert_eq!(played.record(unknown).disposition, Disposition::Answered);
 }

@@ -286,6 +286,7 @@ const RSIP_DIVERGES: &[(&str, &str)] = &[
     ("trunk-latin1-display", "refused"),
     ("trunk-received-with-brackets", "a header is not found or not read"),
     ("trunk-received-without-brackets", "a header is not found or not read"),
+    ("trunk-shared-did-overseas", "refused"),
     ("trunk-tel-everywhere", "refused"),
     ("trunk-tel-uri", "refused"),
     ("trunk-unknown-method", "refused"),

@@ -7,6 +7,7 @@ mod hold;
 mod lasting;
 mod ledger;
 mod reachability;
+mod routing;
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! The end of a run: nothing may be left, and the records must tell what the callers saw.
 
 use super::World;
-use crate::caller::{self, Flaw};
+use crate::caller::{self, Flaw, Forwarded};
 use crate::failure::{Check, Failure};
-use crate::scene::Tight;
+use crate::scene::{self, Tight};
 use crate::tally::Happening;
 
 impl World {
@@ -64,6 +64,11 @@ impl World {
         if !fits {
             return wrong("another disposition");
         }
+        let forwarded = caller.script.forwarded != Forwarded::Not;
+        let practices = self.scene.config.practices.len();
+        if !is_flawed && record.practice != scene::practice_of(&caller.script, practices) {
+            return wrong("another practice");
+        }
         let truth = &self.truth.callers[index];
         if (record.offers.len() as u32) < truth.rung {
             return wrong("offers are missing");
@@ -98,6 +103,12 @@ impl World {
             D::Lost => Happening::PlanOver,
             D::Draining => return wrong("another disposition"),
         });
+        if caller.script.number == scene::SHARED {
+            self.tally.note(match forwarded {
+                true => Happening::Forwarded,
+                false => Happening::Unidentified,
+            });
+        }
         if record.disposition == D::Abandoned {
             self.tally.note(Happening::Abandoned);
         }
