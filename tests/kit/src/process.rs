@@ -65,10 +65,14 @@ impl Process {
         if let Some(status) = self.exited()? {
             bail!("{} had ended before it was told to: {status}\n{}", self.name, self.output()?);
         }
+        self.signal(Signal::TERM)?;
+        self.wait(limit)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         // The child is not reaped yet, so the id is still its own.
         let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).with_context(|| format!("SIGTERM to {}", self.name))?;
-        self.wait(limit)
+        kill_process(pid, signal).with_context(|| format!("{signal:?} to {}", self.name))
     }
 }
 

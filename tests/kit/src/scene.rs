@@ -12,7 +12,7 @@ use crate::namespace::Namespace;
 use crate::phone::Phone;
 use crate::scratch::Scratch;
 use crate::server_under_test::Server;
-use crate::setup::{Setup, password, records_in, socket_in};
+use crate::setup::{CONFIG, Setup, password, records_in, socket_in};
 use crate::softphone::Softphone;
 use crate::sound::Tone;
 use crate::tap::Tap;
@@ -65,6 +65,15 @@ impl Scene {
         let server = Some(Server::start(&scratch, &config, socket_in(scratch.path()))?);
         let (scratch, placed) = (Some(scratch), Vec::new());
         Ok(Self { server, tap, scratch, softphone, phones, callers: 0, placed, _network: network })
+    }
+
+    /// Ends the server as an update does, and starts it again at once.
+    pub fn restart(&mut self) -> Result<()> {
+        self.server.take().expect("only `close` takes the server for good").stop()?;
+        let config = self.scratch().path().join(CONFIG);
+        let socket = socket_in(self.scratch().path());
+        self.server = Some(Server::start(self.scratch(), &config, socket)?);
+        Ok(())
     }
 
     /// Switches a secretary's phone on, which registers at once.

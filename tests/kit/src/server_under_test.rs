@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
 use server::Status;
 use server::control::{Command, Reply, ask};
 
@@ -49,6 +50,17 @@ impl Server {
         self.process.output()
     }
 
+    /// What the command line tells of it (`monoligne agents --json` …).
+    pub fn tell(&self, command: &str) -> Result<Value> {
+        let output = std::process::Command::new(binary()?)
+            .args([command, "--json", "--socket"])
+            .arg(&self.socket)
+            .output()?;
+        let (out, err) = (&output.stdout, String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success(), "monoligne {command} ended with {}: {err}", output.status);
+        serde_json::from_slice(out).with_context(|| String::from_utf8_lossy(out).into_owned())
+    }
+
     /// SIGTERM; it must drain, leave with success, and must never have logged an error.
     pub fn stop(mut self) -> Result<()> {
         let status = self.process.terminate(STOP)?;
@@ -71,9 +83,15 @@ pub fn refused_config(scratch: &Scratch, config: &Path) -> Result<String> {
 }
 
 fn launch(scratch: &Scratch, config: &Path) -> Result<Process> {
-    let binary = env::var_os("MONOLIGNE_BIN")
-        .context("MONOLIGNE_BIN is not set: the path of the binary under test (see tests/run)")?;
     let arguments = ["serve".to_owned(), "--config".to_owned(), config.display().to_string()];
-    let log = scratch.path().join("monoligne.log");
-    Process::start("monoligne", Path::new(&binary), &arguments, scratch.path(), &log)
+    // A life of the server has a log of its own.
+    let logs = (1..).map(|life| scratch.path().join(format!("monoligne-{life}.log")));
+    let log = logs.into_iter().find(|log| !log.exists()).expect("there is no end of numbers");
+    Process::start("monoligne", &binary()?, &arguments, scratch.path(), &log)
+}
+
+fn binary() -> Result<PathBuf> {
+    env::var_os("MONOLIGNE_BIN")
+        .map(PathBuf::from)
+        .context("MONOLIGNE_BIN is not set: the path of the binary under test (see tests/run)")
 }

@@ -10,6 +10,9 @@ use anyhow::Result;
 use crate::scene::{PRACTICE, SERVER, TRUNK};
 use crate::softphone::Softphone;
 
+/// The file's name.
+pub(crate) const CONFIG: &str = "monoligne.toml";
+
 /// One trunk, one practice, one team. The times are short, so that tests are.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -26,6 +29,10 @@ pub struct Setup {
     /// Callers who may wait, and calls that may be up.
     pub waiting_max: u32,
     pub calls_max: u32,
+    /// The keys of the practice that say what becomes of its callers.
+    pub plan: String,
+    /// More of the configuration, from the header of a table on.
+    pub more: String,
 }
 
 impl Default for Setup {
@@ -39,6 +46,8 @@ impl Default for Setup {
             port_pairs: 20,
             waiting_max: 1_000,
             calls_max: 1_000,
+            plan: "plan = [{ queue = \"floor\" }]".to_owned(),
+            more: String::new(),
         }
     }
 }
@@ -75,7 +84,7 @@ impl Setup {
              label = \"Dr Martin\"\n\
              numbers = [\"{PRACTICE}\"]\n\
              answer_within = \"20 s\"\n\
-             plan = [{{ queue = \"floor\" }}]\n\
+             {plan}\n\
              [teams.floor]\n\
              ring_for = {ring_for}\n\
              wrap_up = {wrap_up}\n\
@@ -89,6 +98,7 @@ impl Setup {
             wrap_up = ms(self.wrap_up),
             waiting_max = self.waiting_max,
             calls_max = self.calls_max,
+            plan = self.plan,
         );
         for user in &self.agents {
             let secret = folder.join(format!("{user}.secret"));
@@ -98,7 +108,8 @@ impl Setup {
                 "[agents.{user}]\nname = \"{user}\"\nteams = [\"floor\"]\nsecret_file = {secret:?}\n"
             ));
         }
-        let file = folder.join("monoligne.toml");
+        toml.push_str(&self.more);
+        let file = folder.join(CONFIG);
         fs::write(&file, toml)?;
         Ok(file)
     }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::process::Process;
 use crate::scratch::Scratch;
+use crate::softphone::Transport;
 use crate::sound::{Tone, linear_to_alaw};
 
 const INVITE: &str = include_str!("../scenarios/invite.xml");
@@ -111,6 +112,7 @@ pub struct Plan {
     pub number: String,
     pub caller: String,
     pub wish: Wish,
+    pub transport: Transport,
     pub then: Then,
     /// Places the call once for each of these numbers, so many a second.
     crowd: Option<(Vec<String>, usize)>,
@@ -119,11 +121,16 @@ pub struct Plan {
 impl Plan {
     pub fn new(number: &str, caller: &str, then: Then) -> Self {
         let (number, caller) = (number.to_owned(), caller.to_owned());
-        Self { number, caller, wish: PCMA, then, crowd: None }
+        Self { number, caller, wish: PCMA, transport: Transport::Udp, then, crowd: None }
     }
 
     pub fn wishing(mut self, wish: Wish) -> Self {
         self.wish = wish;
+        self
+    }
+
+    pub fn over(mut self, transport: Transport) -> Self {
+        self.transport = transport;
         self
     }
 
@@ -211,6 +218,9 @@ impl Caller {
             }
             None => (1, 1),
         };
+        if plan.transport == Transport::Tcp {
+            arguments.extend(["-t".into(), "t1".into(), "-bind_local".into()]);
+        }
         for (name, value) in [("-m", count), ("-r", rate)] {
             arguments.extend([name.into(), value.to_string()]);
         }
