@@ -59,6 +59,9 @@ const LICENCES: [&str; 11] = [
 /// Packages without a licence field, and what their licence text is.
 const LICENCE_BY_TEXT: [(&str, &str); 2] = [("rsip", "MIT"), ("rsip-derives", "MIT")];
 
+/// What the relay must not be linked with: formats and stores.
+const KEEPS_AUDIO: [&str; 3] = ["hound", "rusqlite", "tokio"];
+
 const TOP: [&str; 10] = [
     "Cargo.lock",
     "Cargo.toml",
@@ -117,6 +120,46 @@ fn pure_crates_read_no_clock_and_draw_no_unseeded_numbers() -> Result<()> {
     }
     ensure!(wrong.is_empty(), "a pure crate asks the world:\n{}", wrong.join("\n"));
     Ok(())
+}
+
+/// Audio is read from prompts and sent to legs; nothing but a test may write it.
+#[test]
+fn no_code_path_writes_audio() -> Result<()> {
+    let graph = Graph::read()?;
+    let reached = graph.reach("media");
+    let keeps: Vec<_> = KEEPS_AUDIO.iter().filter(|name| reached.contains(**name)).collect();
+    ensure!(keeps.is_empty(), "the relay could keep what it hears by way of {keeps:?}");
+    let mut wrong = Vec::new();
+    for path in sources(&root().join("crates"))? {
+        let name = shown(&path);
+        if name.contains("/tests/") || name.ends_with("/tests.rs") {
+            continue;
+        }
+        if let Some(word) = writes_audio(&name, &fs::read_to_string(&path)?) {
+            wrong.push(format!("{name}: {word}"));
+        }
+    }
+    ensure!(wrong.is_empty(), "these could write what was said in a call: {wrong:?}");
+    Ok(())
+}
+
+#[test]
+fn a_recorder_would_be_noticed() {
+    let relay = "crates/media/src/thread.rs";
+    let prompts = "crates/server/src/prompts.rs";
+    for (name, source) in [
+        (relay, "let file = std::fs::File::create(path)?;"),
+        (relay, "use std::io::Write as _;"),
+        (relay, "unsafe { libc::open(path) }"),
+        (prompts, "fs::write(path, samples)?;"),
+        (prompts, "OpenOptions::new().append(true)"),
+        ("crates/server/src/driver.rs", "hound::WavWriter::create(path, spec)"),
+    ] {
+        assert!(writes_audio(name, source).is_some(), "{source}");
+    }
+    assert!(writes_audio(prompts, "File::open(file)?.take(9)").is_none());
+    let in_a_test = "fn ear() {}\n#[cfg(test)]\nmod tests {\n    use std::fs::File;";
+    assert!(writes_audio(relay, in_a_test).is_none());
 }
 
 #[test]
@@ -310,6 +353,28 @@ fn one(words: &mut Vec<&str>) -> bool {
         }
         None => false,
     }
+}
+
+/// The first word of a source that has no place where audio is, before its tests.
+fn writes_audio(name: &str, source: &str) -> Option<&'static str> {
+    let words: &[&'static str] = if name.starts_with("crates/media/src/") {
+        &[
+            "WavWriter",
+            "fs::",
+            "File::",
+            "io::Write",
+            "Stream::connect",
+            "libc::open",
+            "memfd",
+            "mmap",
+        ]
+    } else if name.starts_with("crates/server/src/prompts") {
+        &["WavWriter", "fs::write", "File::create", "OpenOptions", "io::Write", "Stream", "memfd"]
+    } else {
+        &["WavWriter"]
+    };
+    let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    words.iter().copied().find(|word| code.contains(word))
 }
 
 /// Name and length of each function that rustfmt has laid out.

@@ -1,7 +1,7 @@
 //! Configuration: TOML files to values that cannot be wrong.
 //!
 //! [`load`] takes a folder (`monoligne.toml` and, beside it, `practices/*.toml`, `teams/*.toml`,
-//! `trunks/*.toml`, `agents/*.toml`) or the one file. It gives *all* the mistakes at once, each
+//! `trunks/*.toml`, `agents/*.toml`, and `prompts/*.wav`) or the one file. It gives *all* the mistakes at once, each
 //! with file, line, key, value and remedy, which is why the tables are read by hand from `toml`'s
 //! spanned document: serde's `deny_unknown_fields` stops at the first.
 //!
@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use fields::KEYS;
 pub use ids::Ids;
+pub(crate) use mistake::nearest;
 pub use mistake::{Mistake, Mistakes};
 
 use crate::log::LogSettings;

@@ -38,3 +38,8 @@ pub(crate) const CONTROL_IDLE: Duration = Duration::from_secs(30);
 pub(crate) const REFUSAL_LOGGED: Duration = Duration::from_secs(60);
 /// Such sources that are remembered. Beyond: further ones are not logged.
 pub(crate) const REFUSALS_LOGGED_MAX: usize = 1_024;
+/// Octets of a prompt's file. Beyond: a mistake in the configuration, as for the next two.
+pub(crate) const PROMPT_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// A prompt takes 16 kB of memory a second.
+pub(crate) const PROMPT_DURATION_MAX: Duration = Duration::from_secs(300);
+pub(crate) const PROMPTS_MAX: usize = 500;

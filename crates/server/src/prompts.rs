@@ -1,11 +1,28 @@
-//! What can be played: each prompt by its id, with the audio that the relay sends.
+//! Prompts: the WAV files of the folder `prompts/` beside the main configuration file, converted
+//! once to what the relay sends.
+//!
+//! A prompt's id is its name's as long as the process runs (`config/ids.rs`). Files are only read.
+
+mod wave;
 
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use call::PromptId;
 use media::Audio;
+
+use crate::config::{Mistakes, nearest};
+use crate::limits::{PROMPT_FILE_BYTES_MAX, PROMPTS_MAX};
+
+/// The folder beside the main file.
+pub(crate) const FOLDER: &str = "prompts";
+/// Other files of the folder (a script, a text) are nobody's mistake, but these were meant to be heard.
+const OTHER_AUDIO: [&str; 8] = ["mp3", "ogg", "opus", "flac", "m4a", "aac", "aiff", "wave"];
+/// Length of one packet's audio.
+const FRAME: Duration = Duration::from_millis(20);
 
 /// All prompts. Cloning shares the audio.
 #[derive(Clone, Debug, Default)]
@@ -14,16 +31,57 @@ pub struct Prompts(BTreeMap<PromptId, Prompt>);
 #[derive(Clone, Debug)]
 struct Prompt {
     name: String,
-    duration: Duration,
     audio: Arc<Audio>,
 }
 
 impl Prompts {
+    /// Reads `prompts/` in a folder; every file that cannot be played is a mistake.
+    pub(crate) fn load(
+        folder: &Path,
+        mut id: impl FnMut(&str) -> PromptId,
+        mistakes: &mut Mistakes,
+    ) -> Prompts {
+        let folder = folder.join(FOLDER);
+        let files = wave_files(&folder, mistakes);
+        if files.len() > PROMPTS_MAX {
+            let fault = format!("{} prompts, where {PROMPTS_MAX} is the most", files.len());
+            mistakes.about_file(&folder, fault, "move those out that no plan names");
+            return Prompts::default();
+        }
+        let mut prompts = Prompts::default();
+        for file in files {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if prompts.named(&name).is_some() {
+                let fault = format!("there are two files of the prompt {name}");
+                mistakes.about_file(&file, fault, "remove one of them");
+                continue;
+            }
+            // A bad one has its name all the same: who plays it makes no second mistake.
+            let audio = audio(&file, mistakes).unwrap_or_else(|| Audio::new(&[]));
+            let id = id(&name);
+            prompts.0.insert(id, Prompt { name, audio: Arc::new(audio) });
+        }
+        prompts
+    }
+
     /// The engine's part.
     pub fn described(&self) -> BTreeMap<PromptId, call::Prompt> {
-        let described =
-            |prompt: &Prompt| call::Prompt { name: prompt.name.clone(), duration: prompt.duration };
+        let described = |prompt: &Prompt| call::Prompt {
+            name: prompt.name.clone(),
+            duration: FRAME * u32::try_from(prompt.audio.frames()).unwrap_or(u32::MAX),
+        };
         self.0.iter().map(|(id, prompt)| (*id, described(prompt))).collect()
+    }
+
+    /// What a configuration means by a name. The error is a remedy.
+    pub(crate) fn find(&self, name: &str) -> Result<PromptId, String> {
+        self.named(name).ok_or_else(|| match nearest(name, self.names()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None if self.0.is_empty() => {
+                format!("put the file {FOLDER}/{name}.wav beside monoligne.toml")
+            }
+            None => format!("the prompts are: {}", self.names().collect::<Vec<_>>().join(", ")),
+        })
     }
 
     pub fn named(&self, name: &str) -> Option<PromptId> {
@@ -38,3 +96,66 @@ impl Prompts {
         self.0.get(&id).map(|prompt| &prompt.audio)
     }
 }
+
+/// By name, so that ids do not depend on the file system's order. No folder: none.
+fn wave_files(folder: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            let fault = format!("the folder cannot be read: {error}");
+            mistakes.about_file(folder, fault, "make it readable for monoligne's user");
+            return Vec::new();
+        }
+    };
+    // Hidden ones are an editor's.
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+        .map(|entry| entry.path())
+        .collect();
+    files.sort();
+    files.retain(|file| {
+        let extension = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        if OTHER_AUDIO.contains(&extension.as_str()) {
+            let fault = "not read: prompts are .wav files".to_owned();
+            mistakes.about_file(file, fault, "convert it: `sox FILE -b 16 NAME.wav`");
+        }
+        extension == "wav"
+    });
+    files
+}
+
+/// `None` with a mistake.
+fn audio(file: &Path, mistakes: &mut Mistakes) -> Option<Audio> {
+    let bytes = match bytes(file) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let fault = format!("the file cannot be read: {error}");
+            mistakes.about_file(file, fault, "put a readable WAV file in its place, or remove it");
+            return None;
+        }
+    };
+    if bytes.len() as u64 > PROMPT_FILE_BYTES_MAX {
+        let fault = format!("larger than {} MiB", PROMPT_FILE_BYTES_MAX >> 20);
+        mistakes.about_file(file, fault, "shorten it, or export it at 8 kHz: `-r 8000` in sox");
+        return None;
+    }
+    match wave::read(&bytes) {
+        Ok(samples) => Some(Audio::new(&samples)),
+        Err(error) => {
+            mistakes.about_file(file, error.to_string(), error.remedy());
+            None
+        }
+    }
+}
+
+/// At most one byte more than is allowed.
+fn bytes(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)?.take(PROMPT_FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{AgentId, PracticeId, Step, TeamId};
-use call::{E164, TrunkId};
+use call::{E164, PromptId, TrunkId};
 use sip::sdp::Codec;
 
 use super::Loaded;
@@ -27,6 +27,10 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
     let (codecs, times) = (codecs(&file, mistakes), times(&file, mistakes));
     registrar(&file, mistakes);
     let pause_reasons = pause_reasons(&mut file, mistakes);
+    let numbers_of_prompts = &mut file.ids.prompts;
+    let prompts =
+        Prompts::load(tree.folder(), |name| PromptId(numbers_of_prompts.of(name)), mistakes);
+    let hold = file.calls.hold_music.as_ref().and_then(|name| prompt(name, &prompts, mistakes));
     let teams = ids(&file.teams, TeamId);
     let trunks = trunks(&file, mistakes);
     let numbers = numbers(&file.practices, mistakes);
@@ -43,7 +47,7 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         node: file.server.node,
         listen,
         media: media?,
-        prompts: Prompts::default(),
+        prompts: prompts.clone(),
         records: data.join("records.sqlite"),
         control: Some(control),
         drain_timeout: file.server.drain_timeout,
@@ -65,8 +69,8 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         numbers: numbers.own,
         shared: numbers.shared,
         floor: Arc::new(floor),
-        prompts: BTreeMap::new(),
-        hold: None,
+        prompts: prompts.described(),
+        hold,
         codecs,
         ring_refresh: times.ring_refresh,
         unreachable_after: times.unreachable_after,
@@ -198,6 +202,21 @@ fn codecs(file: &File<'_>, mistakes: &mut Mistakes) -> Vec<Codec> {
         ));
     }
     known
+}
+
+/// The prompt that somebody means. `None` with a mistake.
+fn prompt(
+    name: &Located<'_, String>,
+    prompts: &Prompts,
+    mistakes: &mut Mistakes,
+) -> Option<PromptId> {
+    match prompts.find(&name.value) {
+        Ok(id) => Some(id),
+        Err(remedy) => {
+            mistakes.push(name.place.mistake("no prompt has this name", remedy));
+            None
+        }
+    }
 }
 
 struct Times {

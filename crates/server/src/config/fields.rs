@@ -32,7 +32,17 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("listen", &["address", "advertise"]),
     ("media", &["address", "advertise", "ports", "threads"]),
     ("log", &["format", "level"]),
-    ("calls", &["codecs", "ring_refresh", "unreachable_after", "inquiry_timeout", "pause_reasons"]),
+    (
+        "calls",
+        &[
+            "codecs",
+            "ring_refresh",
+            "unreachable_after",
+            "inquiry_timeout",
+            "hold_music",
+            "pause_reasons",
+        ],
+    ),
     (
         "registrar",
         &[

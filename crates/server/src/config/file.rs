@@ -74,6 +74,7 @@ pub(super) struct CallsFile<'t> {
     pub(super) unreachable_after: Option<Located<'t, Duration>>,
     pub(super) inquiry_timeout: Option<Located<'t, Duration>>,
     pub(super) pause_reasons: List<'t, String>,
+    pub(super) hold_music: Option<Located<'t, String>>,
 }
 
 pub(super) struct TrunkFile<'t> {
@@ -286,6 +287,7 @@ fn calls<'t>(fields: &mut Fields<'t, '_, '_>) -> CallsFile<'t> {
         unreachable_after: fields.take("unreachable_after"),
         inquiry_timeout: fields.take("inquiry_timeout"),
         pause_reasons: fields.list("pause_reasons"),
+        hold_music: fields.take("hold_music"),
     }
 }
 

@@ -13,6 +13,7 @@ pub struct Ids {
     pub(super) teams: Numbers,
     pub(super) agents: Numbers,
     pub(super) pauses: Numbers,
+    pub(super) prompts: Numbers,
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -46,7 +46,7 @@ impl Mistakes {
     }
 
     /// A mistake about a file as a whole.
-    pub(super) fn about_file(&mut self, file: &Path, fault: String, remedy: &str) {
+    pub(crate) fn about_file(&mut self, file: &Path, fault: String, remedy: &str) {
         self.push(Mistake {
             file: file.to_owned(),
             line: 0,
@@ -86,7 +86,7 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 /// The candidate that somebody most likely meant: at most two letters away, or a third of them.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

@@ -8,10 +8,14 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::mistake::{Mistake, Mistakes, nearest};
+use crate::prompts;
 
 pub(super) const MAIN: &str = "monoligne.toml";
 /// The parts that may have a folder: one file an item, its name without `.toml` is the item's.
 pub(super) const PARTS: [&str; 4] = ["trunks", "practices", "teams", "agents"];
+
+/// What else is read beside the main file.
+const OTHER_FOLDERS: [&str; 1] = [prompts::FOLDER];
 
 pub(super) struct Tree {
     pub(super) main: Source,
@@ -102,10 +106,11 @@ fn misspelt(folder: &Path, mistakes: &mut Mistakes) {
     folders.sort();
     for path in folders {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if PARTS.contains(&&*name) {
+        let known = PARTS.into_iter().chain(OTHER_FOLDERS);
+        if known.clone().any(|folder| folder == name) {
             continue;
         }
-        if let Some(part) = nearest(&name, PARTS) {
+        if let Some(part) = nearest(&name, known) {
             mistakes.about_file(
                 &path,
                 "not read: no part of a configuration has this name".to_owned(),
