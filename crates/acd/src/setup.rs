@@ -52,6 +52,17 @@ pub enum Situation {
     Leave,
 }
 
+impl Situation {
+    /// The word in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Leave => "leave",
+        }
+    }
+}
+
 #[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// At least one; an empty plan counts as `[Busy]`.

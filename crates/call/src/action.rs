@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use acd::{AgentId, AgentState, PracticeId};
+use acd::{AgentId, AgentState, PracticeId, PromptId};
 use sip::{Flow, Malformed, Message, Transmit};
 
 use crate::config::{Config, TrunkId};
@@ -118,6 +118,11 @@ pub enum Notice {
     Overflowed {
         call: CallRef,
         step: usize,
+    },
+    /// His plan ends with this text.
+    Announced {
+        call: CallRef,
+        prompt: PromptId,
     },
     Ended {
         call: CallRef,

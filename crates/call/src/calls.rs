@@ -4,7 +4,7 @@
 //! session description; its [`AgentLeg`]s come one after the other, and one may outlive the call until
 //! her phone has let go of it.
 
-use acd::{AgentId, CallerId, OfferId, PracticeId};
+use acd::{AgentId, CallerId, OfferId, PracticeId, PromptId, Situation};
 use serde::{Deserialize, Serialize};
 use sip::sdp::{Audio, Direction, Format, LocalSession, Offer};
 use sip::{DialogKey, Flow, Instant};
@@ -12,7 +12,7 @@ use sip::{DialogKey, Flow, Instant};
 use crate::config::TrunkId;
 use crate::media::{MediaRemote, Owner, Port};
 use crate::number::E164;
-use crate::record::{CallRef, CallerNumber, OfferRecord};
+use crate::record::{CallRef, CallerNumber, Disposition, OfferRecord};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
@@ -20,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) trunk: TrunkId,
     pub(crate) dialled: E164,
     pub(crate) practice: PracticeId,
+    /// Of his practice when he arrived; it chose his plan.
+    pub(crate) situation: Situation,
     pub(crate) caller: CallerNumber,
     pub(crate) arrived_at: Instant,
     pub(crate) leg: CallerLeg,
@@ -37,6 +39,19 @@ pub enum Stage {
     Bridged { offer: OfferId, agent: AgentId, answered_at: Instant },
     /// Answered once, his secretary is gone: he waits again and hears ring tone from us.
     Returned { agent: AgentId, answered_at: Instant },
+    /// His plan ends with this text, and the call with it. `None`: he hears it as early media.
+    Announced { prompt: PromptId, answered_at: Option<Instant> },
+}
+
+impl Call {
+    /// The word for a call whose plan came to its end: a practice that is closed or on leave meant to
+    /// serve nobody, whichever way its plan ends.
+    pub(crate) fn ended_by_plan(&self, while_open: Disposition) -> Disposition {
+        match self.situation {
+            Situation::Open => while_open,
+            Situation::Closed | Situation::Leave => Disposition::Closed,
+        }
+    }
 }
 
 impl Stage {
@@ -46,13 +61,21 @@ impl Stage {
             Self::Bridged { answered_at, .. } | Self::Returned { answered_at, .. } => {
                 Some(answered_at)
             }
+            Self::Announced { answered_at, .. } => answered_at,
         }
     }
 
     pub(crate) fn agent(self) -> Option<AgentId> {
         match self {
-            Self::Waiting => None,
+            Self::Waiting | Self::Announced { .. } => None,
             Self::Bridged { agent, .. } | Self::Returned { agent, .. } => Some(agent),
+        }
+    }
+
+    pub(crate) fn prompt(self) -> Option<PromptId> {
+        match self {
+            Self::Announced { prompt, .. } => Some(prompt),
+            Self::Waiting | Self::Bridged { .. } | Self::Returned { .. } => None,
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! - `admission`: who may speak, and the way of an INVITE into the queue
 //! - `offer`: the scheduler's decisions, and the secretary's leg
+//! - `announcement`: the end of a plan that speaks
 //! - `conversation`: the caller's leg, the bridge, both hang-ups
 //! - `dialling`: the codes that secretaries dial
 //! - `media`: orders to the relay, and silence
@@ -13,6 +14,7 @@
 //! - `reachability`: which of those phones live
 
 mod admission;
+mod announcement;
 mod conversation;
 mod dialling;
 mod media;
@@ -116,6 +118,8 @@ pub enum EngineTimeout {
     Scheduler(acd::Reason),
     /// A waiting caller's 180 is due again.
     RingRefresh,
+    /// A relay has not told the end of a text.
+    TextEnd,
     /// A phone that was invited has sent no 1xx.
     Unreachable,
     /// A silent leg was asked and has not answered, or is to be asked again.
@@ -244,6 +248,7 @@ impl Engine {
         let own = state.timers.next().map(|(at, timer)| {
             let why = match timer {
                 Timer::RingRefresh(_) => EngineTimeout::RingRefresh,
+                Timer::TextEnd(_) => EngineTimeout::TextEnd,
                 Timer::Unreachable(_) => EngineTimeout::Unreachable,
                 Timer::Inquiry(_) | Timer::AskAgain(_) => EngineTimeout::Inquiry,
                 Timer::AskPhone(_) | Timer::PhoneSilent(_) => EngineTimeout::Phone,
@@ -295,6 +300,7 @@ impl Engine {
     fn handle_timer(&mut self, now: Instant, timer: Timer) {
         match timer {
             Timer::RingRefresh(caller) => self.ring_again(now, caller),
+            Timer::TextEnd(caller) => self.text_is_over(now, caller),
             Timer::Unreachable(offer) => self.phone_is_unreachable(now, offer),
             Timer::Inquiry(role) => self.leg_is_lost(now, role),
             Timer::AskAgain(role) => self.inquire(now, role),

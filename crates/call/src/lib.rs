@@ -18,7 +18,7 @@ mod standing;
 mod throttle;
 mod timers;
 
-pub use acd::{AgentId, AgentState, Lasting, PracticeId, PromptId, TeamId, Urgency};
+pub use acd::{AgentId, AgentState, Lasting, PracticeId, PromptId, Situation, TeamId, Urgency};
 pub use action::{Action, AgentCommand, Input, Ledger, Notice};
 pub use calls::Stage;
 pub use config::{

@@ -101,6 +101,12 @@ impl Ports {
         shard.free.pop_front().map(|port| (port, address))
     }
 
+    /// The call that holds `first` has no second pair and will never ask for one: its own is a single
+    /// one from here on.
+    pub(crate) fn renounce_second(&mut self, first: Port) {
+        self.shard_mut(first).reserved -= 1;
+    }
+
     pub(crate) fn return_single(&mut self, port: Port) {
         self.shard_mut(port).free.push_back(port);
         self.in_use -= 1;
@@ -155,6 +161,19 @@ mod tests {
         ports.leave(first);
         ports.return_single(single);
         assert_eq!(ports.in_use(), 0);
+    }
+
+    #[test]
+    fn a_call_that_wants_no_second_pair_leaves_it_to_another() {
+        let mut ports = ports(vec![vec![10, 12, 14]]);
+        let first = ports.admit().unwrap();
+        assert_eq!(ports.admit(), None);
+        ports.renounce_second(first);
+        let other = ports.admit().unwrap();
+        ports.return_single(first);
+        ports.leave(other);
+        assert_eq!(ports.in_use(), 0);
+        assert!(ports.admit().is_some());
     }
 
     #[test]

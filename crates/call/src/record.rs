@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use acd::{AgentId, PracticeId};
+use acd::{AgentId, PracticeId, PromptId, Situation};
 use serde::{Deserialize, Serialize};
 use sip::Instant;
 
@@ -63,8 +63,12 @@ pub enum Disposition {
     Answered,
     /// The caller hung up before anybody answered.
     Abandoned,
-    /// His practice's plan ended in busy, or `max_unanswered` was spent.
+    /// His practice's plan ended in busy while it was open, or `max_unanswered` was spent.
     Busy,
+    /// His practice's plan ended with a text while it was open: nobody was there, or none in time.
+    Announced,
+    /// The plan of a practice that was closed or on leave came to its end, with a text or without.
+    Closed,
     /// The dialled number is not ours: 404.
     UnknownNumber,
     /// No codec that we carry, or a session description that cannot be used: 488.
@@ -89,10 +93,12 @@ pub enum Disposition {
 }
 
 impl Disposition {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Answered,
         Self::Abandoned,
         Self::Busy,
+        Self::Announced,
+        Self::Closed,
         Self::UnknownNumber,
         Self::NoCodec,
         Self::Full,
@@ -110,6 +116,8 @@ impl Disposition {
             Self::Answered => "answered",
             Self::Abandoned => "abandoned",
             Self::Busy => "busy",
+            Self::Announced => "announced",
+            Self::Closed => "closed",
             Self::UnknownNumber => "unknown_number",
             Self::NoCodec => "no_codec",
             Self::Full => "full",
@@ -148,6 +156,8 @@ pub struct CallRecord {
     /// The number that led to the practice, or the one that nobody has.
     pub dialled: Option<E164>,
     pub practice: Option<PracticeId>,
+    /// Of the practice when he arrived. `None`: refused before it was asked.
+    pub situation: Option<Situation>,
     pub caller: CallerNumber,
     pub arrived_at: Instant,
     /// When the caller got his 200.
@@ -157,6 +167,8 @@ pub struct CallRecord {
     /// The final status that the caller got: 200, 404, 486, 487 …
     pub status: u16,
     pub released_by: Party,
+    /// The text that his plan ended with; how much of it he heard, the times tell.
+    pub prompt: Option<PromptId>,
     /// Who spoke with him (last).
     pub agent: Option<AgentId>,
     /// Each offer of him to a secretary, in order.

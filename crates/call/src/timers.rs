@@ -10,6 +10,8 @@ use sip::{DialogKey, Flow, Instant};
 pub(crate) enum Timer {
     /// A waiting caller's 180 is due again: networks forget a call that stays silent.
     RingRefresh(CallerId),
+    /// A text must have been played to this caller by then.
+    TextEnd(CallerId),
     /// A phone that was invited has sent no 1xx.
     Unreachable(OfferId),
     /// A silent leg was asked by OPTIONS and has not answered.

@@ -50,6 +50,32 @@ impl Reading {
     }
 }
 
+/// What the engine was told of the wall clock: it counts on from there by itself, and is told again
+/// when somebody sets that clock, when it was let drift, or when the machine slept.
+#[derive(Copy, Clone, Debug, Default)]
+pub(crate) struct Told {
+    last: Option<(sip::Instant, i64)>,
+}
+
+/// Opening hours are of minutes; a clock that is disciplined strays by less.
+const SLIP_MAX_MS: u64 = 500;
+
+impl Told {
+    /// The civil time of the reading in Unix milliseconds, if it must be told.
+    pub(crate) fn news(&mut self, reading: &Reading) -> Option<i64> {
+        let unix_ms = reading.epoch_ms(reading.now);
+        let expected = self.last.map(|(at, told_ms)| {
+            let since = reading.now.saturating_duration_since(at).as_millis();
+            told_ms.saturating_add(i64::try_from(since).unwrap_or(i64::MAX))
+        });
+        if expected.is_some_and(|expected| expected.abs_diff(unix_ms) <= SLIP_MAX_MS) {
+            return None;
+        }
+        self.last = Some((reading.now, unix_ms));
+        Some(unix_ms)
+    }
+}
+
 /// `2026-03-29T01:59:59.123Z`.
 pub(crate) fn iso(epoch_ms: i64) -> String {
     let (days, ms) = (epoch_ms.div_euclid(86_400_000), epoch_ms.rem_euclid(86_400_000));
@@ -83,6 +109,20 @@ mod tests {
         assert_eq!(iso(951_782_400_000), "2000-02-29T00:00:00.000Z");
         assert_eq!(iso(1_774_749_599_123), "2026-03-29T01:59:59.123Z");
         assert_eq!(iso(-1), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn the_wall_clock_is_told_at_the_start_and_when_it_was_set() {
+        let reading = |now_ms, wall_ms| Reading {
+            now: sip::Instant::from_millis(now_ms),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_millis(wall_ms),
+        };
+        let mut told = Told::default();
+        assert_eq!(told.news(&reading(0, 100_000)), Some(100_000));
+        assert_eq!(told.news(&reading(5_000, 105_500)), None, "within what a clock strays");
+        assert_eq!(told.news(&reading(6_000, 106_501)), Some(106_501));
+        assert_eq!(told.news(&reading(7_000, 107_501)), None, "counted from the last word");
+        assert_eq!(told.news(&reading(8_000, 50_000)), Some(50_000), "set back");
     }
 
     #[test]

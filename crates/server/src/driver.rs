@@ -15,7 +15,7 @@ use hdrhistogram::Histogram;
 use tokio::sync::broadcast;
 use tracing::{debug, error, info, warn};
 
-use crate::clock::{Clock, Reading};
+use crate::clock::{self, Clock, Reading};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{BATCH_MAX, FAREWELL};
 use crate::records::{Entry, Records, RecordsStatus};
@@ -31,6 +31,7 @@ const RELAY_RETRY: Duration = Duration::from_millis(1);
 
 pub(crate) struct Driver {
     clock: Clock,
+    told_clock: clock::Told,
     config: Arc<call::Config>,
     engine: Engine,
     items: Receiver<Item>,
@@ -99,6 +100,7 @@ impl Driver {
         let latency = Histogram::new_with_bounds(1, 60_000_000, 3)
             .expect("invariant: the bounds are constants that the histogram allows");
         Self {
+            told_clock: clock::Told::default(),
             clock,
             config,
             engine,
@@ -119,11 +121,14 @@ impl Driver {
     }
 
     fn run(mut self) -> Report {
-        self.engine.handle(self.clock.now(), Input::Ports(self.media.pool().clone()));
+        let reading = self.clock.read();
+        self.tell_clock(&reading);
+        self.input(reading.now, Input::Ports(self.media.pool().clone()));
         let mut hung_up = 0;
         loop {
             let first = self.wait();
             let reading = self.clock.read();
+            self.tell_clock(&reading);
             self.take(reading.now, first);
             self.advance_stage(reading.now, &mut hung_up);
             self.carry_out(&reading);
@@ -139,6 +144,13 @@ impl Driver {
         };
         self.media.shutdown();
         report
+    }
+
+    /// Whether a practice is open is a matter of civil time.
+    fn tell_clock(&mut self, reading: &Reading) {
+        if let Some(unix_ms) = self.told_clock.news(reading) {
+            self.input(reading.now, Input::Clock { unix_ms });
+        }
     }
 
     /// Sleeps until there is an input or a timer is due.

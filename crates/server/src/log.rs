@@ -138,6 +138,10 @@ fn write(config: &call::Config, notice: Notice) {
         Notice::Answered { call, agent: id } => info!(%call, agent = agent(id), "answered"),
         Notice::Returned { call } => warn!(%call, "secretary lost: the caller waits at the head"),
         Notice::Overflowed { call, step } => info!(%call, step, "overflowed"),
+        Notice::Announced { call, prompt: id } => {
+            let prompt = config.prompts.get(&id).map_or("?", |prompt| &prompt.name);
+            info!(%call, prompt, "announced");
+        }
         Notice::Ended { call, disposition } => {
             info!(%call, disposition = disposition.as_str(), "ended");
         }

@@ -127,6 +127,7 @@ fn calls(engine: &Engine, config: &call::Config, now: sip::Instant) -> Vec<CallS
             (_, Some(agent)) => ("offered", user(&agent)),
             (Stage::Waiting, None) => ("waiting", None),
             (Stage::Returned { .. }, None) => ("returned", None),
+            (Stage::Announced { .. }, None) => ("announced", None),
         };
         let here = caller.map(|caller| caller.waiting);
         let practice = here.and_then(|here| config.practices.get(&here.practice));

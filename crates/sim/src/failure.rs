@@ -62,6 +62,8 @@ checks! {
     OneFinal = "one-final-answer",
     Unanswered = "request-unanswered",
     AnswerUnconfirmed = "answer-unconfirmed",
+    /// A text begins by the scheduler's decision and ends with its last word, or with his hang-up.
+    Text = "text-heard-whole",
     CancelRules = "cancel-rules",
     WrongEar = "wrong-ear",
     /// What a phone is shown.

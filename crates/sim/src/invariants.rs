@@ -147,6 +147,14 @@ impl Invariants {
         for call in engine.live_calls() {
             live.calls += 1;
             live.ports += call.ports.len();
+            if let Stage::Announced { .. } = call.stage {
+                live.told += 1;
+                if scheduler.caller(call.caller).is_some() {
+                    let detail = format!("{} hears a text and waits besides", call.call);
+                    return Err(Failure::new(Check::OneStage, detail));
+                }
+                continue;
+            }
             let Some(caller) = scheduler.caller(call.caller) else {
                 let detail = format!("{} is up, the scheduler does not know it", call.call);
                 return Err(Failure::new(Check::OneStage, detail));
@@ -159,6 +167,7 @@ impl Invariants {
                     Stage::Waiting | Stage::Returned { .. },
                     CallerStage::Waiting | CallerStage::Offered { .. },
                 ) => true,
+                (Stage::Announced { .. }, _) => unreachable!("told apart above"),
                 (Stage::Bridged { .. }, CallerStage::Waiting | CallerStage::Offered { .. })
                 | (Stage::Waiting | Stage::Returned { .. }, CallerStage::Served { .. }) => false,
             };
@@ -175,7 +184,7 @@ impl Invariants {
         }
         live.ports += engine.code_legs().filter(|leg| leg.port.is_some()).count();
         let known = callers(engine);
-        if known != live.calls {
+        if known + live.told != live.calls {
             let detail = format!("{live:?}, the scheduler knows {known} callers");
             return Err(Failure::new(Check::OneStage, detail));
         }
@@ -255,6 +264,8 @@ fn takes_back(decision: &Decision, caller: CallerId) -> bool {
 #[derive(Debug, Default)]
 struct Live {
     calls: usize,
+    /// Of these, who hear the text that ends them.
+    told: usize,
     ports: usize,
 }
 

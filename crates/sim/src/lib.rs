@@ -11,6 +11,7 @@ mod hours;
 mod invariants;
 mod network;
 mod phone;
+mod plans;
 pub mod reference;
 mod relay;
 mod scene;

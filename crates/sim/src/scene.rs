@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{AgentId, Limits, Plan, PracticeId, RetryAfter, Step, Team, TeamId, Urgency};
+use acd::{AgentId, Limits, PracticeId, RetryAfter, Team, TeamId};
 use call::{AgentCommand, Config, E164, Network, Pool, RegistrarLimits, Source, Trunk, TrunkId};
 use sip::sdp::Codec;
 use sip::{Algorithm, Instant, Transport};
@@ -15,6 +15,7 @@ use crate::caller::{Acking, Flaw, Forwarded, Offering, Script};
 use crate::dice::Dice;
 use crate::network::Profile;
 use crate::phone::{Account, Habit, Temper};
+use crate::plans;
 use crate::wire;
 
 pub(crate) const REALM: &str = "monoligne.test";
@@ -39,6 +40,8 @@ pub struct Scene {
     pub callers: Vec<(usize, Script)>,
     pub phones: Vec<PhoneScript>,
     pub commands: Vec<(Instant, AgentId, AgentCommand)>,
+    /// What the wall clock is told to be, and when; first of all at the start.
+    pub clock: Vec<(Instant, i64)>,
     /// Noise from nowhere.
     pub noise: Vec<(Instant, Noise)>,
     /// Snapshots and new engines, one in so many steps; 0: never.
@@ -117,6 +120,7 @@ impl Scene {
             callers,
             phones,
             commands: commands(dice, agents, day),
+            clock: plans::clock(dice),
             noise: noise(dice, day),
             restore_permille: 4,
             config,
@@ -189,29 +193,8 @@ fn config(dice: &mut Dice, tight: Tight, agents: u64) -> Config {
         floor.agents.insert(AgentId(id as u32), acd::Agent { teams: of, wrap_up });
     }
     for id in 0..practices {
-        let until = dice.percent(60).then(|| seconds(dice, 10, 60));
-        let mut steps = vec![Step::Queue { team: team(dice), until, nobody: None }];
-        if dice.percent(60) {
-            let until = dice.percent(50).then(|| seconds(dice, 10, 60));
-            steps.push(Step::Queue { team: team(dice), until, nobody: None });
-        }
-        if dice.percent(50) {
-            steps.push(Step::Busy);
-        }
-        floor.practices.insert(
-            PracticeId(id as u32),
-            acd::Practice::without_hours(
-                seconds(dice, 5, 60),
-                dice.pick(&[
-                    Urgency::Vital,
-                    Urgency::Urgent,
-                    Urgency::Normal,
-                    Urgency::Normal,
-                    Urgency::Normal,
-                ]),
-                Plan { steps },
-            ),
-        );
+        let practice = plans::practice(dice, teams);
+        floor.practices.insert(PracticeId(id as u32), practice);
     }
     floor.limits = Limits { waiting_max: if tight == Tight::Queue { 3 } else { 40 } };
     let calls_max = if tight == Tight::Calls { dice.between(3, 6) as usize } else { 200 };
@@ -260,7 +243,7 @@ pub(crate) fn config_around(
             .into_iter()
             .collect(),
         floor: Arc::new(floor),
-        prompts: BTreeMap::new(),
+        prompts: plans::prompts(),
         hold: None,
         codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus],
         ring_refresh: Duration::from_secs(55),

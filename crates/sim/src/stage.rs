@@ -79,6 +79,10 @@ pub(crate) struct CallerTruth {
     pub rung: u32,
     pub heard_agent: bool,
     pub heard_caller: bool,
+    /// The scheduler ended his plan with a text, and the engine began with it.
+    pub is_told: bool,
+    /// The relay has played it to its last word.
+    pub heard_text: bool,
 }
 
 /// Given to an actor whenever it acts.

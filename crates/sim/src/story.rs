@@ -23,6 +23,7 @@ pub struct Story {
     phones: Vec<PhoneScript>,
     callers: Vec<Script>,
     commands: Vec<(Instant, AgentId, AgentCommand)>,
+    clock: Vec<(Instant, i64)>,
     max_unanswered: Duration,
 }
 
@@ -58,6 +59,7 @@ impl Story {
             phones: Vec::new(),
             callers: Vec::new(),
             commands: Vec::new(),
+            clock: Vec::new(),
             max_unanswered: Duration::from_secs(150),
         };
         this.practice(Urgency::Normal, vec![Step::Queue { team: TEAM, until: None, nobody: None }]);
@@ -79,6 +81,16 @@ impl Story {
         let practice = acd::Practice::without_hours(answer_within, urgency, Plan { steps });
         self.floor.practices.insert(id, practice);
         id
+    }
+
+    /// The rules of a practice, to be changed.
+    pub fn rules(&mut self, practice: PracticeId) -> &mut acd::Practice {
+        self.floor.practices.get_mut(&practice).expect("it was told of")
+    }
+
+    /// At that second the wall clock shows this time, in Unix milliseconds.
+    pub fn clock(&mut self, seconds: f64, unix_ms: i64) {
+        self.clock.push((at(seconds), unix_ms));
     }
 
     /// A secretary whose phone registers after so many seconds and does this with each call, the last
@@ -165,6 +177,7 @@ impl Story {
         scene.callers = self.callers.into_iter().map(|script| (0, script)).collect();
         scene.phones = self.phones;
         scene.commands = self.commands;
+        scene.clock = self.clock;
         scene.noise = Vec::new();
         scene.restore_permille = 100;
         let played = crate::play(1, scene, Options { trace: true, restore: true });

@@ -24,6 +24,12 @@ happenings! {
     HeardBothWays = "heard both ways",
     Abandoned = "abandoned",
     PlanOver = "plan over",
+    /// A text began, answered or as early media.
+    Announced = "announced",
+    HeardText = "a text heard to its end",
+    LeftText = "hung up on a text",
+    EarlyText = "a text as early media",
+    ClosedDoor = "closed or on leave",
     UnknownNumber = "unknown number",
     /// Came by a shared number, with the line that was called.
     Forwarded = "forwarded to a shared number",

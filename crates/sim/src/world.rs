@@ -17,7 +17,7 @@ use call::{
 };
 use sip::{Flow, Instant, Message, Transport};
 
-use crate::caller::{Caller, CallerAlarm};
+use crate::caller::{Caller, CallerAlarm, number_of};
 use crate::dice::Dice;
 use crate::failure::{Check, Failure};
 use crate::invariants::Invariants;
@@ -91,6 +91,10 @@ pub(crate) struct World {
     records: Vec<CallRecord>,
     closing_since: Option<Instant>,
     returned: BTreeSet<call::CallRef>,
+    /// Which caller each call is of, by the number that he showed.
+    arrived: BTreeMap<call::CallRef, usize>,
+    /// Whom the scheduler wants to be told a text.
+    to_be_told: BTreeSet<acd::CallerId>,
     /// What would be given back after a restart.
     remembered: BTreeMap<call::AgentId, call::Standing>,
     /// Media addresses that spoke and stopped.
@@ -144,6 +148,8 @@ enum What {
     Command(call::AgentId, AgentCommand),
     /// A new configuration has no OPTIONS for phones any more.
     QuestionsEnd,
+    /// Somebody sets the wall clock.
+    Clock(i64),
     Noise(Noise),
 }
 
@@ -226,6 +232,8 @@ impl World {
             records: Vec::new(),
             closing_since: None,
             returned: BTreeSet::new(),
+            arrived: BTreeMap::new(),
+            to_be_told: BTreeSet::new(),
             remembered: BTreeMap::new(),
             silent_since: BTreeMap::new(),
             engine_address: ENGINE.parse().expect("an address"),
@@ -256,6 +264,9 @@ impl World {
         }
         for (at, agent, command) in std::mem::take(&mut self.scene.commands) {
             self.push(at, What::Command(agent, command));
+        }
+        for (at, unix_ms) in std::mem::take(&mut self.scene.clock) {
+            self.push(at, What::Clock(unix_ms));
         }
         for (at, noise) in std::mem::take(&mut self.scene.noise) {
             self.push(at, What::Noise(noise));
@@ -352,10 +363,7 @@ impl World {
             What::ToRelay(voice) => self.relay_hears(voice),
             What::ToEar { at, voice } => self.ear_hears(at, &voice),
             What::Media(event) => self.input(Input::Media(event)),
-            What::PlayEnds { port, owner, play } => match self.relay.end_play(port, owner, play) {
-                true => self.input(Input::Media(MediaEvent::Played { port, owner })),
-                false => Ok(()),
-            },
+            What::PlayEnds { port, owner, play } => self.play_ends(port, owner, play),
             What::Listen { port, owner } => self.listen(port, owner),
             What::Command(agent, command) => {
                 self.tally.note(match command {
@@ -367,6 +375,7 @@ impl World {
                 self.input(Input::Agent { agent, command })
             }
             What::QuestionsEnd => self.end_questions(),
+            What::Clock(unix_ms) => self.input(Input::Clock { unix_ms }),
             What::Noise(noise) => self.noise(noise),
         }
     }
@@ -405,6 +414,8 @@ impl World {
 
     /// Carries out what the engine wants, and checks everything that must hold between two steps.
     fn after_engine(&mut self) -> Result<(), Failure> {
+        let log = self.engine.take_scheduler_log();
+        self.to_be_told.extend(log.iter().flat_map(|entry| &entry.decisions).filter_map(text_for));
         while let Some(action) = self.engine.poll_action() {
             match action {
                 Action::Transmit(transmit) => self.transmit(transmit.flow, transmit.bytes)?,
@@ -413,10 +424,9 @@ impl World {
                 Action::Remember(standing) => {
                     self.remembered.insert(standing.agent, *standing);
                 }
-                Action::Notice(notice) => self.notice(&notice),
+                Action::Notice(notice) => self.notice(&notice)?,
             }
         }
-        let log = self.engine.take_scheduler_log();
         let decisions = log.iter().flat_map(|entry| &entry.decisions);
         let refused = decisions.filter(|it| matches!(it, acd::Decision::Refuse { .. })).count();
         self.tally.add(Happening::AnswerRefused, refused as u64);
@@ -531,7 +541,7 @@ impl World {
         Ok(())
     }
 
-    fn notice(&mut self, notice: &Notice) {
+    fn notice(&mut self, notice: &Notice) -> Result<(), Failure> {
         match notice {
             Notice::Offered { .. } => self.tally.note(Happening::Offer),
             Notice::Returned { call } => {
@@ -542,6 +552,12 @@ impl World {
                 self.tally.note(Happening::ServedAgain);
             }
             Notice::Overflowed { .. } => self.tally.note(Happening::Overflowed),
+            Notice::Announced { call, .. } => self.announced(*call)?,
+            Notice::Arrived { call, caller: call::CallerNumber::Known(number), .. } => {
+                let shows = |index: &u16| call::E164::read(&number_of(*index)) == Ok(*number);
+                let index = self.callers.iter().position(|caller| shows(&caller.index));
+                self.arrived.extend(index.map(|index| (*call, index)));
+            }
             Notice::Arrived { .. }
             | Notice::Ringing { .. }
             | Notice::OfferEnded { .. }
@@ -554,6 +570,41 @@ impl World {
             | Notice::RegisterRefused { .. } => {}
         }
         self.trace.tell(self.now, format_args!("notice {notice:?}"));
+        Ok(())
+    }
+
+    fn announced(&mut self, call: call::CallRef) -> Result<(), Failure> {
+        self.tally.note(Happening::Announced);
+        let caller = self.engine.live_calls().find(|view| view.call == call);
+        let Some(caller) = caller.filter(|view| self.to_be_told.contains(&view.caller)) else {
+            return Err(Failure::new(Check::Text, format!("{call} is told what nobody decided")));
+        };
+        if caller.ports.len() != 1 {
+            return Err(Failure::new(Check::Text, format!("{call} still has two pairs")));
+        }
+        if let Some(&index) = self.arrived.get(&call) {
+            self.truth.callers[index].is_told = true;
+        }
+        Ok(())
+    }
+
+    /// The relay has played something whole.
+    fn play_ends(&mut self, port: Port, owner: Owner, play: u32) -> Result<(), Failure> {
+        if !self.relay.end_play(port, owner, play) {
+            return Ok(());
+        }
+        let remote = self.relay.get(port).and_then(|held| held.leg.remote);
+        if let Some(caller) = remote.and_then(|remote| self.caller_at(remote.rtp)) {
+            self.truth.callers[caller].heard_text = true;
+        }
+        self.input(Input::Media(MediaEvent::Played { port, owner }))
+    }
+
+    /// Whose ear that is, if it is a caller's.
+    fn caller_at(&self, ear: SocketAddr) -> Option<usize> {
+        let is_phone = self.phones.iter().any(|phone| phone.address().ip() == ear.ip());
+        let caller = usize::from(ear.port().checked_sub(30_000)? / 2);
+        (!is_phone && caller < self.callers.len()).then_some(caller)
     }
 
     fn relay_hears(&mut self, voice: Voice) -> Result<(), Failure> {
@@ -578,14 +629,11 @@ impl World {
 
     fn ear_hears(&mut self, at: SocketAddr, voice: &Voice) -> Result<(), Failure> {
         let phone = self.phones.iter().position(|phone| phone.address().ip() == at.ip());
-        let caller = usize::from(at.port().saturating_sub(30_000) / 2);
-        self.act(|world, stage| match phone {
-            Some(phone) => world.1[phone].hear(stage, at.port(), voice),
-            None => {
-                if let Some(caller) = world.0.get_mut(caller) {
-                    caller.hear(stage, voice);
-                }
-            }
+        let caller = self.caller_at(at);
+        self.act(|world, stage| match (phone, caller) {
+            (Some(phone), _) => world.1[phone].hear(stage, at.port(), voice),
+            (None, Some(caller)) => world.0[caller].hear(stage, voice),
+            (None, None) => {}
         })
     }
 
@@ -742,6 +790,20 @@ impl World {
 }
 
 /// One line of a message for the trace.
+/// Who is to hear a text.
+fn text_for(decision: &acd::Decision) -> Option<acd::CallerId> {
+    match decision {
+        acd::Decision::Announce { caller, .. } => Some(*caller),
+        acd::Decision::Offer { .. }
+        | acd::Decision::Withdraw { .. }
+        | acd::Decision::Serve { .. }
+        | acd::Decision::Refuse { .. }
+        | acd::Decision::Overflow { .. }
+        | acd::Decision::Busy { .. }
+        | acd::Decision::State { .. } => None,
+    }
+}
+
 struct Line<'a>(&'a Message);
 
 impl std::fmt::Display for Line<'_> {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use acd::PracticeId;
+use acd::{PracticeId, Situation};
 use sip::sdp::{Audio, Codec, Direction, LocalSession, Offer, SdpError};
 use sip::{DialogKey, Flow, HeaderName, Instant, Malformed, Message, Method, RequestKey};
 
@@ -205,6 +205,7 @@ impl Engine {
             trunk,
             dialled,
             practice,
+            situation: None,
             caller,
             arrived_at: now,
             answered_at: None,
@@ -212,6 +213,7 @@ impl Engine {
             disposition: disposition_of(status),
             status,
             released_by: Party::Us,
+            prompt: None,
             agent: None,
             offers: Vec::new(),
         });
@@ -296,6 +298,7 @@ impl Engine {
                 | acd::Refusal::NotServed => BROKEN,
             });
         }
+        let situation = self.state.scheduler.situation(practice).unwrap_or(Situation::Open);
         let media = self.own(port, Role::Caller(id));
         let session = LocalSession::new(self.random_session_id(), (address, port).into());
         let leg = CallerLeg {
@@ -320,6 +323,7 @@ impl Engine {
                 trunk: arrival.trunk,
                 dialled,
                 practice,
+                situation,
                 caller: arrival.caller.clone(),
                 arrived_at: arrival.now,
                 leg,
@@ -409,6 +413,7 @@ impl Engine {
             trunk: arrival.trunk,
             dialled,
             practice,
+            situation: None,
             caller: arrival.caller,
             arrived_at: arrival.now,
             answered_at: None,
@@ -416,6 +421,7 @@ impl Engine {
             disposition: why.disposition,
             status: why.status,
             released_by: Party::Us,
+            prompt: None,
             agent: None,
             offers: Vec::new(),
         });
@@ -442,16 +448,19 @@ impl Engine {
         self.actions.push_back(Action::Record(Box::new(record)));
     }
 
-    /// 180 to a waiting caller, and once more before his network forgets him.
+    /// 180 to a waiting caller, and once more before his network forgets him; 183 while he hears a
+    /// text unanswered.
     pub(super) fn ring_again(&mut self, now: Instant, caller: acd::CallerId) {
         let Some(call) = self.state.calls.get(&caller) else {
             return;
         };
-        if call.stage != Stage::Waiting {
-            return;
-        }
-        if let Err(misuse) = self.state.endpoint.progress(now, call.leg.dialog, 180, &[], None) {
-            tracing::debug!(%misuse, "a 180 came too late");
+        let status = match call.stage {
+            Stage::Waiting => 180,
+            Stage::Announced { answered_at: None, .. } => 183,
+            Stage::Bridged { .. } | Stage::Returned { .. } | Stage::Announced { .. } => return,
+        };
+        if let Err(misuse) = self.state.endpoint.progress(now, call.leg.dialog, status, &[], None) {
+            tracing::debug!(%misuse, status, "a provisional answer came too late");
         }
         self.state.timers.set(Timer::RingRefresh(caller), now + self.config.ring_refresh);
     }

@@ -67,7 +67,7 @@ impl Engine {
     /// His CANCEL won: he gave up waiting.
     pub(super) fn caller_cancelled(&mut self, now: Instant, dialog: DialogKey) {
         if let Some(caller) = self.caller_of(dialog) {
-            self.caller_left(now, caller, Disposition::Abandoned, 487);
+            self.caller_hung_up(now, caller, Party::Caller);
         }
     }
 
@@ -87,9 +87,12 @@ impl Engine {
     fn caller_acked(&mut self, now: Instant, caller: CallerId, body: Option<Bytes>) {
         let Some(call) = self.state.calls.get_mut(&caller) else { return };
         let is_first = !std::mem::replace(&mut call.leg.is_confirmed, true);
-        // Without an answer there never was a conversation; later, the old description holds.
-        if !self.side_acked(now, Role::Caller(caller), body) && is_first {
-            self.caller_failed(now, caller);
+        let is_described = self.side_acked(now, Role::Caller(caller), body);
+        match (is_first, is_described) {
+            (true, true) => self.begin_text(now, caller),
+            // Without an answer there never was a conversation; later, the old description holds.
+            (true, false) => self.caller_failed(now, caller),
+            (false, _) => {}
         }
     }
 
@@ -176,6 +179,8 @@ impl Engine {
                 self.inform(now, acd::Input::Leave { caller });
                 self.carry_out_all(now);
             }
+            // The queue has forgotten him.
+            Stage::Announced { .. } => {}
         }
         self.finish(now, caller, Disposition::CallerFailed, 200, Party::Caller);
     }
@@ -201,6 +206,9 @@ impl Engine {
         match stage {
             // A BYE in an early dialog (RFC 3261 §15): the endpoint has answered the INVITE with 487.
             Stage::Waiting => self.caller_left(now, caller, Disposition::Abandoned, 487),
+            Stage::Announced { answered_at, .. } => {
+                self.left_the_text(now, caller, if answered_at.is_some() { 200 } else { 487 });
+            }
             Stage::Returned { .. } => self.caller_left(now, caller, Disposition::Answered, 200),
             Stage::Bridged { .. } => {
                 self.release_agent(now, caller);
@@ -299,10 +307,17 @@ impl Engine {
         self.finish(now, caller, how, status, Party::Caller);
     }
 
+    /// He has heard enough: of the end of his plan, so the plan's word stays.
+    fn left_the_text(&mut self, now: Instant, caller: CallerId, status: u16) {
+        let how = self.state.calls[&caller].ended_by_plan(Disposition::Announced);
+        self.finish(now, caller, how, status, Party::Caller);
+    }
+
     pub(super) fn end_as_busy(&mut self, now: Instant, caller: CallerId) {
-        let dialog = self.state.calls[&caller].leg.dialog;
+        let call = &self.state.calls[&caller];
+        let (dialog, how) = (call.leg.dialog, call.ended_by_plan(Disposition::Busy));
         self.reject(now, dialog, 486, Some("Q.850;cause=17;text=\"User busy\""));
-        self.finish(now, caller, Disposition::Busy, 486, Party::Us);
+        self.finish(now, caller, how, 486, Party::Us);
     }
 
     /// Ends an answered call by ourselves.
@@ -322,9 +337,14 @@ impl Engine {
                 continue;
             };
             let (dialog, stage) = (call.leg.dialog, call.stage);
+            if let Stage::Announced { .. } = stage {
+                self.text_is_over(now, caller);
+                continue;
+            }
             self.inform(now, acd::Input::Leave { caller });
             self.carry_out_all(now);
             match stage {
+                Stage::Announced { .. } => {}
                 Stage::Bridged { .. } => self.end_by_us(now, caller, Disposition::Answered),
                 Stage::Returned { .. } => self.end_by_us(now, caller, Disposition::Lost),
                 Stage::Waiting => {
@@ -362,7 +382,7 @@ impl Engine {
     }
 
     /// The call is over: one record, and nothing of it is kept but what her phone still owes.
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         now: Instant,
         caller: CallerId,
@@ -371,16 +391,23 @@ impl Engine {
         released_by: Party,
     ) {
         self.state.timers.stop(Timer::RingRefresh(caller));
+        self.state.timers.stop(Timer::TextEnd(caller));
         self.stop_asking(Role::Caller(caller));
         let call = self.state.calls.remove(&caller).expect("only a live call is finished");
         self.state.dialogs.remove(&call.leg.dialog);
         self.release_media(call.leg.media);
-        self.state.ports.leave(call.leg.media.port);
+        match call.stage {
+            Stage::Announced { .. } => self.state.ports.return_single(call.leg.media.port),
+            Stage::Waiting | Stage::Bridged { .. } | Stage::Returned { .. } => {
+                self.state.ports.leave(call.leg.media.port);
+            }
+        }
         self.record(CallRecord {
             call: call.reference,
             trunk: call.trunk,
             dialled: Some(call.dialled),
             practice: Some(call.practice),
+            situation: Some(call.situation),
             caller: call.caller,
             arrived_at: call.arrived_at,
             answered_at: call.stage.answered_at(),
@@ -388,6 +415,7 @@ impl Engine {
             disposition,
             status,
             released_by,
+            prompt: call.stage.prompt(),
             agent: call.stage.agent(),
             offers: call.offers,
         });
@@ -493,7 +521,7 @@ impl Engine {
 }
 
 /// The one answer that the caller gets: her codec in his numbering; our offer if he made none.
-fn answer_to(call: &mut Call, format: &Format) -> Bytes {
+pub(super) fn answer_to(call: &mut Call, format: &Format) -> Bytes {
     let leg = &mut call.leg;
     match &leg.offer {
         Some(offer) => leg.session.answer(offer, format, leg.telephone_event, Direction::SendRecv),

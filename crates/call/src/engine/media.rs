@@ -59,6 +59,13 @@ impl Engine {
         let leg = &call.leg;
         let Hears { peer, payload_map, play } = match call.stage {
             Stage::Waiting => Hears::default(),
+            Stage::Announced { prompt, answered_at } => {
+                let begins = answered_at.is_none() || leg.is_confirmed;
+                let what = Playing::Prompt { prompt, repeat: false };
+                let format = leg.frozen.as_ref().filter(|_| begins);
+                let play = format.and_then(|format| play(what, format));
+                Hears { play, ..Hears::default() }
+            }
             Stage::Bridged { offer, .. } => match self.speech(offer) {
                 Some(speech) => Ear::of_caller(leg).hears(Ear::of_agent(speech), self.config.hold),
                 None => Hears::default(),
@@ -80,7 +87,9 @@ impl Engine {
                 payload_map,
                 play,
                 receives: leg.direction.receives(),
-                watch: call.stage != Stage::Waiting && leg.direction.receives(),
+                // Who listens to a text may be as silent as he likes: it has an end.
+                watch: matches!(call.stage, Stage::Bridged { .. } | Stage::Returned { .. })
+                    && leg.direction.receives(),
             },
         };
         self.actions.push_back(Action::Media(order));
@@ -173,8 +182,11 @@ impl Engine {
                 }
             }
             MediaEvent::Played { owner, .. } => {
-                if let Some(&Role::Code(dialog)) = self.state.owners.get(&owner) {
-                    self.end_code(now, dialog);
+                match self.state.owners.get(&owner) {
+                    Some(&Role::Caller(caller)) => self.text_is_over(now, caller),
+                    Some(&Role::Code(dialog)) => self.end_code(now, dialog),
+                    // To her nothing is played that has an end.
+                    Some(Role::Agent(_)) | None => {}
                 }
             }
             // A released port has no owner left.

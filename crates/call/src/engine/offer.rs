@@ -34,9 +34,10 @@ impl Engine {
                     self.notice(Notice::Overflowed { call, step });
                 }
             }
-            Decision::Announce { caller, .. } | Decision::Busy { caller } => {
-                self.plan_is_over(now, caller)
+            Decision::Announce { caller, step: _, prompt, answer } => {
+                self.announce(now, caller, prompt, answer);
             }
+            Decision::Busy { caller } => self.plan_is_over(now, caller),
             Decision::State { agent, state } => self.notice(Notice::Agent { agent, state }),
         }
     }
@@ -379,7 +380,7 @@ impl Engine {
     }
 
     /// The caller's plan is over, or his network's patience.
-    fn plan_is_over(&mut self, now: Instant, caller: CallerId) {
+    pub(super) fn plan_is_over(&mut self, now: Instant, caller: CallerId) {
         let Some(call) = self.state.calls.get(&caller) else {
             return;
         };
@@ -388,6 +389,8 @@ impl Engine {
             Stage::Bridged { .. } => self.end_by_us(now, caller, Disposition::Answered),
             // His secretary vanished, and nobody took him up again.
             Stage::Returned { .. } => self.end_by_us(now, caller, Disposition::Lost),
+            // The scheduler has forgotten him.
+            Stage::Announced { .. } => {}
         }
     }
 

@@ -278,6 +278,12 @@ impl Bench {
         self.receive(TRUNK, &head, body);
     }
 
+    /// The trunk takes the INVITE of call `id` back (RFC 3261 §9.1: its branch, its To).
+    pub(crate) fn cancel(&mut self, id: &str) {
+        let head = invite_head(id, "").replace("INVITE", "CANCEL");
+        self.receive(TRUNK, &head, "");
+    }
+
     /// The last request of that method that we sent.
     pub(crate) fn ours(&self, method: &Method) -> Option<Message> {
         let is_ours = |message: &&Message| message.is_request() && message.method() == *method;

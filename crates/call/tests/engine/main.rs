@@ -1,5 +1,6 @@
 //! The engine against messages written by hand: doors, re-negotiation, full tables.
 
+mod announcements;
 mod bench;
 mod codes;
 mod fixtures;

@@ -24,7 +24,7 @@ pub struct CallRow {
     pub arrived_ms: i64,
     pub answered_ms: Option<i64>,
     pub ended_ms: i64,
-    /// Until answered, else until ended.
+    /// Until answered, by a text as well, else until ended.
     pub wait_ms: i64,
     /// With secretaries, all of them; not what he waited in between when one vanished.
     pub talk_ms: Option<i64>,
@@ -32,6 +32,10 @@ pub struct CallRow {
     pub status: u16,
     pub released_by: String,
     pub agent: Option<String>,
+    /// `open`, `closed` or `leave`; of calls that reached a practice.
+    pub situation: Option<String>,
+    /// The text that the plan ended with.
+    pub prompt: Option<String>,
 }
 
 /// One offer of a call to a secretary.
@@ -58,11 +62,16 @@ impl Reader {
 
     /// All calls by arrival.
     pub fn calls(&self) -> rusqlite::Result<Vec<CallRow>> {
-        let mut statement = self.connection.prepare(
+        // A file that no server of this version has opened yet lacks the last two.
+        let version =
+            self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))?;
+        let last = if version < 2 { "NULL, NULL" } else { "situation, prompt" };
+        let mut statement = self.connection.prepare(&format!(
             "SELECT call, trunk, dialled, practice, caller_kind, caller, arrived_at, arrived_ms,
-                    answered_ms, ended_ms, wait_ms, talk_ms, disposition, status, released_by, agent
+                    answered_ms, ended_ms, wait_ms, talk_ms, disposition, status, released_by,
+                    agent, {last}
              FROM calls ORDER BY arrived_ms, epoch, sequence",
-        )?;
+        ))?;
         statement.query_map([], call_row)?.collect()
     }
 
@@ -100,6 +109,8 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         status: row.get(13)?,
         released_by: row.get(14)?,
         agent: row.get(15)?,
+        situation: row.get(16)?,
+        prompt: row.get(17)?,
     })
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 use crate::clock::Reading;
 
 /// `PRAGMA user_version` of files that this program reads and writes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const TABLES: &str = "
 CREATE TABLE meta (
@@ -37,12 +37,14 @@ CREATE TABLE calls (
     ended_at     TEXT NOT NULL,
     ended_ms     INTEGER NOT NULL,
     wait_ms      INTEGER NOT NULL,         -- until answered, else until ended
-    talk_ms      INTEGER,                  -- with secretaries, all of them; NULL: never answered
+    talk_ms      INTEGER,                  -- with secretaries, all of them; NULL: with none
     disposition  TEXT NOT NULL,
     status       INTEGER NOT NULL,         -- the final SIP status that the caller got
     released_by  TEXT NOT NULL,            -- caller, agent, us
     agent_id     INTEGER,
-    agent        TEXT
+    agent        TEXT,
+    situation    TEXT,                     -- of the practice at arrival: open, closed, leave
+    prompt       TEXT                      -- the text that the plan ended with
 ) STRICT;
 CREATE INDEX calls_arrived ON calls (arrived_ms);
 CREATE INDEX calls_practice ON calls (practice_id, arrived_ms);
@@ -64,6 +66,12 @@ CREATE TABLE offers (
     outcome      TEXT NOT NULL,
     PRIMARY KEY (call, number)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// From a file of version 1.
+const SITUATIONS: &str = "
+ALTER TABLE calls ADD COLUMN situation TEXT;
+ALTER TABLE calls ADD COLUMN prompt TEXT;
 ";
 
 /// Why the file cannot be used.
@@ -111,6 +119,10 @@ pub(super) fn open(path: &Path, at: Reading) -> Result<(Connection, u32), OpenEr
     match transaction.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))? {
         0 => {
             transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        1 => {
+            transaction.execute_batch(SITUATIONS)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
         VERSION => {}

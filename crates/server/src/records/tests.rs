@@ -59,6 +59,7 @@ fn entry(sequence: u64) -> Entry {
         trunk: TrunkId(1),
         dialled: Some(E164::read("01 99 00 12 34").unwrap()),
         practice: Some(call::PracticeId(3)),
+        situation: Some(call::Situation::Open),
         caller: CallerNumber::Known(E164::read("06 39 98 00 01").unwrap()),
         arrived_at: at(40_000),
         answered_at: Some(at(45_000)),
@@ -66,6 +67,7 @@ fn entry(sequence: u64) -> Entry {
         disposition: Disposition::Answered,
         status: 200,
         released_by: Party::Agent,
+        prompt: None,
         agent: Some(call::AgentId(7)),
         offers: vec![missed, offer],
     };
@@ -142,6 +144,8 @@ fn a_call_and_its_offers_are_kept_with_civil_times_and_names() {
         status: 200,
         released_by: "agent".to_owned(),
         agent: Some("Alice".to_owned()),
+        situation: Some("open".to_owned()),
+        prompt: None,
     };
     assert_eq!(calls, [expected]);
     let offers = reader.offers().unwrap();
@@ -275,6 +279,54 @@ fn a_file_of_a_newer_program_is_refused() {
     other.pragma_update(None, "user_version", 99).unwrap();
     let refused = schema::open(&file.0, reading()).unwrap_err();
     assert!(matches!(refused, OpenError::Newer { found: 99 }), "{refused}");
+}
+
+#[test]
+fn a_text_that_a_caller_heard_is_kept_by_its_name() {
+    let file = File::new("text");
+    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    let mut closed = entry(1);
+    closed.record.disposition = Disposition::Closed;
+    closed.record.situation = Some(call::Situation::Leave);
+    closed.record.prompt = Some(call::PromptId(4));
+    closed.record.agent = None;
+    closed.record.offers.clear();
+    let mut config = config();
+    let prompt = call::Prompt { name: "conges".to_owned(), duration: Duration::from_secs(9) };
+    config.prompts.insert(call::PromptId(4), prompt);
+    closed.config = Arc::new(config);
+    records.keep(closed);
+    drop(records);
+    writer.finish();
+    let call = Reader::open(&file.0).unwrap().calls().unwrap().remove(0);
+    assert_eq!(call.situation.as_deref(), Some("leave"));
+    assert_eq!(call.prompt.as_deref(), Some("conges"));
+    assert_eq!((call.disposition.as_str(), call.talk_ms), ("closed", None));
+}
+
+#[test]
+fn a_file_of_the_first_version_is_read_as_it_is_and_carried_over_by_the_server() {
+    let file = File::new("older");
+    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    records.keep(entry(1));
+    drop(records);
+    writer.finish();
+    let older = Connection::open(&file.0).unwrap();
+    let downgrade =
+        "ALTER TABLE calls DROP COLUMN situation; ALTER TABLE calls DROP COLUMN prompt;";
+    older.execute_batch(downgrade).unwrap();
+    older.pragma_update(None, "user_version", 1).unwrap();
+    drop(older);
+    let before = Reader::open(&file.0).unwrap().calls().unwrap();
+    assert_eq!((before.len(), &before[0].situation), (1, &None));
+
+    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    records.keep(entry(2));
+    drop(records);
+    assert_eq!(writer.finish().written, 1);
+    let after = Reader::open(&file.0).unwrap().calls().unwrap();
+    let situations: Vec<_> = after.iter().map(|call| call.situation.as_deref()).collect();
+    assert_eq!(situations, [None, Some("open")]);
 }
 
 /// Waits for another thread: polls, at most ten seconds.

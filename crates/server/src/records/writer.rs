@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
-use call::{CallRecord, CallerNumber, OfferOutcome, OfferRecord};
+use call::{CallRecord, CallerNumber, OfferOutcome, OfferRecord, Situation};
 use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
@@ -149,10 +149,10 @@ fn write_call(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
     let (answered_at, answered_ms) = record.answered_at.map(|at| civil(reading, at)).unzip();
     let (ended_at, ended_ms) = civil(reading, record.ended_at);
     let waited_until = record.answered_at.unwrap_or(record.ended_at);
-    let talk_ms = record.answered_at.map(|_| record.offers.iter().filter_map(talk).sum::<i64>());
+    let talk_ms = agent.map(|_| record.offers.iter().filter_map(talk).sum::<i64>());
     let mut statement = connection.prepare_cached(
         "INSERT INTO calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-         ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+         ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
     )?;
     statement.execute(params![
         call.to_string(),
@@ -179,6 +179,8 @@ fn write_call(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
         record.released_by.as_str(),
         agent.map(|agent| agent.0),
         agent.and_then(|id| config.agents.get(&id)).map(|agent| &agent.name),
+        record.situation.map(Situation::as_str),
+        record.prompt.and_then(|id| config.prompts.get(&id)).map(|prompt| &prompt.name),
     ])?;
     Ok(())
 }

@@ -26,6 +26,12 @@ impl Caller {
             }
             if fresh && message.method() == Method::Bye {
                 self.watch_bye(stage.now)?;
+                let truth = &stage.truth.callers[usize::from(self.index)];
+                let is_cut = truth.is_told && !truth.heard_text && self.ack_arrived;
+                if is_cut && !self.sent_bye {
+                    let detail = format!("caller {} is hung up within his text", self.index);
+                    return Err(Failure::new(Check::Text, detail));
+                }
                 let glares = stage.dice.percent(8);
                 if glares && self.state == State::Talking && self.script.ack == Acking::Normal {
                     stage.note(Happening::ByeGlare);
@@ -53,14 +59,25 @@ impl Caller {
         check_echo(message, &self.branch, &self.from, 1)?;
         let status = message.status().unwrap_or(0);
         let first = self.witness.invite_response(message)?;
-        if status == 180 {
+        let is_told = stage.truth.callers[usize::from(self.index)].is_told;
+        if status == 183 {
+            if !is_told {
+                let detail = format!("caller {} is sent 183 without a text", self.index);
+                return Err(Failure::new(Check::Text, detail));
+            }
+            if !message.body().is_empty() {
+                self.witness.description(message.body())?;
+            }
+        }
+        if matches!(status, 180 | 183) {
             self.watch_ring(stage, "180")?;
         }
         if first {
             if status != 200 || self.last_ring.is_some() {
                 self.watch_ring(stage, "final")?;
             }
-            if status == 200 && stage.truth.callers[usize::from(self.index)].takers.is_empty() {
+            let nobody = stage.truth.callers[usize::from(self.index)].takers.is_empty();
+            if status == 200 && nobody && !is_told {
                 let detail = format!("caller {} is answered, no phone has answered", self.index);
                 return Err(Failure::new(Check::AnsweredBeforeHer, detail));
             }

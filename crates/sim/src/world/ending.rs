@@ -38,6 +38,7 @@ impl World {
                 format!("caller {index}: {what}: saw {saw:?}, written {record:?}"),
             ))
         };
+        let truth = &self.truth.callers[index];
         let Some(sent) = caller.was_sent() else { return wrong("no final answer was sent") };
         if caller.saw.is_some_and(|saw| saw != sent) || record.status != sent {
             return wrong("another status");
@@ -46,6 +47,10 @@ impl World {
             D::Answered | D::CallerFailed => sent == 200,
             D::Abandoned => sent == 487,
             D::Busy => sent == 486,
+            // 200 or 480 after the text, 487 within an unanswered one.
+            D::Announced => truth.is_told && matches!(sent, 200 | 480 | 487),
+            D::Closed if truth.is_told => matches!(sent, 200 | 480 | 487),
+            D::Closed => sent == 486,
             // 503: the endpoint itself was full.
             D::Full => matches!(sent, 486 | 503),
             D::UnknownNumber => sent == 404,
@@ -69,7 +74,17 @@ impl World {
         if !is_flawed && record.practice != scene::practice_of(&caller.script, practices) {
             return wrong("another practice");
         }
-        let truth = &self.truth.callers[index];
+        let is_closed = record.situation.is_some_and(|it| it != call::Situation::Open);
+        let by_plan = matches!(record.disposition, D::Closed | D::Announced | D::Busy);
+        if by_plan && is_closed != (record.disposition == D::Closed) {
+            return wrong("another situation");
+        }
+        if record.prompt.is_some() != truth.is_told {
+            return wrong("another end of his plan");
+        }
+        if truth.is_told && record.released_by == call::Party::Us && !truth.heard_text {
+            return wrong("a text that he did not hear to its end");
+        }
         if (record.offers.len() as u32) < truth.rung {
             return wrong("offers are missing");
         }
@@ -92,6 +107,9 @@ impl World {
             D::Abandoned if truth.rung > 0 => Happening::GaveUpRinging,
             D::Abandoned => Happening::GaveUpWaiting,
             D::Busy => Happening::PlanOver,
+            D::Announced | D::Closed if truth.heard_text => Happening::HeardText,
+            D::Announced | D::Closed if truth.is_told => Happening::LeftText,
+            D::Announced | D::Closed => Happening::PlanOver,
             D::UnknownNumber => Happening::UnknownNumber,
             D::NoCodec => Happening::NoCodec,
             D::Full => match self.scene.tight {
@@ -108,6 +126,12 @@ impl World {
                 true => Happening::Forwarded,
                 false => Happening::Unidentified,
             });
+        }
+        if record.disposition == D::Closed {
+            self.tally.note(Happening::ClosedDoor);
+        }
+        if truth.is_told && record.answered_at.is_none() {
+            self.tally.note(Happening::EarlyText);
         }
         if record.disposition == D::Abandoned {
             self.tally.note(Happening::Abandoned);

@@ -83,6 +83,8 @@ fn rows() -> Vec<CallRow> {
         ended_ms: 3_000,
         wait_ms: 1_000,
         talk_ms: Some(2_000),
+        situation: Some("open".to_owned()),
+        prompt: None,
         disposition: "answered".to_owned(),
         status: 200,
         released_by: "caller".to_owned(),

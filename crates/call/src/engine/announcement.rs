@@ -1,0 +1,111 @@
+//! The end of a plan that speaks: the caller hears a text, then the call ends.
+//!
+//! Answered by default: some networks mute what comes before the 200, and these words must be heard.
+//! Then the text begins with his ACK, when both ways are open. Without an answer it is early media
+//! (183) and ends with a refusal; who made no offer cannot have that, and is answered after all.
+//!
+//! The scheduler has forgotten him: nothing but his own hang-up cuts the text short. A relay that
+//! does not tell its end is not waited for much longer than the text.
+
+use std::time::Duration;
+
+use acd::{CallerId, PromptId};
+use sip::Instant;
+use sip::sdp::Codec;
+
+use super::Engine;
+use super::conversation::answer_to;
+use crate::action::Notice;
+use crate::calls::Stage;
+use crate::record::{Disposition, Party};
+use crate::timers::Timer;
+
+/// How much longer than its text an announcement may be.
+const GRACE: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// The scheduler's decision: this text, and then the end.
+    pub(super) fn announce(
+        &mut self,
+        now: Instant,
+        caller: CallerId,
+        prompt: PromptId,
+        answer: bool,
+    ) {
+        let Some(call) = self.state.calls.get(&caller) else {
+            return;
+        };
+        let is_waiting = match call.stage {
+            Stage::Waiting => true,
+            Stage::Bridged { .. } | Stage::Returned { .. } | Stage::Announced { .. } => false,
+        };
+        let is_known = self.config.prompts.contains_key(&prompt);
+        if !is_known {
+            tracing::error!(call = %call.reference, %prompt, "a text that is not configured");
+        }
+        // Texts are kept in G.711; who has none of it hears busy.
+        let is_g711 = |codec| matches!(codec, Codec::Pcma | Codec::Pcmu);
+        let format = call.leg.formats.iter().find(|format| is_g711(format.codec));
+        let Some(format) = format.filter(|_| is_waiting && is_known).cloned() else {
+            return self.plan_is_over(now, caller);
+        };
+        self.state.timers.stop(Timer::RingRefresh(caller));
+        let call = self.state.calls.get_mut(&caller).expect("found above");
+        let sdp = answer_to(call, &format);
+        let (reference, dialog) = (call.reference, call.leg.dialog);
+        let is_answered = answer || call.leg.offer.is_none();
+        call.leg.frozen = Some(format);
+        call.stage = Stage::Announced { prompt, answered_at: is_answered.then_some(now) };
+        let said = if is_answered {
+            call.leg.awaits_answer = call.leg.offer.is_none();
+            self.state.endpoint.answer(now, dialog, &[], sdp)
+        } else {
+            self.state.endpoint.progress(now, dialog, 183, &[], Some(&sdp))
+        };
+        // He has room for one pair only from here on.
+        self.state.ports.renounce_second(self.state.calls[&caller].leg.media.port);
+        if let Err(misuse) = said {
+            tracing::error!(call = %reference, %misuse, "the caller could not be told");
+            return self.end_by_us(now, caller, Disposition::Lost);
+        }
+        self.notice(Notice::Announced { call: reference, prompt });
+        if is_answered {
+            self.order_caller_media(caller);
+        } else {
+            self.state.timers.set(Timer::RingRefresh(caller), now + self.config.ring_refresh);
+            self.begin_text(now, caller);
+        }
+    }
+
+    /// What he hears begins: early media at once, else with his ACK.
+    pub(super) fn begin_text(&mut self, now: Instant, caller: CallerId) {
+        let Some(Stage::Announced { prompt, .. }) =
+            self.state.calls.get(&caller).map(|call| call.stage)
+        else {
+            return;
+        };
+        let length = self.config.prompts.get(&prompt).map_or(Duration::ZERO, |it| it.duration);
+        self.state.timers.set(Timer::TextEnd(caller), now + length + GRACE);
+        self.order_caller_media(caller);
+    }
+
+    /// It has been played whole, or its time is more than over.
+    pub(super) fn text_is_over(&mut self, now: Instant, caller: CallerId) {
+        let Some(call) = self.state.calls.get(&caller) else {
+            return;
+        };
+        let Stage::Announced { answered_at, .. } = call.stage else {
+            return;
+        };
+        let dialog = call.leg.dialog;
+        let how = call.ended_by_plan(Disposition::Announced);
+        let status = if answered_at.is_some() {
+            self.hang_up(now, dialog);
+            200
+        } else {
+            self.reject(now, dialog, 480, Some("Q.850;cause=31;text=\"Normal, unspecified\""));
+            480
+        };
+        self.finish(now, caller, how, status, Party::Us);
+    }
+}

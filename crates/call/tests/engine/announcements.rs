@@ -1,0 +1,227 @@
+//! A plan that ends with a text, message by message.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use acd::{Holidays, Hours, PracticeId, PromptId, Situation, Step, TeamId, TimeZone};
+use call::{
+    CallRecord, Disposition, Input, MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner, Party,
+    Play, Playing, Port, Prompt, ToneCodec,
+};
+use sip::{HeaderName, Method};
+
+use crate::bench::{Bench, config, sdp};
+
+const CLOSED: PromptId = PromptId(1);
+const LENGTH: Duration = Duration::from_secs(12);
+/// Monday, 5 January 2026, 22:00 in Paris.
+const EVENING: i64 = 1_767_646_800_000;
+const MORNING: i64 = EVENING - 12 * 3_600_000;
+const PCMA: &str = "8 101";
+
+/// Open on weekdays from 8 to 20; at night this step.
+fn bench_with(last: Step) -> Bench {
+    let setup = config(&["101"], |config| {
+        let prompt = Prompt { name: "closed".to_string(), duration: LENGTH };
+        config.prompts.insert(CLOSED, prompt);
+        let floor = Arc::make_mut(&mut config.floor);
+        let practice = floor.practices.get_mut(&PracticeId(1)).expect("it is there");
+        let hours = Hours::new("Mo-Fr 08:00-20:00", TimeZone::PARIS, Holidays::default());
+        practice.hours = hours.expect("hours");
+        practice.closed.steps = vec![last];
+        practice.open.steps = vec![
+            Step::Queue { team: TeamId(1), until: Some(Duration::from_secs(20)), nobody: None },
+            Step::Announce { prompt: CLOSED, answer: true },
+        ];
+    });
+    let mut bench = Bench::new(setup);
+    bench.input(Input::Clock { unix_ms: EVENING });
+    bench
+}
+
+fn closed(answer: bool) -> Bench {
+    bench_with(Step::Announce { prompt: CLOSED, answer })
+}
+
+fn caller(bench: &Bench) -> (Port, Owner, MediaLeg) {
+    bench.leg(MediaSource::Fixed)
+}
+
+fn text(payload_type: u8, codec: ToneCodec) -> Option<Play> {
+    let what = Playing::Prompt { prompt: CLOSED, repeat: false };
+    Some(Play { what, payload_type, codec })
+}
+
+fn to_of_the_answer(bench: &Bench) -> String {
+    let is_answer = |status| matches!(status, Some(183 | 200));
+    let mut sent = bench.sent.iter().map(|(_, message)| message);
+    let answer = sent.rfind(|message| is_answer(message.status())).expect("he is answered");
+    answer.text(HeaderName::To).expect("it has a To").to_string()
+}
+
+fn only_record(bench: &Bench) -> &CallRecord {
+    assert_eq!(bench.records.len(), 1, "{:?}", bench.records);
+    assert_eq!(bench.engine.ports_in_use(), 0);
+    &bench.records[0]
+}
+
+#[test]
+fn a_closed_practice_answers_speaks_after_the_ack_and_hangs_up_after_the_last_word() {
+    let mut bench = closed(true);
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    assert_eq!(bench.lines(), ["100 INVITE", "180 INVITE", "200 INVITE"]);
+    assert_eq!(caller(&bench).2.play, None, "nobody listens before his ACK");
+    let to = to_of_the_answer(&bench);
+    bench.within("a", &to, "ACK", 1, "");
+    let (port, owner, leg) = caller(&bench);
+    assert_eq!(leg.play, text(8, ToneCodec::Pcma));
+    bench.run_for(LENGTH);
+    assert!(bench.records.is_empty(), "the relay's word is waited for");
+    bench.input(Input::Media(MediaEvent::Played { port, owner }));
+    assert!(bench.ours(&Method::Bye).is_some());
+    assert!(matches!(bench.orders.last(), Some(MediaOrder::Release { .. })));
+    let record = only_record(&bench);
+    assert_eq!((record.disposition, record.status), (Disposition::Closed, 200));
+    assert_eq!((record.situation, record.prompt), (Some(Situation::Closed), Some(CLOSED)));
+    assert_eq!((record.released_by, record.agent), (Party::Us, None));
+    assert!(record.answered_at.is_some());
+}
+
+#[test]
+fn a_relay_that_never_tells_the_end_holds_nobody_and_cuts_nobody_short() {
+    let mut bench = closed(true);
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    bench.run_for(Duration::from_secs(2));
+    let to = to_of_the_answer(&bench);
+    bench.within("a", &to, "ACK", 1, "");
+    bench.run_for(LENGTH + Duration::from_secs(4));
+    assert!(bench.ours(&Method::Bye).is_none());
+    bench.run_for(Duration::from_secs(1));
+    assert!(bench.ours(&Method::Bye).is_some());
+    assert_eq!(only_record(&bench).disposition, Disposition::Closed);
+}
+
+#[test]
+fn a_caller_who_hangs_up_on_a_text_leaves_nothing_behind() {
+    let mut bench = closed(true);
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    let to = to_of_the_answer(&bench);
+    bench.within("a", &to, "ACK", 1, "");
+    bench.run_for(Duration::from_secs(3));
+    bench.within("a", &to, "BYE", 2, "");
+    assert_eq!(bench.lines(), ["200 BYE"]);
+    let record = only_record(&bench);
+    assert_eq!((record.disposition, record.released_by), (Disposition::Closed, Party::Caller));
+    bench.run_for(Duration::from_secs(60));
+    assert_eq!(bench.records.len(), 1);
+}
+
+#[test]
+fn an_unanswered_text_is_early_media_and_ends_with_a_refusal() {
+    let mut bench = closed(false);
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, "0 101"));
+    assert_eq!(bench.lines(), ["100 INVITE", "180 INVITE", "183 INVITE"]);
+    let early = bench.sent.iter().find(|(_, message)| message.status() == Some(183)).unwrap();
+    assert!(!early.1.body().is_empty(), "his answer, so that he hears it");
+    let (port, owner, leg) = caller(&bench);
+    assert_eq!(leg.play, text(0, ToneCodec::Pcmu));
+    bench.run_for(LENGTH);
+    bench.input(Input::Media(MediaEvent::Played { port, owner }));
+    let refusal = &bench.sent.last().unwrap().1;
+    assert_eq!(refusal.status(), Some(480));
+    let reason = refusal.text(HeaderName::Reason).unwrap();
+    assert!(reason.starts_with("Q.850;cause=31"), "{reason}");
+    let record = only_record(&bench);
+    assert_eq!((record.disposition, record.status), (Disposition::Closed, 480));
+    assert_eq!(record.answered_at, None);
+}
+
+#[test]
+fn who_cancels_an_unanswered_text_gets_his_487_and_heard_the_end_of_the_plan() {
+    let mut bench = closed(false);
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    bench.cancel("a");
+    assert!(bench.lines().contains(&"487 INVITE".to_string()), "{:?}", bench.lines());
+    let record = only_record(&bench);
+    assert_eq!((record.disposition, record.status), (Disposition::Closed, 487));
+    assert_eq!(record.released_by, Party::Caller);
+}
+
+#[test]
+fn who_makes_no_offer_is_answered_with_ours_and_hears_the_text_once_he_told_his_address() {
+    let mut bench = closed(false);
+    bench.invite("a", "", "");
+    assert_eq!(bench.lines(), ["100 INVITE", "180 INVITE", "200 INVITE"]);
+    let to = to_of_the_answer(&bench);
+    bench.within("a", &to, "ACK", 1, &sdp("198.51.100.9", 6000, PCMA));
+    let (port, owner, leg) = caller(&bench);
+    assert_eq!(leg.play, text(8, ToneCodec::Pcma));
+    assert_eq!(leg.remote.unwrap().rtp.port(), 6000);
+    bench.input(Input::Media(MediaEvent::Played { port, owner }));
+    assert_eq!(only_record(&bench).disposition, Disposition::Closed);
+}
+
+#[test]
+fn who_has_no_g711_hears_busy() {
+    let mut bench = closed(true);
+    let only_g722 = sdp("198.51.100.9", 6000, "9");
+    bench.invite("a", "", &only_g722);
+    assert_eq!(bench.status(), Some(486));
+    let record = only_record(&bench);
+    assert_eq!((record.disposition, record.prompt), (Disposition::Closed, None));
+}
+
+#[test]
+fn a_closed_plan_that_ends_in_busy_is_closed_too() {
+    let mut bench = bench_with(Step::Busy);
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    assert_eq!(bench.status(), Some(486));
+    assert_eq!(only_record(&bench).disposition, Disposition::Closed);
+}
+
+#[test]
+fn who_waited_too_long_hears_a_text_and_it_is_no_closed_door() {
+    let mut bench = closed(true);
+    bench.input(Input::Clock { unix_ms: MORNING });
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    assert_eq!(bench.lines(), ["100 INVITE", "180 INVITE"]);
+    bench.run_for(Duration::from_secs(20));
+    let to = to_of_the_answer(&bench);
+    bench.within("a", &to, "ACK", 1, "");
+    let (port, owner, _) = caller(&bench);
+    bench.input(Input::Media(MediaEvent::Played { port, owner }));
+    let record = only_record(&bench);
+    assert_eq!(record.disposition, Disposition::Announced);
+    assert_eq!(record.situation, Some(Situation::Open));
+}
+
+#[test]
+fn without_an_ack_there_was_nobody_to_speak_to() {
+    let mut bench = closed(true);
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    bench.run_for(Duration::from_secs(40));
+    assert_eq!(only_record(&bench).disposition, Disposition::CallerFailed);
+}
+
+#[test]
+fn the_second_pair_is_free_while_a_text_is_heard() {
+    let mut bench = closed(true);
+    for n in 0..49 {
+        let id = format!("a{n}");
+        bench.invite(&id, "", &sdp("198.51.100.9", 6000, PCMA));
+        assert!(bench.lines().contains(&"200 INVITE".to_string()), "call {n}");
+    }
+    assert_eq!(bench.engine.ports_in_use(), 49, "fifty pairs, and a new call wants two");
+}
+
+#[test]
+fn a_stop_ends_a_text_politely() {
+    let mut bench = closed(true);
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    let to = to_of_the_answer(&bench);
+    bench.within("a", &to, "ACK", 1, "");
+    bench.sent.clear();
+    bench.input(Input::HangUpAll);
+    assert!(bench.ours(&Method::Bye).is_some());
+    assert_eq!(only_record(&bench).disposition, Disposition::Closed);
+}
