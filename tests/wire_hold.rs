@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use kit::{Scene, Setup, Softphone, Then};
+use kit::{Scene, Setup, Softphone, Then, Tone};
 
 const TALK: Duration = Duration::from_millis(3_500);
 const SOON: Duration = Duration::from_secs(10);
@@ -60,6 +60,44 @@ fn she_holds(name: &str, softphone: Softphone) -> Result<()> {
     let records = scene.close()?;
     assert_eq!(records.end_of(0)?, ("answered", "agent"));
     assert_eq!(records.offers_of(0)?, [("anna", "served")]);
+    Ok(())
+}
+
+#[test]
+fn a_caller_on_hold_hears_the_hold_music_until_she_takes_him_back() -> Result<()> {
+    const MUSIC: Tone = Tone(620);
+    let setup = Setup {
+        prompts: vec![("hold", MUSIC, Duration::from_secs(1))],
+        more: "[calls]\nhold_music = \"hold\"\n".to_owned(),
+        ..Setup::default()
+    };
+    let mut scene = Scene::open("hold-music", setup)?;
+    let mut anna = scene.phone("anna")?;
+    let mut caller = scene.call(Then::Stay)?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    anna.accept()?;
+    anna.wait_for("CALL_ESTABLISHED", SOON)?;
+    scene.hold(&mut anna)?;
+    let held = scene.tap().elapsed();
+    scene.let_talk(TALK);
+    let resuming = scene.tap().elapsed();
+    scene.resume(&mut anna)?;
+    let resumed = scene.tap().elapsed();
+    scene.let_talk(TALK);
+    anna.hang_up()?;
+    caller.finish(SOON)?;
+
+    let his = |from: Duration, until: Duration| {
+        scene.tap().heard_where(|d| d.to == caller.ear && (from..until).contains(&d.at))
+    };
+    let music = his(held + ON_THEIR_WAY, resuming);
+    music.check("the caller on hold", MUSIC, Duration::ZERO)?; // over its end without a gap
+    his(resumed + ON_THEIR_WAY, Duration::MAX).check_without("the caller, back", MUSIC)?;
+    let skip = anna.softphone.settles_in();
+    his(resumed + ON_THEIR_WAY, Duration::MAX).check("the caller, back", anna.tone, skip)?;
+    let hers = scene.tap().heard_where(|d| anna.is_ear(d.to) && d.at > held + ON_THEIR_WAY);
+    hers.check_without("anna", MUSIC)?;
+    scene.close()?;
     Ok(())
 }
 

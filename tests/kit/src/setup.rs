@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::scene::{PRACTICE, SERVER, TRUNK};
 use crate::softphone::Softphone;
+use crate::sound::{self, Tone};
 
 /// The file's name.
 pub(crate) const CONFIG: &str = "monoligne.toml";
@@ -31,6 +32,8 @@ pub struct Setup {
     pub calls_max: u32,
     /// The keys of the practice that say what becomes of its callers.
     pub plan: String,
+    /// What can be played: each prompt's name, the tone that it is, and how long.
+    pub prompts: Vec<(&'static str, Tone, Duration)>,
     /// More of the configuration, from the header of a table on.
     pub more: String,
 }
@@ -47,6 +50,7 @@ impl Default for Setup {
             waiting_max: 1_000,
             calls_max: 1_000,
             plan: "plan = [{ queue = \"floor\" }]".to_owned(),
+            prompts: Vec::new(),
             more: String::new(),
         }
     }
@@ -107,6 +111,11 @@ impl Setup {
             toml.push_str(&format!(
                 "[agents.{user}]\nname = \"{user}\"\nteams = [\"floor\"]\nsecret_file = {secret:?}\n"
             ));
+        }
+        for (name, tone, length) in &self.prompts {
+            let prompts = folder.join("prompts");
+            fs::create_dir_all(&prompts)?;
+            sound::write_wav(&prompts.join(format!("{name}.wav")), &tone.samples(*length))?;
         }
         toml.push_str(&self.more);
         let file = folder.join(CONFIG);
