@@ -211,7 +211,11 @@ impl fmt::Display for Status {
             "records   {} written, {} held, {} lost{failing}",
             self.records.written, self.records.held, self.records.lost
         )?;
-        writeln!(f, "single-line violations {}", self.ledger.single_line_violations)
+        writeln!(
+            f,
+            "single-line violations {}, ledger imbalances {}",
+            self.ledger.single_line_violations, self.ledger.ledger_imbalances
+        )
     }
 }
 

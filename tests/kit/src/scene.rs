@@ -239,6 +239,7 @@ impl Scene {
     pub fn close(mut self) -> Result<Records> {
         let status = self.server().status()?;
         ensure!(status.ledger.single_line_violations == 0, "single-line violations");
+        ensure!(status.ledger.ledger_imbalances == 0, "offered is not what ended and what is live");
         self.server.take().expect("only `close` takes the server").stop()?;
         for user in &self.phones {
             let most = self.tap.most_calls_at(user);

@@ -211,7 +211,13 @@ impl Bench {
         self.sent.last().and_then(|(_, message)| message.status())
     }
 
-    fn register_head(&mut self, flow: &str, to: &str, user: &str, authorization: &str) -> String {
+    pub(crate) fn register_head(
+        &mut self,
+        flow: &str,
+        to: &str,
+        user: &str,
+        authorization: &str,
+    ) -> String {
         self.cseq += 1;
         let cseq = self.cseq;
         format!(
