@@ -28,6 +28,8 @@ pub(crate) struct Dialog {
     flow: Flow,
     /// Whether requests go where the routes and the target say.
     is_routed: bool,
+    /// The flow's connection is gone, and the peer has not been heard since.
+    is_lost: bool,
 }
 
 impl Dialog {
@@ -52,6 +54,7 @@ impl Dialog {
             contact_user,
             flow,
             is_routed: true,
+            is_lost: false,
         })
     }
 
@@ -78,6 +81,7 @@ impl Dialog {
             contact_user: draft.contact_user.clone().unwrap_or_default(),
             flow: draft.flow,
             is_routed: false,
+            is_lost: false,
         }
     }
 
@@ -99,8 +103,26 @@ impl Dialog {
             return false;
         }
         self.remote_cseq = Some(number);
-        self.flow = flow;
+        self.move_to(flow);
         true
+    }
+
+    /// The peer is heard there.
+    pub(crate) fn move_to(&mut self, flow: Flow) {
+        self.flow = flow;
+        self.is_lost = false;
+    }
+
+    /// The connection is gone: the next request opens another, to where the target says.
+    pub(crate) fn lose(&mut self, flow: &Flow) {
+        if self.flow == *flow {
+            self.flow.connection = 0;
+            self.is_lost = true;
+        }
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     /// A re-INVITE or UPDATE, or the 2xx to one, may move the peer (§12.2).
@@ -146,12 +168,18 @@ impl Dialog {
             body: None,
             branch,
             flow,
+            is_moved: false,
         }
     }
 
-    /// A connection is kept; a name would have to be resolved, and the peer is where it was.
+    /// A connection is kept while it is there; a name would have to be resolved, and the peer is where
+    /// it was.
     fn next_hop(&self) -> Flow {
-        if !self.is_routed || self.flow.transport.is_reliable() {
+        let is_routed = match self.flow.transport.is_reliable() {
+            true => self.is_lost,
+            false => self.is_routed,
+        };
+        if !is_routed {
             return self.flow;
         }
         let route = self.routes.first().and_then(|route| NameAddr::read(route.as_bytes()).ok());

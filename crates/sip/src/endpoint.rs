@@ -13,6 +13,7 @@
 
 mod clients;
 mod event;
+mod flows;
 mod io;
 mod order;
 mod outgoing;
@@ -35,6 +36,7 @@ use crate::timer::TimerReason;
 use crate::transaction::{Branch, MergeId, ServerId, TimerOwner, TransactionKey};
 use crate::{Flow, Instant, Malformed, Message, Transmit};
 use clients::ClientTransaction;
+use flows::NoTcp;
 use io::{Io, Tag};
 use outgoing::Outgoing;
 use refusals::Refusals;
@@ -98,6 +100,7 @@ pub struct Endpoint {
     incoming: BTreeMap<ServerId, RequestKey>,
     merges: BTreeMap<MergeId, RequestKey>,
     refusals: Refusals,
+    no_tcp: NoTcp,
 }
 
 impl Endpoint {
@@ -114,6 +117,7 @@ impl Endpoint {
             incoming: BTreeMap::new(),
             merges: BTreeMap::new(),
             refusals: Refusals::default(),
+            no_tcp: NoTcp::default(),
             limits,
         }
     }
@@ -130,6 +134,11 @@ impl Endpoint {
     /// The key is alive: no terminal event or command ended it.
     pub fn is_open(&self, dialog: DialogKey) -> bool {
         self.sessions.contains(dialog)
+    }
+
+    /// A dialog's requests would go on this flow. In O(dialogs): not for each message.
+    pub fn has_dialog_on(&self, flow: &Flow) -> bool {
+        self.sessions.iter().any(|(_, session)| session.is_on(flow, &self.clients, &self.servers))
     }
 
     pub fn counts(&self) -> Counts {
@@ -162,6 +171,8 @@ impl Endpoint {
     }
 
     /// The flow is dead, or its peer unreachable (ICMP): requests that wait on it fail as by 503.
+    /// Responses that are still to be given, and requests in its dialogs, go on a new connection. A
+    /// request that was moved to TCP for its size goes by UDP then.
     pub fn handle_transport_error(&mut self, now: Instant, flow: &Flow) {
         self.fail_flow(now, flow);
     }

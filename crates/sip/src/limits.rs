@@ -26,6 +26,14 @@ pub const BOUNDARY_BYTES_MAX: usize = 70;
 /// full the oldest is forgotten.
 pub const REFUSALS_MAX: usize = 4_096;
 
+/// Octets of a request that may go in one datagram: what fits nearly every path (RFC 3261 §18.1.1).
+/// Beyond: TCP is tried first.
+pub const DATAGRAM_BYTES_SAFE: usize = 1_300;
+/// Seconds that a peer without TCP is remembered as such.
+pub const NO_TCP_SECS: u64 = 3_600;
+/// Peers so remembered. Beyond: the oldest is tried again.
+pub const NO_TCP_MAX: usize = 4_096;
+
 /// Octets of a session description. Beyond: refused as too large.
 pub const SDP_BYTES_MAX: usize = 16_384;
 /// `m=` lines in a session description. Beyond: refused.

@@ -16,6 +16,7 @@ use crate::uri::Uri;
 mod malformed;
 mod method;
 mod read;
+mod stream;
 
 pub use malformed::{Malformed, MalformedReason};
 pub use method::Method;

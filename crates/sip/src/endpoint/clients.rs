@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{ClientKey, DialogKey, Endpoint, Timeout};
 use crate::timer::{T1_64, TimerReason};
 use crate::transaction::{
-    Branch, ClientInvite, ClientNonInvite, Draft, Fired, Heard, TimerOwner, TransactionKey,
+    Branch, ClientInvite, ClientNonInvite, Context, Draft, Fired, Heard, TimerOwner, TransactionKey,
 };
 use crate::{Credentials, Flow, Instant, Message, Method, Transmit};
 
@@ -49,6 +49,32 @@ impl Credits {
     }
 }
 
+impl ClientMachine {
+    pub(super) fn new(context: &mut Context<'_>, draft: &Draft, request: bytes::Bytes) -> Self {
+        if draft.method == Method::Invite {
+            Self::Invite(ClientInvite::new(context, draft.hop(), request))
+        } else {
+            Self::Other(ClientNonInvite::new(context, draft.hop(), request))
+        }
+    }
+
+    /// No final response came.
+    pub(super) fn is_pending(&self) -> bool {
+        match self {
+            Self::Invite(machine) => machine.is_pending(),
+            Self::Other(machine) => machine.is_pending(),
+        }
+    }
+
+    /// No response came at all.
+    pub(super) fn is_unheard(&self) -> bool {
+        match self {
+            Self::Invite(machine) => machine.is_pending() && !machine.is_proceeding(),
+            Self::Other(machine) => machine.is_unheard(),
+        }
+    }
+}
+
 impl ClientTransaction {
     /// What another attempt starts from.
     pub(super) fn again(&self) -> (Draft, Credits) {
@@ -61,11 +87,11 @@ impl Endpoint {
     pub(super) fn launch(
         &mut self,
         now: Instant,
-        draft: Draft,
+        mut draft: Draft,
         user: User,
         credits: Credits,
     ) -> TransactionKey {
-        let bytes = draft.write();
+        let bytes = self.fit(now, &mut draft);
         self.launch_bytes(now, draft, bytes, user, credits)
     }
 
@@ -81,11 +107,7 @@ impl Endpoint {
         let id = (draft.branch, draft.method == Method::Cancel);
         let key = self.clients.insert_with(|key| {
             let mut context = io.context(now, TimerOwner::Client(key));
-            let machine = if draft.method == Method::Invite {
-                ClientMachine::Invite(ClientInvite::new(&mut context, draft.flow, bytes))
-            } else {
-                ClientMachine::Other(ClientNonInvite::new(&mut context, draft.flow, bytes))
-            };
+            let machine = ClientMachine::new(&mut context, &draft, bytes);
             ClientTransaction { draft, machine, user, credits }
         });
         self.branches.insert(id, key);
@@ -205,26 +227,7 @@ impl Endpoint {
         }
     }
 
-    /// Nothing will come for the pending requests on this flow (§8.1.3.1).
-    pub(super) fn fail_flow(&mut self, now: Instant, flow: &Flow) {
-        let pending: Vec<_> = self
-            .clients
-            .iter()
-            .filter(|(_, transaction)| {
-                transaction.draft.flow == *flow
-                    && match &transaction.machine {
-                        ClientMachine::Invite(machine) => machine.is_pending(),
-                        ClientMachine::Other(machine) => machine.is_pending(),
-                    }
-            })
-            .map(|(key, _)| key)
-            .collect();
-        for key in pending {
-            self.fail_client(now, key, Timeout::Unreachable);
-        }
-    }
-
-    fn fail_client(&mut self, now: Instant, key: TransactionKey, failure: Timeout) {
+    pub(super) fn fail_client(&mut self, now: Instant, key: TransactionKey, failure: Timeout) {
         let Some(transaction) = self.remove_client(key) else { return };
         match transaction.user {
             User::Invite(dialog) => self.handle_invite_failure(now, dialog, transaction, failure),

@@ -57,6 +57,7 @@ impl Endpoint {
             body: request.body,
             branch: self.io.random.branch(),
             flow: NOWHERE,
+            is_moved: false,
         };
         let credits = Credits::new(request.credentials);
         Ok(match request.target {

@@ -23,11 +23,11 @@ pub(super) struct ServerTransaction {
     /// To-tag of our responses, if the request had none.
     tag: Tag,
     pub(super) user: ServerUser,
-    machine: ServerMachine,
+    pub(super) machine: ServerMachine,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum ServerMachine {
+pub(super) enum ServerMachine {
     Invite(ServerInvite),
     Other(ServerNonInvite),
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::clients::ClientTransaction;
 use super::io::Tag;
+use super::servers::ServerTransaction;
+use super::slab::Slab;
 use crate::dialog::Dialog;
 use crate::transaction::{Draft, TransactionKey};
 use crate::{Credentials, Flow, RequestKey};
@@ -26,6 +29,26 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Its dialog, or the INVITE that is to make it, is on this flow.
+    pub(super) fn is_on(
+        &self,
+        flow: &Flow,
+        clients: &Slab<TransactionKey, ClientTransaction>,
+        servers: &Slab<RequestKey, ServerTransaction>,
+    ) -> bool {
+        match &self.phase {
+            Phase::Resolving(_) => false,
+            Phase::Inviting(inviting) => {
+                clients.get(inviting.transaction).is_some_and(|it| it.draft.hop() == *flow)
+            }
+            Phase::Invited(invited) => {
+                servers.get(invited.transaction).is_some_and(|it| it.flow == *flow)
+            }
+            Phase::Confirmed(confirmed) => confirmed.dialog.flow() == *flow,
+            Phase::Closing(dialog) => dialog.flow() == *flow,
+        }
+    }
+
     pub(super) fn confirmed_mut(&mut self) -> Option<&mut Confirmed> {
         match &mut self.phase {
             Phase::Confirmed(confirmed) => Some(confirmed),

@@ -128,6 +128,13 @@ impl<K: Key, V> Slab<K, V> {
         Some(value)
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> {
+        self.entries.iter_mut().zip(0u32..).filter_map(|(entry, index)| {
+            let value = entry.value.as_mut()?;
+            Some((K::new(Slot { index, generation: entry.generation }), value))
+        })
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         self.entries.iter().zip(0u32..).filter_map(|(entry, index)| {
             let value = entry.value.as_ref()?;

@@ -45,6 +45,7 @@ impl Endpoint {
             body: invite.sdp.map(|sdp| (SDP.to_string(), sdp)),
             branch: self.io.random.branch(),
             flow: NOWHERE,
+            is_moved: false,
         };
         let dialog = self.sessions.insert_with(|_| Session {
             tag,

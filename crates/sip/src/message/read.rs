@@ -27,7 +27,7 @@ const NO_FIELD: Field =
     Field { name: HeaderName::Other, start: 0, name_end: 0, value: 0, value_end: 0 };
 
 impl Fields {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { inline: [NO_FIELD; HEADERS_INLINE], len: 0, spilled: None }
     }
 
@@ -89,11 +89,11 @@ pub(super) fn read(bytes: Bytes) -> Result<Message, Malformed> {
     }
 }
 
-fn silent(reason: Reason) -> Malformed {
+pub(super) fn silent(reason: Reason) -> Malformed {
     Malformed { status: reason.status(), reason, answer: None, invite: None }
 }
 
-fn refuse(message: Message, reason: Reason) -> Malformed {
+pub(super) fn refuse(message: Message, reason: Reason) -> Malformed {
     let answer = crate::write::refusal(&message, reason);
     let is_call = answer.is_some() && is_new_invite(&message);
     let invite = is_call.then(|| Box::new(message));
@@ -116,14 +116,14 @@ fn note(fault: &mut Option<Reason>, reason: Reason) {
 }
 
 /// Offsets are below [`MESSAGE_BYTES_MAX`] once the bytes are cut.
-fn offset(at: usize) -> u16 {
+pub(super) fn offset(at: usize) -> u16 {
     u16::try_from(at).expect("a message is no longer than 16 bits can count")
 }
 
 /// The end of the line that starts at `from`, and where the next one starts. A bare LF ends a
 /// line too. A lone CR does not, but to others it may: what one element reads as one header and
 /// the next as two is refused. (A NUL is allowed, after a backslash in quotes: §25.1.)
-fn line(bytes: &[u8], from: usize, fault: &mut Option<Reason>) -> (usize, usize) {
+pub(super) fn line(bytes: &[u8], from: usize, fault: &mut Option<Reason>) -> (usize, usize) {
     let mut at = from;
     while let Some(found) = memchr2(b'\n', b'\r', &bytes[at..]) {
         at += found;
@@ -138,7 +138,7 @@ fn line(bytes: &[u8], from: usize, fault: &mut Option<Reason>) -> (usize, usize)
 }
 
 /// `None`: not a SIP start line at all, or a response that cannot be used.
-fn read_start(line: &[u8], fault: &mut Option<Reason>) -> Option<Start> {
+pub(super) fn read_start(line: &[u8], fault: &mut Option<Reason>) -> Option<Start> {
     if line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
         return read_status_line(line, fault);
     }
@@ -205,7 +205,7 @@ fn read_status_line(line: &[u8], fault: &mut Option<Reason>) -> Option<Start> {
 }
 
 /// How the headers end.
-enum End {
+pub(super) enum End {
     /// With an empty line.
     Proper,
     /// With the bytes, after a whole line: good enough if Content-Length promises no body.
@@ -214,7 +214,7 @@ enum End {
     Cut,
 }
 
-fn read_fields(
+pub(super) fn read_fields(
     bytes: &[u8],
     at: &mut usize,
     fields: &mut Fields,

@@ -91,6 +91,11 @@ impl ClientNonInvite {
         }
     }
 
+    /// No response came at all.
+    pub(crate) fn is_unheard(&self) -> bool {
+        matches!(self.state, State::Trying { .. })
+    }
+
     /// No final response came.
     pub(crate) fn is_pending(&self) -> bool {
         !matches!(self.state, State::Completed)

@@ -32,9 +32,21 @@ pub(crate) struct Draft {
     /// Of the top Via.
     pub(crate) branch: Branch,
     pub(crate) flow: Flow,
+    /// Too large for a datagram: it goes over TCP to where the flow's datagrams go (§18.1.1). The
+    /// dialog, and our Contact, stay with the flow.
+    pub(crate) is_moved: bool,
 }
 
 impl Draft {
+    /// What it is sent on.
+    pub(crate) fn hop(&self) -> Flow {
+        if self.is_moved {
+            Flow { transport: Transport::Tcp, connection: 0, ..self.flow }
+        } else {
+            self.flow
+        }
+    }
+
     pub(crate) fn write(&self) -> Bytes {
         let mut writer = self.head(&self.method, &self.to);
         if let Some(user) = &self.contact_user {
@@ -70,7 +82,7 @@ impl Draft {
     /// What every request has (§8.1.1).
     fn head(&self, method: &Method, to: &str) -> RequestWriter {
         let mut writer = RequestWriter::new(method, &self.request_uri)
-            .header("Via", &via(&self.flow, self.branch))
+            .header("Via", &via(&self.hop(), self.branch))
             .header("Max-Forwards", "70");
         for route in &self.routes {
             writer = writer.header("Route", route);

@@ -126,6 +126,15 @@ impl ServerInvite {
         }
     }
 
+    /// Their connection is gone: what they may have missed goes on this flow, and so do the others
+    /// (§18.2.2).
+    pub(crate) fn move_to(&mut self, context: &mut Context<'_>, flow: Flow) {
+        self.flow = flow;
+        if let State::Completed { refusal, .. } = &self.state {
+            context.send_again(flow, refusal);
+        }
+    }
+
     /// No final response was sent.
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self.state, State::Proceeding { .. })

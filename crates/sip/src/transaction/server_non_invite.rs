@@ -65,6 +65,11 @@ impl ServerNonInvite {
         }
     }
 
+    /// Their connection is gone: the response goes on this flow (§18.2.2).
+    pub(crate) fn move_to(&mut self, flow: Flow) {
+        self.flow = flow;
+    }
+
     /// No final response was sent.
     pub(crate) fn is_pending(&self) -> bool {
         !matches!(self.state, State::Completed { .. })

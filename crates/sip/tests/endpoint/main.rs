@@ -10,6 +10,7 @@ mod calls;
 mod cancel;
 mod challenges;
 mod door;
+mod flows;
 mod forks;
 mod restore;
 mod weather;

@@ -51,6 +51,14 @@ pub(crate) struct Sent {
     pub(crate) message: Message,
 }
 
+/// What is under way.
+enum Crossing {
+    /// Bytes, and the flow that their receiver sees them on.
+    Bytes(Side, Flow, Bytes),
+    /// The refusal of a connection that this side wanted.
+    Refused(Side, Flow),
+}
+
 pub(crate) struct Pair {
     pub(crate) caller: Endpoint,
     pub(crate) callee: Endpoint,
@@ -63,8 +71,10 @@ pub(crate) struct Pair {
     pub(crate) callee_events: Vec<Event>,
     /// Messages that a test wants lost.
     pub(crate) drop: fn(&Sent, usize) -> bool,
+    /// Whether TCP is taken where a large request wants it.
+    pub(crate) takes_tcp: bool,
     random: ChaCha12Rng,
-    network: BTreeMap<(Instant, u64), (Side, Bytes)>,
+    network: BTreeMap<(Instant, u64), Crossing>,
     sequence: u64,
 }
 
@@ -95,6 +105,7 @@ impl Pair {
             caller_events: Vec::new(),
             callee_events: Vec::new(),
             drop: |_, _| false,
+            takes_tcp: true,
             random,
             network: BTreeMap::new(),
             sequence: 0,
@@ -121,13 +132,22 @@ impl Pair {
     pub(crate) fn drain(&mut self) {
         for side in [Side::Caller, Side::Callee] {
             while let Some(transmit) = self.endpoint(side).poll_transmit() {
-                assert_eq!(
-                    transmit.flow,
-                    self.flow(side),
-                    "responses and requests stay on the flow"
-                );
+                let own = self.flow(side);
+                let is_moved =
+                    transmit.flow.transport == Transport::Tcp && self.transport == Transport::Udp;
+                let tcp = Flow { transport: Transport::Tcp, ..own };
+                match is_moved {
+                    false => assert_eq!(transmit.flow, own, "all stays on the flow"),
+                    true => assert_eq!(Flow { connection: 0, ..transmit.flow }, tcp),
+                }
+                if is_moved && !self.takes_tcp {
+                    self.sequence += 1;
+                    let refused = Crossing::Refused(side, transmit.flow);
+                    self.network.insert((self.now + self.latency, self.sequence), refused);
+                    continue;
+                }
                 let message = Message::read(transmit.bytes).expect("we write what we can read");
-                self.put(side, message);
+                self.put(side, is_moved, message);
             }
             while let Some(event) = self.endpoint(side).poll_event() {
                 match side {
@@ -138,7 +158,7 @@ impl Pair {
         }
     }
 
-    fn put(&mut self, from: Side, message: Message) {
+    fn put(&mut self, from: Side, is_moved: bool, message: Message) {
         let sent = Sent { at: self.now, from, message };
         let is_lost = (self.drop)(&sent, self.sent.len()) || self.chance(self.weather.loss);
         let copies = if is_lost { 0 } else { 1 + u32::from(self.chance(self.weather.duplicates)) };
@@ -148,7 +168,12 @@ impl Pair {
             let at = self.now + self.latency + Duration::from_micros(extra);
             self.sequence += 1;
             let bytes = sent.message.bytes().clone();
-            self.network.insert((at, self.sequence), (from.other(), bytes));
+            let to = from.other();
+            let mut flow = self.flow(to);
+            if is_moved {
+                flow = Flow { transport: Transport::Tcp, connection: 9, ..flow };
+            }
+            self.network.insert((at, self.sequence), Crossing::Bytes(to, flow, bytes));
         }
         self.sent.push(sent);
     }
@@ -177,10 +202,16 @@ impl Pair {
             if entry.key().0 > self.now {
                 break;
             }
-            let (to, bytes) = entry.remove();
-            let (now, flow) = (self.now, self.flow(to));
-            let message = Message::read(bytes).expect("we wrote it");
-            self.endpoint(to).handle_message(now, flow, message);
+            let (crossing, now) = (entry.remove(), self.now);
+            match crossing {
+                Crossing::Bytes(to, flow, bytes) => {
+                    let message = Message::read(bytes).expect("we wrote it");
+                    self.endpoint(to).handle_message(now, flow, message);
+                }
+                Crossing::Refused(side, flow) => {
+                    self.endpoint(side).handle_transport_error(now, &flow);
+                }
+            }
         }
         let now = self.now;
         self.caller.handle_timeout(now);
