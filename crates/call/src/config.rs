@@ -57,7 +57,8 @@ pub struct TrunkId(pub u32);
 pub struct Trunk {
     pub name: String,
     pub sources: Vec<Source>,
-    pub transport: Transport,
+    /// UDP, TCP or both.
+    pub transports: Vec<Transport>,
     /// How long a call of this trunk may stay unanswered before its network gives up.
     pub max_unanswered: Duration,
     /// How it writes numbers.
@@ -68,13 +69,15 @@ pub struct Trunk {
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub struct Source {
     pub network: Network,
-    /// `None`: any port. One where phones share the operator's address (a trunk on this host).
+    /// `None`: any port. One where phones share the operator's address (a trunk on this host). A TCP
+    /// connection comes from any port, whatever is written here.
     pub port: Option<u16>,
 }
 
 impl Source {
-    pub fn contains(&self, remote: SocketAddr) -> bool {
-        self.network.contains(remote.ip()) && self.port.is_none_or(|port| port == remote.port())
+    pub fn contains(&self, transport: Transport, remote: SocketAddr) -> bool {
+        let is_port = |port| transport.is_reliable() || port == remote.port();
+        self.network.contains(remote.ip()) && self.port.is_none_or(is_port)
     }
 }
 
@@ -104,8 +107,8 @@ impl Network {
 impl Trunk {
     /// Whether a packet on this flow is the operator's.
     pub fn is_source_of(&self, flow: &Flow) -> bool {
-        self.transport == flow.transport
-            && self.sources.iter().any(|source| source.contains(flow.remote))
+        self.transports.contains(&flow.transport)
+            && self.sources.iter().any(|source| source.contains(flow.transport, flow.remote))
     }
 }
 
@@ -174,6 +177,30 @@ impl Default for Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trunks_connection_is_known_by_its_network_whatever_its_port() {
+        let network = Network { address: "192.0.2.7".parse().unwrap(), prefix: 32 };
+        let trunk = |transports| Trunk {
+            name: "op".to_owned(),
+            sources: vec![Source { network, port: Some(5060) }],
+            transports,
+            max_unanswered: Duration::from_secs(60),
+            numbers: Numbering::default(),
+        };
+        let flow = |transport, remote: &str| Flow {
+            transport,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: remote.parse().unwrap(),
+            connection: 0,
+        };
+        let both = trunk(vec![Transport::Udp, Transport::Tcp]);
+        assert!(both.is_source_of(&flow(Transport::Udp, "192.0.2.7:5060")));
+        assert!(!both.is_source_of(&flow(Transport::Udp, "192.0.2.7:40000")));
+        assert!(both.is_source_of(&flow(Transport::Tcp, "192.0.2.7:40000")));
+        assert!(!both.is_source_of(&flow(Transport::Tcp, "192.0.2.8:5060")));
+        assert!(!trunk(vec![Transport::Udp]).is_source_of(&flow(Transport::Tcp, "192.0.2.7:5060")));
+    }
 
     #[test]
     fn a_network_contains_what_shares_its_leading_bits() {

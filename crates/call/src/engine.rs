@@ -211,7 +211,7 @@ impl Engine {
         match input {
             Input::Message { flow, message } => self.handle_message(now, flow, message),
             Input::Malformed { flow, malformed } => self.handle_malformed(now, flow, malformed),
-            Input::FlowFailed { flow } => self.state.endpoint.handle_transport_error(now, &flow),
+            Input::FlowFailed { flow } => self.flow_failed(now, &flow),
             Input::Ports(pool) => {
                 let random = self.state.random.next_u64();
                 self.state.ports.announce(pool, random);
@@ -270,6 +270,17 @@ impl Engine {
         let mut state: State = postcard::from_bytes(snapshot)?;
         state.scheduler.attach(Arc::clone(&config.floor));
         Ok(Self::with_state(config, state))
+    }
+
+    /// The peer at the other end is a trunk's or a registered phone.
+    pub fn knows(&self, flow: &Flow) -> bool {
+        self.origin(flow) != Origin::Stranger
+    }
+
+    /// A registration or a dialog is on this flow: its connection may not be closed for silence.
+    pub fn needs(&self, flow: &Flow) -> bool {
+        self.state.registrar.is_registered_flow(flow).is_some()
+            || self.state.endpoint.has_dialog_on(flow)
     }
 
     /// No call is up and no dialog is open: after [`Input::Drain`] the process may end.

@@ -216,6 +216,11 @@ impl Driver {
                 // The asker may have given up: nothing to do then.
                 let _ = reply.try_send(self.status(now));
             }
+            Item::Idle(flow) => {
+                if !self.engine.needs(&flow) {
+                    self.sockets.close(&flow);
+                }
+            }
             Item::Stop { drain } => {
                 self.stop(now, now + drain);
             }
@@ -285,6 +290,9 @@ impl Driver {
         for action in actions.drain(..) {
             match action {
                 Action::Transmit(transmit) => {
+                    if transmit.flow.connection != 0 && self.engine.knows(&transmit.flow) {
+                        self.sockets.vouch(&transmit.flow);
+                    }
                     if let Err(error) = self.sockets.transmit(&transmit) {
                         debug!(%error, remote = %transmit.flow.remote, "cannot send");
                         self.batch.failed.push(transmit.flow);
@@ -330,7 +338,7 @@ impl Driver {
             now,
             engine: &self.engine,
             config: &self.config,
-            listen: self.sockets.locals().collect(),
+            listen: self.sockets.listen().to_vec(),
             draining: !matches!(self.stage, Stage::Serving),
             traffic: self.sockets.traffic(),
             inbox_dropped: self.inbox.dropped(),

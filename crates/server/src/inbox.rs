@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use crate::limits::{ASK_TIMEOUT, INBOX_MAX};
+use crate::limits::{ASK_TIMEOUT, INBOX_MAX, ROOM_RETRY};
 use crate::status::Status;
 
 #[expect(clippy::large_enum_variant, reason = "nearly all are inputs: a box each would cost more")]
@@ -18,6 +18,8 @@ pub(crate) enum Item {
     /// The relay has events: the driver looks each batch, this only wakes it.
     MediaReady,
     Status(SyncSender<Status>),
+    /// Nothing came on this connection for long: unless the engine needs it, it is to be closed.
+    Idle(sip::Flow),
     /// Drain: refuse new calls, end when the last is over or after this time, then hang up. Given
     /// again, it may only shorten the time.
     Stop {
@@ -54,6 +56,24 @@ impl Inbox {
             }
             Err(TrySendError::Disconnected(_)) => false,
         }
+    }
+
+    /// For what nobody sends again: waits for room without keeping a thread.
+    pub(crate) async fn deliver(&self, at: sip::Instant, input: call::Input) -> Result<(), Ended> {
+        let mut item = Item::Input { at, input };
+        loop {
+            item = match self.sender.try_send(item) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(item)) => item,
+                Err(TrySendError::Disconnected(_)) => return Err(Ended),
+            };
+            tokio::time::sleep(ROOM_RETRY).await;
+        }
+    }
+
+    /// A full inbox is asked again when the connection has been idle for as long once more.
+    pub(crate) fn ask_if_used(&self, connection: sip::Flow) {
+        let _full_or_ended = self.sender.try_send(Item::Idle(connection));
     }
 
     /// For our own orders: waits for room.

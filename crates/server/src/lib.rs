@@ -35,5 +35,6 @@ mod transport;
 pub use clock::Clock;
 pub use log::{LogFormat, LogSettings, init as init_log};
 pub use server::{Notices, Server, StartError, Told};
-pub use settings::{Listen, MediaSettings, ServerSettings};
+pub use settings::{ConnectionSettings, Listen, ListenTransports, MediaSettings, ServerSettings};
 pub use status::{AgentStatus, CallStatus, Latency, Status};
+pub use transport::{ConnectionsStatus, ListenStatus, TrafficStatus};

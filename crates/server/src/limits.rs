@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// Inputs that wait for the engine. Beyond: the datagram is dropped and counted; SIP sends again.
+/// Inputs that wait for the engine. Beyond: a datagram is dropped and counted (SIP sends it again), a
+/// connection is not read on.
 pub(crate) const INBOX_MAX: usize = 8_192;
+/// How often what may not be dropped is offered again to a full inbox.
+pub(crate) const ROOM_RETRY: Duration = Duration::from_millis(2);
 /// Inputs that the engine takes before what they led to goes out.
 pub(crate) const BATCH_MAX: usize = 256;
 /// Datagrams read from one socket before the task yields.
@@ -43,3 +46,23 @@ pub(crate) const PROMPT_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// A prompt takes 16 kB of memory a second.
 pub(crate) const PROMPT_DURATION_MAX: Duration = Duration::from_secs(300);
 pub(crate) const PROMPTS_MAX: usize = 500;
+/// Octets of a message's head on a stream. Beyond: 513, and the connection is closed.
+pub(crate) const STREAM_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Octets read from a connection before the others have their turn.
+pub(crate) const STREAM_READ_BYTES: usize = 8 * 1024;
+/// Messages that wait for one peer to read. Beyond: its connection is closed.
+pub(crate) const CONNECTION_QUEUE_MAX: usize = 64;
+/// How long a peer may read nothing of what we write. Beyond: its connection is closed.
+pub(crate) const STALLED_MAX: Duration = Duration::from_secs(15);
+/// How long a connection may take to be opened.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// After the end of a peer's stream, or one that cannot be read on: how long our last word may take.
+pub(crate) const LINGER: Duration = Duration::from_millis(500);
+/// Connections that the system holds until they are accepted.
+pub(crate) const ACCEPT_BACKLOG: i32 = 1_024;
+/// A silent connection is probed after this, this often and so many times: then its peer is gone.
+pub(crate) const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+pub(crate) const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+pub(crate) const KEEPALIVE_TRIES: u32 = 3;
+/// How long what we sent may stay unacknowledged by the peer's system.
+pub(crate) const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);

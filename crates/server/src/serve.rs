@@ -17,6 +17,7 @@ use crate::driver::Report;
 use crate::inbox::Item;
 use crate::notify::notify;
 use crate::server::{Notices, Server};
+use crate::settings::ListenTransports;
 
 /// Serves until a signal. The first one drains, the second hangs up what is left, the third aborts.
 pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
@@ -114,7 +115,12 @@ fn welcome(loaded: &Loaded, server: &Server) -> String {
     let (settings, engine) = (&loaded.settings, &loaded.engine);
     let mut text = format!("monoligne {} takes calls", env!("CARGO_PKG_VERSION"));
     for (listen, peers) in settings.listen.iter().zip(server.local_addrs()) {
-        let _ = write!(text, "\n  SIP       udp {peers}");
+        let transports = match listen.transports {
+            ListenTransports::Udp => "udp",
+            ListenTransports::Tcp => "tcp",
+            ListenTransports::Both => "udp+tcp",
+        };
+        let _ = write!(text, "\n  SIP       {transports} {peers}");
         if listen.address.ip() != peers.ip() {
             let _ = write!(text, " (bound to {})", listen.address);
         }

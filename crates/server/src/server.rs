@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use call::{AgentCommand, AgentId, Ledger, Notice};
+use sip::Transport;
 use tokio::sync::broadcast;
 use tracing::warn;
 
@@ -20,7 +21,7 @@ use crate::records::{self, Writer};
 use crate::relay::Media;
 use crate::settings::ServerSettings;
 use crate::status::Status;
-use crate::transport::{Sockets, udp};
+use crate::transport::{self, Sockets};
 
 /// Ends politely by [`shutdown`](Self::shutdown); dropping it ends it at once.
 ///
@@ -53,8 +54,12 @@ pub type Notices = broadcast::Receiver<Told>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("cannot listen on udp {address}: {cause}{}", udp::remedy(cause, address))]
-    Listen { address: SocketAddr, cause: io::Error },
+    #[error(
+        "cannot listen on {} {address}: {cause}{}",
+        transport.uri_param(),
+        transport::remedy(*transport, cause, address)
+    )]
+    Listen { transport: Transport, address: SocketAddr, cause: io::Error },
     #[error("the relay does not start")]
     Relay(#[from] media::StartError),
     #[error("cannot open the records {} (`data` in [server])", path.display())]
@@ -77,7 +82,7 @@ impl Server {
         let (inbox, items) = inbox();
         let (notices, first_notices) = broadcast::channel(NOTICES_MAX);
 
-        let bound = udp::bind(&settings.listen)?;
+        let bound = transport::bind(&settings.listen)?;
         let locals = bound.iter().map(|listener| listener.local).collect();
         let control = settings.control.as_deref().map(Control::bind).transpose()?;
         let (writer, records_sender, epoch) = Writer::start(&settings.records, clock.read())
@@ -91,7 +96,7 @@ impl Server {
             if let Some(control) = control {
                 control.serve(inbox.clone())?;
             }
-            Sockets::serve(bound, clock, &inbox)?
+            Sockets::serve(bound, settings.connections, epoch, clock, &inbox)?
         };
         let setup = call::Setup {
             node: settings.node,

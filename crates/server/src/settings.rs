@@ -12,6 +12,7 @@ pub struct ServerSettings {
     /// In identities of calls: differs on each machine.
     pub node: u16,
     pub listen: Vec<Listen>,
+    pub connections: ConnectionSettings,
     pub media: MediaSettings,
     /// The audio of the engine's `prompts`.
     pub prompts: Prompts,
@@ -30,6 +31,51 @@ pub struct Listen {
     pub address: SocketAddr,
     /// The address that peers see and that goes into Via and Contact, where it is another.
     pub advertise: Option<SocketAddr>,
+    pub transports: ListenTransports,
+}
+
+/// What is listened for on one address.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum ListenTransports {
+    Udp,
+    Tcp,
+    Both,
+}
+
+impl ListenTransports {
+    pub fn has_udp(self) -> bool {
+        matches!(self, Self::Udp | Self::Both)
+    }
+
+    pub fn has_tcp(self) -> bool {
+        matches!(self, Self::Tcp | Self::Both)
+    }
+}
+
+/// TCP connections, accepted and opened.
+#[derive(Copy, Clone, Debug)]
+pub struct ConnectionSettings {
+    /// At once. Beyond: the oldest whose peer is neither a trunk nor a registered phone makes room;
+    /// without such a one the new connection is refused.
+    pub max: usize,
+    /// At once from one address; likewise.
+    pub per_source_max: usize,
+    /// By then the first message of a connection, and each later one after its first octet, is whole.
+    pub message_within: Duration,
+    /// A connection on which no message came for this long, and that serves no registration and no
+    /// dialog, is closed.
+    pub idle: Duration,
+}
+
+impl Default for ConnectionSettings {
+    fn default() -> Self {
+        Self {
+            max: 2_000,
+            per_source_max: 250,
+            message_within: Duration::from_secs(15),
+            idle: Duration::from_secs(180),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -49,7 +95,12 @@ impl ServerSettings {
         let address = IpAddr::from([127, 0, 0, 1]);
         Self {
             node: 1,
-            listen: vec![Listen { address: SocketAddr::new(address, 0), advertise: None }],
+            listen: vec![Listen {
+                address: SocketAddr::new(address, 0),
+                advertise: None,
+                transports: ListenTransports::Both,
+            }],
+            connections: ConnectionSettings::default(),
             media: MediaSettings { address, advertise: None, ports, threads: 1 },
             prompts: Prompts::default(),
             records,

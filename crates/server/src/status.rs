@@ -2,7 +2,6 @@
 //! somebody keeps up to date.
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use acd::CallerStage;
 use call::{AgentId, Engine, Ledger, Stage};
@@ -10,12 +9,12 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::records::RecordsStatus;
-use crate::transport::TrafficStatus;
+use crate::transport::{ListenStatus, TrafficStatus};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
     pub uptime_s: u64,
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenStatus>,
     pub draining: bool,
     pub ledger: Ledger,
     /// Every call that is up, by arrival.
@@ -83,7 +82,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) now: sip::Instant,
     pub(crate) engine: &'a Engine,
     pub(crate) config: &'a call::Config,
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<ListenStatus>,
     pub(crate) draining: bool,
     pub(crate) traffic: TrafficStatus,
     pub(crate) inbox_dropped: u64,
@@ -162,7 +161,7 @@ fn agents(engine: &Engine, config: &call::Config) -> Vec<AgentStatus> {
 /// For a terminal.
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listen: Vec<String> = self.listen.iter().map(|at| format!("udp {at}")).collect();
+        let listen: Vec<String> = self.listen.iter().map(ListenStatus::to_string).collect();
         let draining = if self.draining { ", draining" } else { "" };
         writeln!(f, "up {} s on {}{draining}", self.uptime_s, listen.join(", "))?;
         writeln!(
@@ -199,6 +198,16 @@ impl fmt::Display for Status {
             self.traffic.malformed,
             self.ledger.strangers,
             self.inbox_dropped
+        )?;
+        let connections = &self.traffic.connections;
+        writeln!(
+            f,
+            "tcp       {} connections, {} accepted, {} opened, {} refused or displaced, {} closed for cause",
+            connections.open,
+            connections.accepted,
+            connections.opened,
+            connections.refused + connections.displaced,
+            connections.slow + connections.broken + connections.overflowed
         )?;
         writeln!(
             f,

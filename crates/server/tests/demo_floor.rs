@@ -75,7 +75,7 @@ fn config(phones: u32) -> call::Config {
                     network: call::Network { address: OPERATOR, prefix: 32 },
                     port: None,
                 }],
-                transport: sip::Transport::Udp,
+                transports: vec![sip::Transport::Udp],
                 max_unanswered: Duration::from_secs(170),
                 numbers: call::Numbering::default(),
             },

@@ -284,7 +284,7 @@ fn trunk(id: u32, max_unanswered: Duration) -> (TrunkId, Trunk) {
             network: Network { address: address.ip(), prefix: 32 },
             port: None,
         }],
-        transport: Transport::Udp,
+        transports: vec![Transport::Udp],
         max_unanswered,
         numbers: call::Numbering::default(),
     };

@@ -150,6 +150,8 @@ enum What {
     QuestionsEnd,
     /// Somebody sets the wall clock.
     Clock(i64),
+    /// Nobody here takes TCP.
+    Refused(Flow),
     Noise(Noise),
 }
 
@@ -376,6 +378,7 @@ impl World {
             }
             What::QuestionsEnd => self.end_questions(),
             What::Clock(unix_ms) => self.input(Input::Clock { unix_ms }),
+            What::Refused(flow) => self.input(Input::FlowFailed { flow }),
             What::Noise(noise) => self.noise(noise),
         }
     }
@@ -476,6 +479,10 @@ impl World {
             Err(malformed) => return Err(Failure::new(Check::Readable, malformed.to_string())),
         };
         self.trace.tell(self.now, format_args!("-> {} {}", flow.remote, Line(&message)));
+        if flow.transport == Transport::Tcp {
+            self.push(self.now + Duration::from_millis(1), What::Refused(flow));
+            return Ok(());
+        }
         let Some(actor) = self.actor_at(flow.remote, &message) else {
             return self.stranger_is_told(flow, &message);
         };

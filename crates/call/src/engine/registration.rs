@@ -33,6 +33,7 @@ impl Engine {
         }
         if let Some(user) = &reply.user {
             self.phone_registers(now, user, &flow);
+            self.conversation_follows(user, &flow);
             // The answer is kept for the phone's retransmissions, which would look like replays.
             self.registering = Some(reply);
             self.state.endpoint.handle_message(now, flow, message);
@@ -56,6 +57,27 @@ impl Engine {
     pub(super) fn answer_register(&mut self, now: Instant, request: RequestKey) {
         if let Some(reply) = self.registering.take() {
             self.respond(now, request, reply.status, &headers_of(&reply));
+        }
+    }
+
+    /// What was sent could not be delivered, or a connection is gone. A phone that is known by its
+    /// connection is where nobody reaches it: it registers again on a new one. Calls go on: their
+    /// voice does not depend on it.
+    pub(super) fn flow_failed(&mut self, now: Instant, flow: &Flow) {
+        if flow.transport.is_reliable() && flow.connection != 0 {
+            self.state.registrar.remove_flow(now, flow);
+        }
+        self.state.endpoint.handle_transport_error(now, flow);
+    }
+
+    /// Her phone is back on a new connection: if the old one is gone, so does her conversation go on.
+    fn conversation_follows(&mut self, user: &str, flow: &Flow) {
+        let offer = self.agent_of(user).and_then(|agent| self.state.lines.get(&agent));
+        let leg = offer.and_then(|offer| self.state.agent_legs.get(offer));
+        if let Some(leg) = leg
+            && let Err(misuse) = self.state.endpoint.follow(leg.dialog, *flow)
+        {
+            tracing::debug!(%misuse, "her leg is no dialog yet");
         }
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct Bench {
     /// Our INVITE of the last [`Self::talk`].
     pub(crate) rung: Option<Message>,
     pub(crate) cseq: u32,
+    /// Of those that are not on UDP.
+    connections: BTreeMap<String, u64>,
 }
 
 /// Secretaries 1, 2, … with these names, all with the password `secret`.
@@ -61,7 +63,7 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
     let trunk = Trunk {
         name: "operator".to_string(),
         sources: vec![Source { network, port: None }],
-        transport: Transport::Udp,
+        transports: vec![Transport::Udp],
         max_unanswered: seconds(85),
         numbers: call::Numbering::default(),
     };
@@ -123,6 +125,7 @@ impl Bench {
             remembered: Vec::new(),
             rung: None,
             cseq: 0,
+            connections: BTreeMap::new(),
         };
         let ports = (0..50).map(|pair| 20_000 + pair * 2).collect();
         bench.input(Input::Ports(Pool {
@@ -191,11 +194,31 @@ impl Bench {
 
     pub(crate) fn receive_bytes(&mut self, from: &str, bytes: Bytes) {
         self.sent.clear();
-        let flow = flow(from);
+        let flow = self.flow(from);
         self.input(match Message::read(bytes) {
             Ok(message) => Input::Message { flow, message },
             Err(malformed) => Input::Malformed { flow, malformed },
         });
+    }
+
+    /// From that address: over UDP, unless it [`connects`](Self::connects).
+    pub(crate) fn flow(&self, from: &str) -> Flow {
+        match self.connections.get(from) {
+            None => flow(from),
+            Some(&connection) => Flow { transport: Transport::Tcp, connection, ..flow(from) },
+        }
+    }
+
+    /// What comes from there comes on this TCP connection from here on.
+    pub(crate) fn connects(&mut self, from: &str, connection: u64) {
+        self.connections.insert(from.to_string(), connection);
+    }
+
+    /// The connection of that address breaks.
+    pub(crate) fn breaks(&mut self, from: &str) {
+        let flow = self.flow(from);
+        self.sent.clear();
+        self.input(Input::FlowFailed { flow });
     }
 
     /// Statuses and methods of what was sent last.

@@ -3,6 +3,7 @@
 mod announcements;
 mod bench;
 mod codes;
+mod connection;
 mod credentials;
 mod fixtures;
 mod hold;

@@ -8,16 +8,22 @@ use std::time::Duration;
 
 use acd::{AgentId, PracticeId, Step, TeamId};
 use call::{E164, PromptId, TrunkId};
+use sip::Transport;
 use sip::sdp::Codec;
 
 use super::Loaded;
-use super::fields::{Located, Place};
+use super::fields::{List, Located, Place};
 use super::file::{File, ListenFile, Named, PracticeFile, StepFile, TrunkFile};
 use super::mistake::{Mistakes, nearest};
 use super::secret;
 use super::tree::Tree;
 use crate::prompts::Prompts;
-use crate::settings::{Listen, MediaSettings, ServerSettings};
+use crate::settings::{Listen, ListenTransports, MediaSettings, ServerSettings};
+
+/// Phones choose by themselves.
+const LISTEN_TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
+/// What nearly all operators speak without TLS.
+const TRUNK_TRANSPORTS: [Transport; 1] = [Transport::Udp];
 
 /// `None` only with a mistake.
 pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> Option<Loaded> {
@@ -46,6 +52,7 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
     let settings = ServerSettings {
         node: file.server.node,
         listen,
+        connections: file.limits.2,
         media: media?,
         prompts: prompts.clone(),
         records: data.join("records.sqlite"),
@@ -118,7 +125,7 @@ fn listen(file: &File<'_>, mistakes: &mut Mistakes) -> Vec<Listen> {
     }
     let mut known: Vec<&ListenFile<'_>> = Vec::new();
     for listen in &file.listen {
-        let ListenFile { address, advertise } = listen;
+        let ListenFile { address, advertise, transports } = listen;
         if let Some(other) = known.iter().find(|other| other.address.value == address.value) {
             let fault = format!("listened on already: {}", other.address.place.shown());
             mistakes.push(address.place.mistake(fault, "remove one of them"));
@@ -135,14 +142,45 @@ fn listen(file: &File<'_>, mistakes: &mut Mistakes) -> Vec<Listen> {
                 "write the address that trunks and phones send to",
             ));
         }
+        no_transport(transports, mistakes);
         known.push(listen);
     }
     let all = file.listen.iter();
     all.map(|listen| Listen {
         address: listen.address.value,
         advertise: listen.advertise.as_ref().map(|advertise| advertise.value),
+        transports: listen_transports(listen),
     })
     .collect()
+}
+
+/// Both by default: phones choose by themselves.
+fn listen_transports(listen: &ListenFile<'_>) -> ListenTransports {
+    let all: Vec<Transport> = transports_of(&listen.transports, &LISTEN_TRANSPORTS).collect();
+    match (all.contains(&Transport::Udp), all.contains(&Transport::Tcp)) {
+        (true, false) => ListenTransports::Udp,
+        (false, true) => ListenTransports::Tcp,
+        (true, true) | (false, false) => ListenTransports::Both,
+    }
+}
+
+/// What is written, or else what is there by itself.
+fn transports_of<'l>(
+    written: &'l Option<List<'_, Transport>>,
+    default: &'l [Transport],
+) -> impl Iterator<Item = Transport> + 'l {
+    let written = written.as_ref().map(|list| list.items.iter().map(|item| item.value));
+    let default = if written.is_some() { &[] } else { default };
+    written.into_iter().flatten().chain(default.iter().copied())
+}
+
+fn no_transport(written: &Option<List<'_, Transport>>, mistakes: &mut Mistakes) {
+    if let Some(list) = written.as_ref().filter(|list| !list.is_tried) {
+        mistakes.push(list.place.mistake(
+            "no transport: nothing could be heard",
+            "write `transports = [\"udp\", \"tcp\"]`, or leave the key out",
+        ));
+    }
 }
 
 fn media(file: &File<'_>, listen: &[Listen], mistakes: &mut Mistakes) -> Option<MediaSettings> {
@@ -303,11 +341,11 @@ fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::T
                 "write what the operator allows, like \"120 s\"",
             ));
         }
+        over_tcp(trunk, &file.listen, mistakes);
         for source in &trunk.item.sources.items {
             let clash = known.iter().find(|(other, theirs)| {
                 other.name != trunk.name
-                    && other.item.transport == trunk.item.transport
-                    && overlap(&theirs.value, &source.value)
+                    && overlap((&other.item, &theirs.value), (&trunk.item, &source.value))
             });
             if let Some((other, theirs)) = clash {
                 let fault = format!(
@@ -323,15 +361,46 @@ fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::T
     numbered(&file.trunks, TrunkId, |trunk| call::Trunk {
         name: trunk.item.name.clone().unwrap_or_else(|| trunk.name.clone()),
         sources: trunk.item.sources.items.iter().map(|source| source.value).collect(),
-        transport: trunk.item.transport,
+        transports: trunk_transports(&trunk.item),
         max_unanswered: trunk.item.max_unanswered,
         numbers: trunk.item.numbers.clone(),
     })
 }
 
-fn overlap(a: &call::Source, b: &call::Source) -> bool {
+/// A packet could be both trunks'.
+fn overlap(a: (&TrunkFile<'_>, &call::Source), b: (&TrunkFile<'_>, &call::Source)) -> bool {
+    let (a_transports, b_transports) = (trunk_transports(a.0), trunk_transports(b.0));
+    let (a, b) = (a.1, b.1);
     let shared = a.network.contains(b.network.address) || b.network.contains(a.network.address);
-    shared && (a.port.is_none() || b.port.is_none() || a.port == b.port)
+    let same_port = a.port.is_none() || b.port.is_none() || a.port == b.port;
+    let is_shared = |transport: &Transport| {
+        b_transports.contains(transport) && (same_port || transport.is_reliable())
+    };
+    shared && a_transports.iter().any(is_shared)
+}
+
+fn trunk_transports(trunk: &TrunkFile<'_>) -> Vec<Transport> {
+    transports_of(&trunk.transports, &TRUNK_TRANSPORTS).collect()
+}
+
+/// A trunk over TCP is known by its network alone, and must be listened for.
+fn over_tcp(trunk: &Named<'_, TrunkFile<'_>>, listen: &[ListenFile<'_>], mistakes: &mut Mistakes) {
+    no_transport(&trunk.item.transports, mistakes);
+    let transports = trunk_transports(&trunk.item);
+    let Some(written) = &trunk.item.transports else { return };
+    let Some(tcp) = written.items.iter().find(|item| item.value == Transport::Tcp) else { return };
+    if !listen.iter().any(|listen| listen_transports(listen).has_tcp()) {
+        mistakes.push(tcp.place.mistake(
+            "no [[listen]] takes TCP",
+            "add \"tcp\" to the `transports` of a [[listen]], or remove it here",
+        ));
+    }
+    let with_port = trunk.item.sources.items.iter().find(|source| source.value.port.is_some());
+    if let Some(source) = with_port.filter(|_| transports == [Transport::Tcp]) {
+        mistakes.push(
+            source.place.mistake("a TCP connection comes from any port", "write the address alone"),
+        );
+    }
 }
 
 struct Numbers {

@@ -29,7 +29,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["realm", "node", "data", "control", "drain_timeout"]),
-    ("listen", &["address", "advertise"]),
+    ("listen", &["address", "advertise", "transports"]),
     ("media", &["address", "advertise", "ports", "threads"]),
     ("log", &["format", "level"]),
     (
@@ -54,9 +54,19 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "options_interval",
         ],
     ),
-    ("limits", &["calls_max", "waiting_max", "transactions_max", "dialogs_max"]),
-    ("trunks", &["name", "sources", "transport", "max_unanswered", "numbers"]),
+    ("trunks", &["name", "sources", "transports", "max_unanswered", "numbers"]),
     ("numbers", &["country", "strip"]),
+    (
+        "limits",
+        &[
+            "calls_max",
+            "waiting_max",
+            "transactions_max",
+            "dialogs_max",
+            "connections_max",
+            "connections_per_source_max",
+        ],
+    ),
     ("practices", &["name", "label", "numbers", "answer_within", "urgency", "plan"]),
     ("plan", &["queue", "for"]),
     ("teams", &["ring_for", "wrap_up", "retry_after", "misses_max"]),
@@ -83,6 +93,7 @@ const HINTS: &[(&str, &str, &str)] = &[
         "user",
         "remove it: the name of the table or file is her user, as in agents/101.toml",
     ),
+    ("trunks", "transport", "write `transports = [\"udp\"]`, or [\"udp\", \"tcp\"] for both"),
     ("plan", "until", "write `for = \"3 min\"`: how long a caller waits in this step"),
 ];
 

@@ -15,6 +15,7 @@ use super::ids::{Ids, Numbers};
 use super::mistake::Mistakes;
 use super::tree::Tree;
 use crate::log::{LEVELS, LogFormat, LogSettings, is_level};
+use crate::settings::ConnectionSettings;
 
 /// Characters of a prefix that an operator adds.
 const STRIP_MAX: usize = 8;
@@ -29,7 +30,7 @@ pub(super) struct File<'t> {
     pub(super) calls: CallsFile<'t>,
     pub(super) registrar: RegistrarLimits,
     pub(super) registrar_place: Place<'t>,
-    pub(super) limits: (Limits, acd::Limits),
+    pub(super) limits: (Limits, acd::Limits, ConnectionSettings),
     pub(super) trunks: Vec<Named<'t, TrunkFile<'t>>>,
     pub(super) practices: Vec<Named<'t, PracticeFile<'t>>>,
     pub(super) teams: Vec<Named<'t, acd::Team>>,
@@ -58,6 +59,7 @@ pub(super) struct ServerFile<'t> {
 pub(super) struct ListenFile<'t> {
     pub(super) address: Located<'t, SocketAddr>,
     pub(super) advertise: Option<Located<'t, SocketAddr>>,
+    pub(super) transports: Option<List<'t, Transport>>,
 }
 
 pub(super) struct MediaFile<'t> {
@@ -80,7 +82,7 @@ pub(super) struct CallsFile<'t> {
 pub(super) struct TrunkFile<'t> {
     pub(super) name: Option<String>,
     pub(super) sources: List<'t, Source>,
-    pub(super) transport: Transport,
+    pub(super) transports: Option<List<'t, Transport>>,
     pub(super) max_unanswered: Duration,
     pub(super) numbers: Numbering,
 }
@@ -250,8 +252,9 @@ fn listen<'t>(main: &mut Fields<'t, '_, '_>) -> Vec<ListenFile<'t>> {
         let Some((values, place)) = main.as_table(value, place) else { continue };
         let mut fields = Fields::new("listen", values, place, main.mistakes);
         let advertise = fields.take("advertise");
+        let transports = fields.has("transports").then(|| fields.list("transports"));
         if let Some(address) = fields.required("address", "\"192.0.2.1:5060\"") {
-            all.push(ListenFile { address, advertise });
+            all.push(ListenFile { address, advertise, transports });
         }
     }
     all
@@ -311,31 +314,38 @@ fn registrar(fields: &mut Fields<'_, '_, '_>) -> RegistrarLimits {
     }
 }
 
-fn limits(fields: &mut Fields<'_, '_, '_>) -> (Limits, acd::Limits) {
+fn limits(fields: &mut Fields<'_, '_, '_>) -> (Limits, acd::Limits, ConnectionSettings) {
     let default = Limits::default();
-    let mut at_least_one = |key, default| {
+    let mut at_least_one = |key, default, fault| {
         let Some(max) = fields.take::<usize>(key) else { return default };
         if max.value == 0 {
             let remedy = format!("write 1 or more, or leave the key out ({default})");
-            fields.mistakes.push(max.place.mistake("none: every caller would hear busy", remedy));
+            fields.mistakes.push(max.place.mistake(fault, remedy));
         }
         max.value
     };
-    let calls_max = at_least_one("calls_max", default.calls_max);
-    let waiting_max = at_least_one("waiting_max", acd::Limits::default().waiting_max);
+    let busy = "none: every caller would hear busy";
+    let calls_max = at_least_one("calls_max", default.calls_max, busy);
+    let waiting_max = at_least_one("waiting_max", acd::Limits::default().waiting_max, busy);
+    let (closed, own) = ("none: nobody could connect", ConnectionSettings::default());
+    let connections = ConnectionSettings {
+        max: at_least_one("connections_max", own.max, closed),
+        per_source_max: at_least_one("connections_per_source_max", own.per_source_max, closed),
+        ..own
+    };
     let limits = Limits {
         calls_max,
         transactions_max: fields.or("transactions_max", default.transactions_max),
         dialogs_max: fields.or("dialogs_max", default.dialogs_max),
     };
-    (limits, acd::Limits { waiting_max })
+    (limits, acd::Limits { waiting_max }, connections)
 }
 
 fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
     TrunkFile {
         name: fields.take("name").map(|located| located.value),
         sources: fields.list("sources"),
-        transport: fields.or("transport", Transport::Udp),
+        transports: fields.has("transports").then(|| fields.list("transports")),
         max_unanswered: fields.or("max_unanswered", Duration::from_secs(120)),
         numbers: section(fields, "numbers", numbering),
     }

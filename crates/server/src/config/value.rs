@@ -241,7 +241,7 @@ impl FromValue for RangeInclusive<u16> {
 
 impl FromValue for Transport {
     fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
-        word(value, &[("udp", Transport::Udp)])
+        word(value, &[("udp", Transport::Udp), ("tcp", Transport::Tcp)])
     }
 }
 

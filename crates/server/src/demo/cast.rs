@@ -127,7 +127,7 @@ impl Cast {
                 network: Network { address: OPERATOR, prefix: 32 },
                 port: None,
             }],
-            transport: Transport::Udp,
+            transports: vec![Transport::Udp],
             max_unanswered: Duration::from_secs(170),
             numbers: call::Numbering::default(),
         };

@@ -82,7 +82,7 @@ fn config() -> call::Config {
             call::Trunk {
                 name: "operator".to_owned(),
                 sources: Vec::new(),
-                transport: sip::Transport::Udp,
+                transports: vec![sip::Transport::Udp],
                 max_unanswered: Duration::from_secs(60),
                 numbers: call::Numbering::default(),
             },

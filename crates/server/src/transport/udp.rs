@@ -11,65 +11,23 @@ use sip::{Flow, Message, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{trace, warn};
 
-use super::{Bound, Traffic};
+use super::Traffic;
 use crate::clock::Clock;
 use crate::inbox::{Inbox, Item};
 use crate::limits::{DATAGRAM_BYTES_MAX, READ_BATCH_MAX, SOCKET_BUFFER_BYTES};
-use crate::server::StartError;
-use crate::settings::Listen;
 
-/// Binds every listener, or none.
-pub(crate) fn bind(listen: &[Listen]) -> Result<Vec<Bound>, StartError> {
-    listen
-        .iter()
-        .map(|listen| {
-            bind_one(listen).map_err(|cause| StartError::Listen { address: listen.address, cause })
-        })
-        .collect()
-}
-
-/// What a person may do about a socket that could not be bound, as the end of an error's line.
-pub(crate) fn remedy(error: &io::Error, address: &SocketAddr) -> String {
-    let (ip, port) = (address.ip(), address.port());
-    let kind = error.kind();
-    if kind == io::ErrorKind::AddrInUse {
-        format!(
-            ": another program has this port (`ss -lunp 'sport = :{port}'` names it); end it, or \
-             change `address` in [[listen]]"
-        )
-    } else if kind == io::ErrorKind::AddrNotAvailable {
-        format!(
-            ": no interface of this machine has the address {ip} (`ip address` lists them); change \
-             `address` in [[listen]]"
-        )
-    } else if kind == io::ErrorKind::PermissionDenied {
-        ": ports below 1024 need CAP_NET_BIND_SERVICE; take another `address` in [[listen]]"
-            .to_owned()
-    } else {
-        String::new()
-    }
-}
-
-fn bind_one(listen: &Listen) -> io::Result<Bound> {
-    let socket =
-        Socket::new(Domain::for_address(listen.address), Type::DGRAM, Some(Protocol::UDP))?;
-    if listen.address.is_ipv6() {
+pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     // As much as the system allows: less only loses bursts.
     if let Err(error) = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES) {
-        warn!(%error, address = %listen.address, "the receive buffer stays small");
+        warn!(%error, %address, "the receive buffer stays small");
     }
     socket.set_nonblocking(true)?;
-    socket.bind(&listen.address.into())?;
-    let socket = UdpSocket::from(socket);
-    let bound = socket.local_addr()?;
-    let local = match listen.advertise {
-        Some(advertise) if advertise.port() == 0 => SocketAddr::new(advertise.ip(), bound.port()),
-        Some(advertise) => advertise,
-        None => bound,
-    };
-    Ok(Bound { local, socket })
+    socket.bind(&address.into())?;
+    Ok(socket.into())
 }
 
 /// The reading task of one socket. It ends with the runtime, or when the engine has ended.
@@ -84,14 +42,15 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) fn new(
-        bound: Bound,
+        socket: UdpSocket,
+        local: SocketAddr,
         clock: Clock,
         inbox: Inbox,
         traffic: Arc<Traffic>,
     ) -> io::Result<Self> {
-        let socket = tokio::net::UdpSocket::from_std(bound.socket)?;
+        let socket = tokio::net::UdpSocket::from_std(socket)?;
         let buffer = vec![0; DATAGRAM_BYTES_MAX].into_boxed_slice();
-        Ok(Self { socket, local: bound.local, clock, inbox, traffic, buffer })
+        Ok(Self { socket, local, clock, inbox, traffic, buffer })
     }
 
     pub(crate) async fn run(mut self) {

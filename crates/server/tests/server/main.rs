@@ -7,3 +7,5 @@ mod folder;
 mod peer;
 mod running;
 mod serve;
+mod stream;
+mod tcp;

@@ -52,6 +52,18 @@ impl Peer {
         self.send(format!("{}Content-Length: 0\r\n\r\n", head.replace(own, to)).as_bytes());
     }
 
+    /// A request within this call, whose 200 is given.
+    pub(crate) fn within(&self, number: &str, id: &str, method: &str, cseq: u32, answer: &str) {
+        let to = answer.lines().find(|line| line.starts_with("To:")).unwrap();
+        let head = self.head(method, number, id);
+        let own = head.lines().find(|line| line.starts_with("To:")).unwrap();
+        let head = head
+            .replace(own, to)
+            .replace("CSeq: 1 ", &format!("CSeq: {cseq} "))
+            .replace("z9hG4bK", &format!("z9hG4bK{cseq}"));
+        self.send(format!("{head}Content-Length: 0\r\n\r\n").as_bytes());
+    }
+
     pub(crate) fn options(&self, id: &str) {
         self.send(
             format!("{}Content-Length: 0\r\n\r\n", self.head("OPTIONS", "ping", id)).as_bytes(),
