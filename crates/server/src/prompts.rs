@@ -92,6 +92,12 @@ impl Prompts {
         self.0.values().map(|prompt| prompt.name.as_str())
     }
 
+    #[cfg(test)]
+    pub(crate) fn of<const N: usize>(prompts: [(PromptId, &str, Arc<Audio>); N]) -> Prompts {
+        let prompt = |name: &str, audio| Prompt { name: name.to_owned(), audio };
+        Prompts(prompts.map(|(id, name, audio)| (id, prompt(name, audio))).into())
+    }
+
     pub(crate) fn audio(&self, id: PromptId) -> Option<&Arc<Audio>> {
         self.0.get(&id).map(|prompt| &prompt.audio)
     }

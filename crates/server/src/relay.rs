@@ -215,7 +215,42 @@ fn event(event: media::Event) -> MediaEvent {
 
 #[cfg(test)]
 mod tests {
+    use call::PromptId;
+
     use super::*;
+
+    fn played(prompts: &Prompts, what: Playing) -> media::Play {
+        let wish = MediaLeg {
+            remote: None,
+            source: MediaSource::Fixed,
+            signalling: [192, 0, 2, 1].into(),
+            peer: None,
+            payload_map: Vec::new(),
+            play: Some(Play { what, payload_type: 8, codec: ToneCodec::Pcma }),
+            receives: true,
+            watch: false,
+        };
+        leg(prompts, wish).play.unwrap()
+    }
+
+    #[test]
+    fn a_prompts_audio_is_shared_and_one_that_is_not_loaded_ends_at_once() {
+        let audio = Arc::new(media::Audio::new(&[1_000; 800]));
+        let prompts = Prompts::of([(PromptId(3), "closed", Arc::clone(&audio))]);
+        for repeat in [false, true] {
+            let known = Playing::Prompt { prompt: PromptId(3), repeat };
+            let media::Playing::Prompt { prompt: 3, audio: shared, repeat: repeats } =
+                played(&prompts, known).what
+            else {
+                panic!("another play");
+            };
+            assert!(Arc::ptr_eq(&audio, &shared) && repeats == repeat);
+        }
+        let unknown = Playing::Prompt { prompt: PromptId(4), repeat: false };
+        let silence = Arc::new(media::Audio::new(&[]));
+        let silence = media::Playing::Prompt { prompt: 4, audio: silence, repeat: false };
+        assert_eq!(played(&prompts, unknown).what, silence);
+    }
 
     #[test]
     fn waiting_orders_keep_their_order_and_merge_by_port_when_they_are_too_many() {
