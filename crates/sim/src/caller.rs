@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sip::{HeaderName, Instant, Message, Method};
 
 use crate::failure::Check;
+use crate::hold::{Hold, Holding, Offers};
 use crate::stage::{Actor, Alarm, Mark, Stage, T1, T1_64, Voice, doubled};
 use crate::tally::Happening;
 use crate::wire::{self, Described, ENGINE, Head};
@@ -40,6 +41,8 @@ pub struct Script {
     pub vanishes: Option<Duration>,
     /// Sends a re-INVITE this long after the answer.
     pub reinvites: Option<Duration>,
+    /// Puts the conversation on hold for a while.
+    pub holds: Option<Holding>,
     /// Sends OPTIONS out of a dialog ahead of the call, as trunks do to see whether we live.
     pub pings: bool,
     /// How long the trunk lets him wait.
@@ -141,6 +144,10 @@ pub(crate) enum CallerAlarm {
     Vanish,
     Reinvite,
     ReinviteAgain(Duration),
+    Hold,
+    Resume,
+    /// Says something.
+    Speak,
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -177,6 +184,8 @@ pub(crate) struct Caller {
     bye: Option<Bytes>,
     bye_done: bool,
     reinvite: Option<(Bytes, u32)>,
+    pub(crate) offers: Offers,
+    relay_port: u16,
     cseq: u32,
     /// The final answer that reached him.
     pub saw: Option<u16>,
@@ -223,6 +232,8 @@ impl Caller {
             bye: None,
             bye_done: false,
             reinvite: None,
+            offers: Offers::default(),
+            relay_port: 0,
             cseq: 1,
             saw: None,
             sent_bye: false,
@@ -329,7 +340,28 @@ impl Caller {
                     stage.out.fell_silent.push(self.media);
                 }
             }
-            CallerAlarm::Reinvite => self.reinvite(stage),
+            CallerAlarm::Reinvite => {
+                if self.reinvite(stage, None) {
+                    stage.note(Happening::Reinvite);
+                }
+            }
+            CallerAlarm::Hold => {
+                if let Some(holding) = self.script.holds
+                    && self.reinvite(stage, Some(holding.how))
+                {
+                    stage.note(Happening::CallerHeld);
+                    self.after(stage, holding.lasts, CallerAlarm::Resume);
+                }
+            }
+            CallerAlarm::Resume => {
+                if self.reinvite(stage, None) {
+                    stage.note(Happening::CallerResumed);
+                } else if self.state == State::Talking {
+                    let soon = stage.millis(500, 2_000);
+                    self.after(stage, soon, CallerAlarm::Resume);
+                }
+            }
+            CallerAlarm::Speak => self.speak(stage),
             CallerAlarm::ReinviteAgain(interval) => {
                 if let Some((reinvite, _)) = self.reinvite.clone()
                     && self.state == State::Talking
@@ -417,19 +449,37 @@ impl Caller {
         stage.out.fell_silent.push(self.media);
     }
 
-    fn reinvite(&mut self, stage: &mut Stage<'_>) {
-        let Offering::Codecs { types, maps } = self.script.offer else { return };
-        if self.state != State::Talking || !self.ack_arrived {
-            return;
+    /// Offers anew, if that is possible at this moment.
+    fn reinvite(&mut self, stage: &mut Stage<'_>, hold: Option<Hold>) -> bool {
+        let Offering::Codecs { types, maps } = self.script.offer else { return false };
+        if self.state != State::Talking || !self.ack_arrived || !self.offers.is_idle() {
+            return false;
         }
-        stage.note(Happening::Reinvite);
         self.cseq += 1;
-        let sdp = wire::sdp(self.media, 7, 2, types, maps);
+        let sdp = self.offers.offer(self.cseq, hold, self.media, types, maps);
         let branch = format!("z9hG4bKc{}-r{}", self.index, self.cseq);
         let reinvite = self.in_dialog("INVITE", &branch, self.cseq, Some(&sdp));
         self.reinvite = Some((reinvite.clone(), self.cseq));
         self.send(stage, reinvite);
         self.after(stage, T1, CallerAlarm::ReinviteAgain(T1));
+        true
+    }
+
+    /// While he talks he does so every now and then, on hold too: his microphone is open.
+    fn speak(&mut self, stage: &mut Stage<'_>) {
+        if !self.speaks() {
+            return;
+        }
+        let voice =
+            Voice { from: self.media, port: self.relay_port, caller: self.index, agent: None };
+        stage.out.voices.push((stage.now, voice));
+        let pause = stage.millis(900, 1_500);
+        self.after(stage, pause, CallerAlarm::Speak);
+    }
+
+    /// The engine knows that he has the answer, and he is there.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.state == State::Talking && self.ack_arrived
     }
 
     pub(crate) fn receive(&mut self, stage: &mut Stage<'_>, message: &Message) {
@@ -544,16 +594,12 @@ impl Caller {
         if let Some(delay) = self.script.reinvites {
             self.after(stage, delay, CallerAlarm::Reinvite);
         }
+        if let Some(holding) = self.script.holds {
+            self.after(stage, holding.after, CallerAlarm::Hold);
+        }
         if !self.script.mute {
-            for delay in [30, 400, 1_500] {
-                let voice = Voice {
-                    from: self.media,
-                    port: described.address.port(),
-                    caller: self.index,
-                    agent: None,
-                };
-                stage.out.voices.push((stage.now + Duration::from_millis(delay), voice));
-            }
+            self.relay_port = described.address.port();
+            self.after(stage, Duration::from_millis(30), CallerAlarm::Speak);
         }
     }
 
@@ -562,6 +608,16 @@ impl Caller {
             return;
         }
         self.reinvite = None;
+        let offered = self.offers.comes(number);
+        // Too early, or both at once (RFC 3261 §14.1): again in a while.
+        if matches!(status, 491 | 500) && offered.is_some() {
+            let soon = stage.millis(2_100, 4_000);
+            let again = match offered.flatten() {
+                Some(_) => CallerAlarm::Hold,
+                None => CallerAlarm::Resume,
+            };
+            self.after(stage, soon, again);
+        }
         if status >= 300 {
             let branch = format!("z9hG4bKc{}-r{number}", self.index);
             let ack = self.in_dialog("ACK", &branch, number, None);

@@ -66,6 +66,16 @@ checks! {
     Text = "text-heard-whole",
     CancelRules = "cancel-rules",
     WrongEar = "wrong-ear",
+    /// Nothing of a conversation is heard while one of the two holds.
+    HeardOnHold = "heard-on-hold",
+    /// Who talks is heard at the other end.
+    VoiceCrosses = "voice-crosses",
+    /// An offer is answered in the direction that mirrors it.
+    Direction = "direction",
+    /// A code that a phone dials is answered, told and hung up, and changes her state.
+    Code = "code",
+    /// Nobody is rung whose phone has been dead for longer than it may go unnoticed.
+    DeadPhoneRung = "dead-phone-rung",
     /// What a phone is shown.
     Shown = "shown-to-her",
     Intruder = "intruder",

@@ -7,6 +7,7 @@
 mod caller;
 mod dice;
 mod failure;
+mod hold;
 mod hours;
 mod invariants;
 mod network;
@@ -29,6 +30,7 @@ use std::panic::AssertUnwindSafe;
 pub use caller::{Acking, Flaw, Forwarded, Offering, Script};
 pub use dice::Dice;
 pub use failure::{Check, Failure};
+pub use hold::{Hold, Holding};
 pub use phone::{Does, Habit};
 pub use scene::Scene;
 pub use tally::{Happening, Tally};

@@ -1,6 +1,7 @@
 //! A secretary's phone: a small UA of its own with one line. It registers with digest, rings, answers
 //! as its temper says, and holds it against the engine when it is rung while it is busy.
 
+mod dialling;
 mod registering;
 mod watching;
 
@@ -11,11 +12,14 @@ use bytes::Bytes;
 use sip::{HeaderName, Instant, Message, Method};
 
 use crate::failure::Check;
+use crate::hold::{Hold, Holding, Offers};
 use crate::stage::{Actor, Alarm, Mark, Stage, T1, T1_64, Voice, doubled};
 use crate::tally::Happening;
 use crate::transcript::Digest;
 use crate::wire::{self, Described, Head};
 use crate::witness::Witness;
+
+use dialling::Dial;
 
 /// How her phone is wont to behave.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -45,6 +49,8 @@ pub struct Habit {
     pub dies: Option<Duration>,
     /// Says nothing.
     pub mute: bool,
+    /// Puts the conversation on hold for a while.
+    pub holds: Option<Holding>,
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -86,7 +92,34 @@ pub(crate) enum PhoneAlarm {
     SwitchOff,
     SwitchOn,
     /// Places a call herself.
-    Dial,
+    Dial {
+        number: &'static str,
+    },
+    DialAgain {
+        dial: u32,
+        interval: Duration,
+    },
+    DialEnds {
+        dial: u32,
+    },
+    /// Hangs up on our tone.
+    CutShort {
+        dial: u32,
+    },
+    Hold {
+        call: u32,
+    },
+    Resume {
+        call: u32,
+    },
+    ReinviteAgain {
+        call: u32,
+        interval: Duration,
+    },
+    /// Says something.
+    Speak {
+        call: u32,
+    },
     Ring {
         call: u32,
     },
@@ -145,6 +178,13 @@ struct PhoneCall {
     confirmed: bool,
     bye: Option<Bytes>,
     bye_done: bool,
+    /// Of her last request in the dialog.
+    cseq: u32,
+    holds: Option<Holding>,
+    offers: Offers,
+    reinvite: Option<Bytes>,
+    /// What her answer said: payload types and their lines.
+    formats: (String, String),
     witness: Witness,
 }
 
@@ -155,9 +195,11 @@ pub(crate) struct Phone {
     account: Account,
     address: SocketAddr,
     alive: bool,
+    off_since: Option<Instant>,
     wants_registration: bool,
     registration: Registration,
     calls: Vec<PhoneCall>,
+    dials: Vec<Dial>,
     /// The calls that were on it when it was switched off: what still comes of them is unknown to it.
     witness_only: Vec<(u64, Witness)>,
     /// INVITEs that were under way when it was switched on again. It lets them go: only their last
@@ -195,9 +237,11 @@ impl Phone {
             account,
             address,
             alive: true,
+            off_since: None,
             wants_registration: false,
             registration: Registration::default(),
             calls: Vec::new(),
+            dials: Vec::new(),
             witness_only: Vec::new(),
             ghosts: Vec::new(),
             habits,
@@ -256,7 +300,38 @@ impl Phone {
                     self.after(stage, pause, PhoneAlarm::Register);
                 }
             }
-            PhoneAlarm::Dial => self.dial(stage),
+            PhoneAlarm::Dial { number } => self.dial(stage, number),
+            PhoneAlarm::DialAgain { dial, interval } => self.dial_again(stage, dial, interval),
+            PhoneAlarm::DialEnds { dial } => self.dial_ends(stage, dial),
+            PhoneAlarm::CutShort { dial } => self.cut_short(stage, dial),
+            PhoneAlarm::Hold { call } => {
+                if let Some(holding) = self.calls[call as usize].holds
+                    && self.reinvite(stage, call, Some(holding.how))
+                {
+                    stage.note(Happening::PhoneHeld);
+                    self.after(stage, holding.lasts, PhoneAlarm::Resume { call });
+                }
+            }
+            PhoneAlarm::Resume { call } => {
+                if self.reinvite(stage, call, None) {
+                    stage.note(Happening::PhoneResumed);
+                } else if self.calls[call as usize].state == State::Talking {
+                    let soon = stage.millis(500, 2_000);
+                    self.after(stage, soon, PhoneAlarm::Resume { call });
+                }
+            }
+            PhoneAlarm::ReinviteAgain { call, interval } => {
+                let it = &self.calls[call as usize];
+                if it.state == State::Talking
+                    && let Some(bytes) = it.reinvite.clone()
+                {
+                    stage.note(Happening::RetransmittedByPeer);
+                    self.send(stage, bytes, Mark::Nothing);
+                    let interval = interval * 2;
+                    self.after(stage, interval, PhoneAlarm::ReinviteAgain { call, interval });
+                }
+            }
+            PhoneAlarm::Speak { call } => self.speak(stage, call),
             PhoneAlarm::Ring { call } => {
                 let it = &self.calls[call as usize];
                 if it.state == State::Ringing && it.final_status.is_none() {
@@ -313,6 +388,8 @@ impl Phone {
 
     fn switch_off(&mut self, stage: &mut Stage<'_>) {
         self.alive = false;
+        self.off_since = Some(stage.now);
+        self.dials.iter_mut().for_each(Dial::forget);
         self.registration.was_off = true;
         self.registration.pending = None;
         for call in &mut self.calls {
@@ -322,6 +399,8 @@ impl Phone {
             call.state = State::Over;
             call.confirmed = true;
             call.bye_done = true;
+            call.offers.end();
+            call.reinvite = None;
         }
     }
 
@@ -331,6 +410,7 @@ impl Phone {
             return;
         }
         self.alive = true;
+        self.off_since = None;
         for call in &mut self.calls {
             self.witness_only.push((call.key, std::mem::take(&mut call.witness)));
             call.key = 0;
@@ -350,8 +430,9 @@ impl Phone {
         let method = message.method_ref();
         if *method == Method::Register {
             self.register_answered(stage, message);
+        } else if self.dial_answered(stage, message) {
         } else if *method == Method::Invite {
-            self.dialled(stage, message);
+            self.reinvite_answered(stage, message);
         } else if *method == Method::Bye
             && let Some(call) = self.find(message)
         {
@@ -361,6 +442,9 @@ impl Phone {
     }
 
     fn requested(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        if self.dial_requested(stage, message) {
+            return;
+        }
         let found = self.find(message);
         match (message.method(), found) {
             (Method::Invite, None) => {
@@ -393,6 +477,11 @@ impl Phone {
                     stage.note(Happening::MuteSurvived);
                 }
                 self.respond(stage, message, 200, Mark::Nothing);
+            }
+            // Whether it is there: any answer says so.
+            (Method::Options, None) if message.to().is_ok_and(|to| to.tag().is_none()) => {
+                let status = stage.dice.pick(&[200, 200, 405, 481]) as u16;
+                self.respond(stage, message, status, Mark::Nothing);
             }
             (Method::Cancel | Method::Bye | Method::Options, _) => {
                 self.respond(stage, message, 481, Mark::Nothing);
@@ -434,13 +523,23 @@ impl Phone {
             confirmed: false,
             bye: None,
             bye_done: true,
+            cseq: 0,
+            holds: None,
+            offers: Offers::default(),
+            reinvite: None,
+            formats: (String::new(), String::new()),
             witness: Witness::default(),
         };
         // What was seen of it when it left the engine.
         if let Some(at) = self.witness_only.iter().position(|(key, _)| *key == call.key) {
             call.witness = self.witness_only.swap_remove(at).1;
         }
-        let (act_after, trying) = self.decide(stage, &mut call);
+        let (mut act_after, trying) = self.decide(stage, &mut call);
+        if self.dials.iter().any(Dial::is_on_the_line) && call.then != Does::Nothing {
+            // The INVITE and her code have crossed: she has one line.
+            call.then = Does::Declines(486);
+            act_after = Duration::ZERO;
+        }
         // A phone that says no 100 rings within 200 ms (RFC 3261 §17.2.1).
         let ring_after = stage.millis(20, if trying { 900 } else { 200 });
         let is_dead = call.then == Does::Nothing;
@@ -467,6 +566,7 @@ impl Phone {
         if let Some(habit) = self.habits.get(self.calls.len()).or(self.habits.last()) {
             call.then = habit.does;
             (call.hangs_up, call.dies, call.mute) = (habit.hangs_up, habit.dies, habit.mute);
+            call.holds = habit.holds;
             return (habit.after, true);
         }
         let dice = &mut *stage.dice;
@@ -501,6 +601,9 @@ impl Phone {
             _ => call.mute = dice.percent(50),
         }
         let dies = if self.temper == Temper::Vanishing { 25 } else { 2 };
+        if dice.percent(10) {
+            call.holds = Some(Holding::draw(dice));
+        }
         if dice.percent(dies) {
             call.dies = Some(Duration::from_millis(dice.between(100, 15_000)));
         }
@@ -545,7 +648,9 @@ impl Phone {
             types = format!("{types} {event}");
             maps.push_str(&offer.map_of(event));
         }
-        let sdp = wire::sdp(it.media, 9, 1, &types, &maps);
+        let sdp = wire::sdp(it.media, 7, 1, &types, &maps);
+        self.calls[call as usize].formats = (types, maps);
+        let it = &self.calls[call as usize];
         stage.truth.callers[usize::from(it.caller)].takers.insert(self.index);
         self.finish(stage, call, 200, Some(&sdp));
     }
@@ -567,17 +672,12 @@ impl Phone {
             return;
         }
         it.state = State::Talking;
-        let (mute, hangs_up, dies) = (it.mute, it.hangs_up, it.dies);
-        let voice = Voice {
-            from: it.media,
-            port: it.relay_port,
-            caller: it.caller,
-            agent: Some(self.index),
-        };
+        let (mute, hangs_up, dies, holds) = (it.mute, it.hangs_up, it.dies, it.holds);
         if !mute {
-            for delay in [20, 300, 1_200] {
-                stage.out.voices.push((stage.now + Duration::from_millis(delay), voice));
-            }
+            self.after(stage, Duration::from_millis(20), PhoneAlarm::Speak { call });
+        }
+        if let Some(holding) = holds {
+            self.after(stage, holding.after, PhoneAlarm::Hold { call });
         }
         if let Some(delay) = hangs_up {
             self.after(stage, delay, PhoneAlarm::HangUp { call });
@@ -597,32 +697,114 @@ impl Phone {
         }
         it.state = State::Leaving;
         it.bye_done = false;
+        it.offers.end();
+        it.reinvite = None;
+        it.cseq += 1;
         stage.truth.callers[usize::from(it.caller)].agent_left = true;
         stage.out.fell_silent.push(it.media);
-        let from = it.invite.text(HeaderName::From).unwrap_or_default();
-        let to = it.invite.text(HeaderName::To).unwrap_or_default();
-        let contact = it.invite.contacts().next().and_then(Result::ok);
-        let Some(uri) = contact.map(|it| it.uri) else {
+        let branch = format!("z9hG4bKp{}-b{call}", self.index);
+        let Some(bye) = self.in_dialog(call, "BYE", &branch, None) else {
             return stage.fail(Check::Readable, "an INVITE without Contact");
         };
-        let bye = wire::request(
-            &Head {
-                method: "BYE",
-                uri,
-                via: self.address,
-                branch: &format!("z9hG4bKp{}-b{call}", self.index),
-                from: &format!("{to};tag={}", it.tag),
-                to: from,
-                call_id: it.invite.call_id().unwrap_or_default(),
-                cseq: 1,
-            },
-            "",
-            None,
-        );
+        let it = &mut self.calls[call as usize];
         it.bye = Some(bye.clone());
         self.send(stage, bye, Mark::Nothing);
         self.after(stage, T1, PhoneAlarm::ByeAgain { call, interval: T1 });
         self.after(stage, T1_64, PhoneAlarm::ByeUnanswered { call });
+    }
+
+    /// A request of hers in the dialog, under the call's last number.
+    fn in_dialog(&self, call: u32, method: &str, branch: &str, sdp: Option<&str>) -> Option<Bytes> {
+        let it = &self.calls[call as usize];
+        let from = it.invite.text(HeaderName::From).unwrap_or_default();
+        let to = it.invite.text(HeaderName::To).unwrap_or_default();
+        let uri = it.invite.contacts().next().and_then(Result::ok)?.uri;
+        let head = Head {
+            method,
+            uri,
+            via: self.address,
+            branch,
+            from: &format!("{to};tag={}", it.tag),
+            to: from,
+            call_id: it.invite.call_id().unwrap_or_default(),
+            cseq: it.cseq,
+        };
+        let contact = format!("Contact: {}\r\n", self.contact());
+        Some(wire::request(&head, if method == "INVITE" { &contact } else { "" }, sdp))
+    }
+
+    /// Offers anew, if that is possible at this moment.
+    fn reinvite(&mut self, stage: &mut Stage<'_>, call: u32, hold: Option<Hold>) -> bool {
+        let it = &mut self.calls[call as usize];
+        if it.state != State::Talking || !it.offers.is_idle() {
+            return false;
+        }
+        it.cseq += 1;
+        let (types, maps) = &it.formats;
+        let sdp = it.offers.offer(it.cseq, hold, it.media, types, maps);
+        let branch = format!("z9hG4bKp{}-r{call}-{}", self.index, it.cseq);
+        let Some(reinvite) = self.in_dialog(call, "INVITE", &branch, Some(&sdp)) else {
+            return false;
+        };
+        self.calls[call as usize].reinvite = Some(reinvite.clone());
+        self.send(stage, reinvite, Mark::Nothing);
+        self.after(stage, T1, PhoneAlarm::ReinviteAgain { call, interval: T1 });
+        true
+    }
+
+    fn reinvite_answered(&mut self, stage: &mut Stage<'_>, message: &Message) {
+        let status = message.status().unwrap_or(0);
+        let Some(call) = self.find(message).filter(|_| status >= 200) else { return };
+        let number = message.cseq().map_or(0, |cseq| cseq.number);
+        let it = &mut self.calls[call as usize];
+        // What she said last is still hers to confirm.
+        if number != it.cseq || it.state != State::Talking {
+            return;
+        }
+        it.reinvite = None;
+        let offered = it.offers.comes(number);
+        if matches!(status, 491 | 500) && offered.is_some() {
+            let soon = stage.millis(2_100, 4_000);
+            let again = match offered.flatten() {
+                Some(_) => PhoneAlarm::Hold { call },
+                None => PhoneAlarm::Resume { call },
+            };
+            self.after(stage, soon, again);
+        }
+        let suffix = if status == 200 { "a" } else { "" };
+        let branch = format!("z9hG4bKp{}-r{call}-{number}{suffix}", self.index);
+        if let Some(ack) = self.in_dialog(call, "ACK", &branch, None) {
+            self.send(stage, ack, Mark::Nothing);
+        }
+    }
+
+    /// While she talks she does so every now and then, on hold too: her microphone is open.
+    fn speak(&mut self, stage: &mut Stage<'_>, call: u32) {
+        let it = &self.calls[call as usize];
+        if it.state != State::Talking || it.mute {
+            return;
+        }
+        let voice = Voice {
+            from: it.media,
+            port: it.relay_port,
+            caller: it.caller,
+            agent: Some(self.index),
+        };
+        stage.out.voices.push((stage.now, voice));
+        let pause = stage.millis(900, 1_500);
+        self.after(stage, pause, PhoneAlarm::Speak { call });
+    }
+
+    /// Whether the conversation on this media port goes on, and since when she holds it.
+    pub(crate) fn conversation(&self, port: u16) -> Option<(u16, Option<Instant>)> {
+        let call = self.call_at(port).filter(|call| self.alive && call.state == State::Talking)?;
+        Some((call.caller, call.offers.held_since))
+    }
+
+    /// The media port of her conversation with this caller.
+    pub(crate) fn port_with(&self, caller: u16) -> Option<u16> {
+        let mut calls = self.calls.iter().filter(|call| call.state == State::Talking);
+        calls.find(|call| call.caller == caller).map(|call| call.media.port())
     }
 
     fn bye_came(&mut self, stage: &mut Stage<'_>, call: u32) {
@@ -631,6 +813,8 @@ impl Phone {
             State::Talking | State::Answered => {
                 stage.out.fell_silent.push(it.media);
                 it.state = State::Over;
+                it.offers.end();
+                it.reinvite = None;
             }
             // Both hung up. If she has unregistered meanwhile, she is a stranger in a dialog that is
             // forgotten, and may hear nothing to hers.

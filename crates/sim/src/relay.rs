@@ -143,6 +143,17 @@ impl Relay {
     /// At the end of a step every pair that forwards has somewhere to forward to, and back.
     pub(crate) fn check_peers(&self) -> Result<(), Failure> {
         for (&port, held) in &self.held {
+            // A text goes on while its caller holds, unheard: it has its time.
+            let has_no_end = |play: call::Play| match play.what {
+                Playing::RingTone | Playing::Prompt { repeat: true, .. } => true,
+                Playing::Confirmed | Playing::Refused | Playing::Prompt { repeat: false, .. } => {
+                    false
+                }
+            };
+            if held.leg.play.is_some_and(has_no_end) && !held.leg.receives {
+                let detail = format!("port {port}, on hold, is played {:?}", held.leg.play);
+                return Err(Failure::new(Check::HeardOnHold, detail));
+            }
             let Some(peer) = held.leg.peer else { continue };
             let back = self.held.get(&peer).map(|peer| peer.leg.peer);
             if back != Some(Some(port)) {

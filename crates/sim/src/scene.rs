@@ -7,18 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{AgentId, Limits, PracticeId, RetryAfter, Team, TeamId};
-use call::{AgentCommand, Config, E164, Network, Pool, RegistrarLimits, Source, Trunk, TrunkId};
+use call::{
+    AgentCommand, Config, E164, Network, Pool, Prompt, PromptId, RegistrarLimits, Source, Trunk,
+    TrunkId,
+};
 use sip::sdp::Codec;
 use sip::{Algorithm, Instant, Transport};
 
 use crate::caller::{Acking, Flaw, Forwarded, Offering, Script};
 use crate::dice::Dice;
+use crate::hold::Holding;
 use crate::network::Profile;
 use crate::phone::{Account, Habit, Temper};
 use crate::plans;
 use crate::wire;
 
 pub(crate) const REALM: &str = "monoligne.test";
+const HOLD_MUSIC: PromptId = PromptId(1_000);
 const RELAY: [u8; 4] = [198, 51, 100, 2];
 
 /// Which limit is so small that it will be met.
@@ -54,8 +59,11 @@ pub struct PhoneScript {
     pub account: Account,
     pub registers: Instant,
     pub unregisters: Option<Instant>,
-    pub dials: Option<Instant>,
+    /// Codes, and numbers that are none.
+    pub dials: Vec<(Instant, &'static str)>,
     pub habits: Vec<Habit>,
+    /// Switched off and on again without a word.
+    pub off: Vec<(Instant, Instant)>,
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -200,12 +208,21 @@ fn config(dice: &mut Dice, tight: Tight, agents: u64) -> Config {
     let calls_max = if tight == Tight::Calls { dice.between(3, 6) as usize } else { 200 };
     let trunks = (0..dice.between(1, 2)).map(|_| seconds(dice, 30, 170)).collect();
     let mut config = config_around(floor, agents, trunks, calls_max);
+    if dice.percent(60) {
+        add_hold_music(&mut config);
+    }
     config.registrar.algorithms = match dice.weighted(&[60, 20, 20]) {
         0 => vec![Algorithm::Md5],
         1 => vec![Algorithm::Sha256, Algorithm::Md5],
         _ => vec![Algorithm::Sha256],
     };
     config
+}
+
+pub(crate) fn add_hold_music(config: &mut Config) {
+    let music = Prompt { name: "hold".to_owned(), duration: Duration::from_secs(20) };
+    config.prompts.insert(HOLD_MUSIC, music);
+    config.hold = Some(HOLD_MUSIC);
 }
 
 /// The engine's side of a floor: its practices' numbers, its agents' accounts, trunks that wait for so
@@ -313,6 +330,7 @@ fn script(dice: &mut Dice, at: u64, practices: u64, max_unanswered: Duration) ->
         mute: dice.percent(4),
         vanishes: None,
         reinvites: None,
+        holds: None,
         pings: dice.percent(10),
         max_unanswered,
     };
@@ -324,6 +342,9 @@ fn script(dice: &mut Dice, at: u64, practices: u64, max_unanswered: Duration) ->
             1 => Forwarded::Diversion(line),
             _ => Forwarded::History(line),
         };
+    }
+    if dice.percent(10) {
+        script.holds = Some(Holding::draw(dice));
     }
     match dice.weighted(&[58, 5, 3, 5, 7, 5, 4, 2, 3, 6, 2]) {
         0 => {}
@@ -366,7 +387,8 @@ fn phones(dice: &mut Dice, agents: u64, day: u64) -> Vec<PhoneScript> {
                     .percent(20)
                     .then(|| Instant::from_millis(dice.between(5_000, day))),
                 habits: Vec::new(),
-                dials: dice.percent(8).then(|| Instant::from_millis(dice.between(5_000, day))),
+                off: switched_off(dice, temper, day),
+                dials: dials(dice, day),
             }
         })
         .collect();
@@ -375,10 +397,35 @@ fn phones(dice: &mut Dice, agents: u64, day: u64) -> Vec<PhoneScript> {
         intruder.temper = Temper::Impostor;
         intruder.account.password = "guessed".to_owned();
         intruder.registers = Instant::from_millis(dice.between(1_000, day));
-        (intruder.unregisters, intruder.dials) = (None, None);
+        (intruder.unregisters, intruder.dials) = (None, Vec::new());
         phones.push(intruder);
     }
     phones
+}
+
+fn switched_off(dice: &mut Dice, temper: Temper, day: u64) -> Vec<(Instant, Instant)> {
+    if temper == Temper::Absent || !dice.percent(20) {
+        return Vec::new();
+    }
+    let off = dice.between(5_000, day);
+    let on = off + dice.between(3_000, 70_000);
+    vec![(Instant::from_millis(off), Instant::from_millis(on))]
+}
+
+/// Pauses come in pairs, mostly.
+fn dials(dice: &mut Dice, day: u64) -> Vec<(Instant, &'static str)> {
+    let mut dials = Vec::new();
+    for _ in 0..dice.below(4) {
+        let at = dice.between(5_000, day);
+        let number =
+            dice.pick(&["*31", "*31", "%2A31", "*30", "*32", "*32", "+33140000000", "*99"]);
+        dials.push((Instant::from_millis(at), number));
+        if number.ends_with("31") {
+            let back = at + dice.between(2_000, 40_000);
+            dials.push((Instant::from_millis(back), "*30"));
+        }
+    }
+    dials
 }
 
 fn commands(dice: &mut Dice, agents: u64, day: u64) -> Vec<(Instant, AgentId, AgentCommand)> {

@@ -27,10 +27,20 @@ pub(crate) enum Actor {
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Mark {
     Nothing,
-    Provisional { call: u32 },
-    Final { call: u32 },
+    Provisional {
+        call: u32,
+    },
+    Final {
+        call: u32,
+    },
     Ack,
-    ByeDone { call: u32 },
+    ByeDone {
+        call: u32,
+    },
+    /// Ends a call that the phone has placed.
+    DialOver {
+        dial: u32,
+    },
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]

@@ -109,8 +109,9 @@ impl Story {
             },
             registers: at(registers),
             unregisters: None,
-            dials: None,
+            dials: Vec::new(),
             habits: habits.to_vec(),
+            off: Vec::new(),
         });
         agent
     }
@@ -118,6 +119,16 @@ impl Story {
     /// What she, or her supervisor, tells the engine.
     pub fn commands(&mut self, seconds: f64, agent: AgentId, command: AgentCommand) {
         self.commands.push((at(seconds), agent, command));
+    }
+
+    /// What she dials on her phone.
+    pub fn dials(&mut self, seconds: f64, agent: AgentId, number: &'static str) {
+        self.phones[agent.0 as usize].dials.push((at(seconds), number));
+    }
+
+    /// What her phone does besides.
+    pub fn phone(&mut self, agent: AgentId) -> &mut PhoneScript {
+        &mut self.phones[agent.0 as usize]
     }
 
     /// A caller of the first practice who hangs up after talking for so long; see [`Self::script`].
@@ -139,6 +150,7 @@ impl Story {
             mute: false,
             vanishes: None,
             reinvites: None,
+            holds: None,
             pings: false,
             max_unanswered: self.max_unanswered,
         });
@@ -170,8 +182,10 @@ impl Story {
     pub fn play(self) -> Played {
         let mut scene = Scene::draw(1);
         let agents = self.phones.len() as u64;
-        scene.config =
-            Arc::new(scene::config_around(self.floor, agents, vec![self.max_unanswered], 200));
+        let trunks = vec![self.max_unanswered];
+        let mut config = scene::config_around(self.floor, agents, trunks, 200);
+        scene::add_hold_music(&mut config);
+        scene.config = Arc::new(config);
         scene.tight = Tight::Nothing;
         scene.profile = Profile::CLEAN;
         scene.callers = self.callers.into_iter().map(|script| (0, script)).collect();
@@ -222,6 +236,7 @@ pub fn answers() -> Habit {
         hangs_up: None,
         dies: None,
         mute: false,
+        holds: None,
     }
 }
 

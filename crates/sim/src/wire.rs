@@ -125,6 +125,8 @@ pub(crate) struct Described {
     pub types: Vec<u8>,
     /// `a=rtpmap` lines.
     pub maps: Vec<String>,
+    /// `sendrecv` where it says none.
+    pub direction: String,
 }
 
 impl Described {
@@ -133,6 +135,7 @@ impl Described {
         let text = std::str::from_utf8(body).ok()?;
         let (mut origin, mut address, mut port) = (None, None, None);
         let (mut types, mut maps) = (Vec::new(), Vec::new());
+        let mut direction = "sendrecv";
         for line in text.split("\r\n") {
             if let Some(rest) = line.strip_prefix("o=") {
                 let mut words = rest.split(' ').skip(1);
@@ -145,11 +148,16 @@ impl Described {
                 types = words.skip(1).map(str::parse).collect::<Result<_, _>>().ok()?;
             } else if line.starts_with("a=rtpmap:") {
                 maps.push(line.to_owned());
+            } else if let Some(said) = line.strip_prefix("a=")
+                && ["sendrecv", "sendonly", "recvonly", "inactive"].contains(&said)
+            {
+                direction = said;
             }
         }
         let (session, version) = origin?;
         let address = SocketAddr::new(std::net::IpAddr::V4(address?), port?);
-        Some(Self { session, version, address, types, maps })
+        let direction = direction.to_owned();
+        Some(Self { session, version, address, types, maps, direction })
     }
 
     /// Its `rtpmap` lines for one payload type, with the line's end.

@@ -95,6 +95,8 @@ pub(crate) struct World {
     arrived: BTreeMap<call::CallRef, usize>,
     /// Whom the scheduler wants to be told a text.
     to_be_told: BTreeSet<acd::CallerId>,
+    /// Whose phones were found dead while they were bound.
+    found_dead: BTreeSet<call::AgentId>,
     /// What would be given back after a restart.
     remembered: BTreeMap<call::AgentId, call::Standing>,
     /// Media addresses that spoke and stopped.
@@ -236,6 +238,7 @@ impl World {
             returned: BTreeSet::new(),
             arrived: BTreeMap::new(),
             to_be_told: BTreeSet::new(),
+            found_dead: BTreeSet::new(),
             remembered: BTreeMap::new(),
             silent_since: BTreeMap::new(),
             engine_address: ENGINE.parse().expect("an address"),
@@ -259,8 +262,12 @@ impl World {
                 self.push(at, What::Alarm(Alarm::Phone(index, alarm)));
             }
             let unregisters = script.unregisters.map(|at| (at, PhoneAlarm::Unregister));
-            let dials = script.dials.map(|at| (at, PhoneAlarm::Dial));
-            for (at, alarm) in [unregisters, dials].into_iter().flatten() {
+            let dials = script.dials.iter().map(|&(at, number)| (at, PhoneAlarm::Dial { number }));
+            let away = script
+                .off
+                .iter()
+                .flat_map(|&(off, on)| [(off, PhoneAlarm::SwitchOff), (on, PhoneAlarm::SwitchOn)]);
+            for (at, alarm) in unregisters.into_iter().chain(dials).chain(away) {
                 self.push(at, What::Alarm(Alarm::Phone(index, alarm)));
             }
         }
@@ -430,6 +437,7 @@ impl World {
                 Action::Notice(notice) => self.notice(&notice)?,
             }
         }
+        self.note_reachability(&log);
         let decisions = log.iter().flat_map(|entry| &entry.decisions);
         let refused = decisions.filter(|it| matches!(it, acd::Decision::Refuse { .. })).count();
         self.tally.add(Happening::AnswerRefused, refused as u64);
@@ -438,6 +446,51 @@ impl World {
             self.swap_engine()?;
         }
         Ok(())
+    }
+
+    /// Phones that are bound, and found dead or alive all the same.
+    fn note_reachability(&mut self, log: &[call::SchedulerEntry]) {
+        for entry in log {
+            let call::SchedulerKind::Input(acd::Input::Agent { agent, event }) = &entry.kind else {
+                continue;
+            };
+            if *event == acd::AgentEvent::Unreachable
+                && self.engine.bindings(*agent).next().is_some()
+            {
+                self.tally.note(Happening::FoundDead);
+                self.found_dead.insert(*agent);
+            } else if *event == acd::AgentEvent::Reachable && self.found_dead.remove(agent) {
+                self.tally.note(Happening::FoundAlive);
+            }
+        }
+    }
+
+    /// A code does what it says, or changes nothing; her phone is in use meanwhile.
+    fn check_code(
+        &mut self,
+        agent: call::AgentId,
+        code: call::StarCode,
+        changed: bool,
+    ) -> Result<(), Failure> {
+        use acd::AgentState as S;
+        use call::StarCode as C;
+        self.tally.note(match changed {
+            true => Happening::CodeChanges,
+            false => Happening::CodeChangesNothing,
+        });
+        let Some(view) = self.engine.scheduler().agent(agent) else { return Ok(()) };
+        let pauses = matches!(view.state, S::Paused { .. })
+            || matches!(view.pending, Some(acd::Pending::Pause { .. }));
+        let is_out = view.state == S::LoggedOut || view.pending == Some(acd::Pending::LogOut);
+        let fits = match code {
+            C::Pause => pauses || (is_out && !changed),
+            C::Resume => !pauses && !is_out && view.state != S::NotResponding,
+            C::EndWrapUp => !matches!(view.state, S::WrapUp { .. }),
+        };
+        match fits && view.dialling && !view.free {
+            true => Ok(()),
+            false => Err(Failure::new(Check::Code, format!("{code:?} ({changed}): {view:?}"))),
+        }
     }
 
     /// A new engine out of a snapshot: nobody may notice.
@@ -550,6 +603,9 @@ impl World {
 
     fn notice(&mut self, notice: &Notice) -> Result<(), Failure> {
         match notice {
+            Notice::Dialled { agent, code, changed } => {
+                self.check_code(*agent, *code, *changed)?;
+            }
             Notice::Offered { .. } => self.tally.note(Happening::Offer),
             Notice::Returned { call } => {
                 self.tally.note(Happening::Returned);
@@ -573,7 +629,6 @@ impl World {
             | Notice::Agent { .. }
             | Notice::Registered { .. }
             | Notice::Unregistered { .. }
-            | Notice::Dialled { .. }
             | Notice::RegisterRefused { .. } => {}
         }
         self.trace.tell(self.now, format_args!("notice {notice:?}"));
@@ -600,8 +655,9 @@ impl World {
         if !self.relay.end_play(port, owner, play) {
             return Ok(());
         }
-        let remote = self.relay.get(port).and_then(|held| held.leg.remote);
-        if let Some(caller) = remote.and_then(|remote| self.caller_at(remote.rtp)) {
+        // By his call and not by his ear: who holds by a null address has none.
+        let call = self.engine.live_calls().find(|call| call.ports.contains(&port));
+        if let Some(&caller) = call.and_then(|call| self.arrived.get(&call.call)) {
             self.truth.callers[caller].heard_text = true;
         }
         self.input(Input::Media(MediaEvent::Played { port, owner }))
@@ -628,13 +684,58 @@ impl World {
         if let Some(owner) = first {
             self.push(soon, What::Media(MediaEvent::Heard { port: voice.port, owner }));
         }
-        if let Some(at) = onward {
-            self.push(soon, What::ToEar { at, voice });
+        match onward {
+            Some(at) => self.push(soon, What::ToEar { at, voice }),
+            None => self.check_silence(&voice)?,
+        }
+        Ok(())
+    }
+
+    /// Nothing of this voice goes on: one of the two holds, or they are not joined.
+    fn check_silence(&mut self, voice: &Voice) -> Result<(), Failure> {
+        let caller = &self.callers[usize::from(voice.caller)];
+        let mut calls = self.engine.live_calls();
+        let Some(call) = calls.find(|call| call.ports.contains(&voice.port)) else { return Ok(()) };
+        let call::Stage::Bridged { agent, .. } = call.stage else { return Ok(()) };
+        let phone = self.phones.get(agent.0 as usize);
+        let port = phone.and_then(|phone| phone.port_with(voice.caller));
+        let hers = phone.zip(port).and_then(|(phone, port)| phone.conversation(port));
+        let Some((_, she_holds)) = hers.filter(|_| caller.is_joined()) else { return Ok(()) };
+        if caller.offers.held_since.or(she_holds).is_some() {
+            drop(calls);
+            self.tally.note(Happening::SilentOnHold);
+            return Ok(());
+        }
+        Err(Failure::new(Check::VoiceCrosses, format!("{voice:?} goes nowhere")))
+    }
+
+    /// A voice has come out: neither of the two may hold.
+    fn check_hold(&mut self, at: SocketAddr, voice: &Voice) -> Result<(), Failure> {
+        let caller = &self.callers[usize::from(voice.caller)];
+        let hers = match voice.agent {
+            Some(agent) => self.phones[usize::from(agent)].conversation(voice.from.port()),
+            None => self
+                .phones
+                .iter()
+                .find(|phone| phone.address().ip() == at.ip())
+                .and_then(|phone| phone.conversation(at.port())),
+        };
+        let Some((_, she_holds)) = hers else { return Ok(()) };
+        // What was on its way is not called back.
+        let on_its_way = Duration::from_millis(5);
+        let held = [caller.offers.held_since, she_holds].into_iter().flatten().min();
+        if held.is_some_and(|since| since + on_its_way < self.now) {
+            let detail = format!("{voice:?} at {at}, held since {held:?}");
+            return Err(Failure::new(Check::HeardOnHold, detail));
+        }
+        if caller.offers.has_held() {
+            self.tally.note(Happening::HeardAfterHold);
         }
         Ok(())
     }
 
     fn ear_hears(&mut self, at: SocketAddr, voice: &Voice) -> Result<(), Failure> {
+        self.check_hold(at, voice)?;
         let phone = self.phones.iter().position(|phone| phone.address().ip() == at.ip());
         let caller = self.caller_at(at);
         self.act(|world, stage| match (phone, caller) {

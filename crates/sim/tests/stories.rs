@@ -6,12 +6,16 @@ use std::time::Duration;
 use acd::{Step, TeamId, Urgency};
 use call::{AgentCommand, AgentId, Disposition, OfferOutcome, Party, PracticeId};
 use sim::story::{Story, answers, does};
-use sim::{Acking, Does, Flaw, Forwarded, Habit, Happening, Offering};
+use sim::{Acking, Does, Flaw, Forwarded, Habit, Happening, Hold, Holding, Offering};
 
 const TEAM: TeamId = TeamId(0);
 
 fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
+}
+
+fn at(seconds: f64) -> sip::Instant {
+    sip::Instant::ZERO + self::seconds(seconds)
 }
 
 fn queue(until: Option<f64>) -> Step {
@@ -378,4 +382,161 @@ fn a_shared_number_leads_to_the_practice_whose_line_was_forwarded_or_to_the_unid
     let practice = |caller| played.record(caller).practice;
     assert_eq!([diverted, told, unknown].map(practice), [martin, petit, unidentified].map(Some));
     assert_eq!(played.record(unknown).disposition, Disposition::Answered);
+}
+
+#[test]
+fn code_dialled_between_calls_pauses_her_and_another_brings_her_back() {
+    let mut story = Story::new();
+    let agent = story.secretary(0.1, &[answers()]);
+    story.dials(3.0, agent, "*31");
+    story.dials(25.0, agent, "*30");
+    let caller = story.caller(5.0, 5.0);
+    let played = story.play();
+    let record = played.record(caller);
+    let waited = record.offers[0].offered_at.saturating_duration_since(record.arrived_at);
+    // Her phone is rung once it has let go of the code: never a busy phone.
+    assert!((seconds(20.0)..=seconds(21.5)).contains(&waited), "{waited:?}");
+    assert_eq!(record.offers[0].outcome, OfferOutcome::Served);
+    assert_eq!(played.outcomes().tally.of(Happening::CodeChanges), 2);
+    assert_eq!(played.outcomes().records.len(), 1, "a code is no call");
+}
+
+#[test]
+fn pause_dialled_during_a_call_leaves_the_call_alone_and_keeps_the_next_away() {
+    let mut story = Story::new();
+    let agent = story.secretary(0.1, &[answers()]);
+    story.dials(8.0, agent, "*31");
+    story.dials(40.0, agent, "*30");
+    let first = story.caller(5.0, 10.0);
+    let second = story.caller(9.0, 5.0);
+    let played = story.play();
+    let (first, second) = (played.record(first), played.record(second));
+    assert_eq!(first.offers.len(), 1);
+    let talked = first.ended_at.saturating_duration_since(first.answered_at.unwrap());
+    assert!((seconds(9.9)..seconds(10.2)).contains(&talked), "{talked:?}");
+    let offered = second.offers[0].offered_at.saturating_duration_since(second.arrived_at);
+    assert!((seconds(31.0)..seconds(32.5)).contains(&offered), "{offered:?}");
+    assert_eq!(played.outcomes().tally.of(Happening::CodeDuringCall), 1);
+}
+
+#[test]
+fn wrap_up_ended_by_a_code_brings_the_next_caller() {
+    let mut story = Story::new();
+    story.team().wrap_up = seconds(60.0);
+    let agent = story.secretary(0.1, &[answers()]);
+    let first = story.caller(5.0, 4.0);
+    let second = story.caller(6.0, 4.0);
+    story.dials(15.0, agent, "*32");
+    let played = story.play();
+    assert_eq!(played.record(first).agent, Some(agent));
+    let second = played.record(second);
+    let offered = second.offers[0].offered_at.saturating_duration_since(second.arrived_at);
+    assert!((seconds(9.0)..seconds(10.5)).contains(&offered), "{offered:?}");
+}
+
+#[test]
+fn secretary_who_misses_too_often_stops_responding_until_she_dials_herself_back() {
+    let mut story = Story::new();
+    story.team().misses_max = 2;
+    let lets_ring = does(Does::LetsRing);
+    let agent = story.secretary(0.1, &[lets_ring, lets_ring, answers()]);
+    story.dials(60.0, agent, "*30");
+    let caller = story.caller(5.0, 5.0);
+    let played = story.play();
+    let record = played.record(caller);
+    let outcomes: Vec<_> = record.offers.iter().map(|offer| offer.outcome).collect();
+    let missed = OfferOutcome::NoAnswer;
+    assert_eq!(outcomes, [missed, missed, OfferOutcome::Served]);
+    let back = record.offers[2].offered_at.saturating_duration_since(record.arrived_at);
+    assert!((seconds(55.0)..seconds(56.5)).contains(&back), "{back:?}");
+}
+
+#[test]
+fn number_that_a_phone_dials_and_nobody_has_is_refused() {
+    let mut story = Story::new();
+    let agent = story.secretary(0.1, &[answers()]);
+    story.dials(2.0, agent, "*99");
+    let caller = story.caller(5.0, 5.0);
+    let played = story.play();
+    assert_eq!(played.record(caller).agent, Some(agent));
+    assert_eq!(played.outcomes().tally.of(Happening::PhoneCallRefused), 1);
+}
+
+fn holding(after: f64, lasts: f64, how: Hold) -> Option<Holding> {
+    Some(Holding { after: seconds(after), lasts: seconds(lasts), how })
+}
+
+#[test]
+fn caller_on_hold_hears_nobody_until_his_secretary_is_back() {
+    for how in [Hold::SendOnly, Hold::Inactive, Hold::NullAddress] {
+        let mut story = Story::new();
+        let holds = Habit { holds: holding(3.0, 40.0, how), ..answers() };
+        story.secretary(0.1, &[holds]);
+        let caller = story.caller(5.0, 60.0);
+        let played = story.play();
+        let record = played.record(caller);
+        assert_eq!((record.disposition, record.offers.len()), (Disposition::Answered, 1));
+        let tally = &played.outcomes().tally;
+        assert_eq!((tally.of(Happening::PhoneHeld), tally.of(Happening::PhoneResumed)), (1, 1));
+        // Both spoke about once a second, for 40 s into the void and for some 15 s after.
+        assert!(tally.of(Happening::SilentOnHold) > 50, "{how:?}");
+        assert_eq!(tally.of(Happening::HeardBothWays), 1);
+    }
+}
+
+#[test]
+fn secretary_on_hold_hears_her_caller_again_when_he_is_back() {
+    let mut story = Story::new();
+    story.secretary(0.1, &[answers()]);
+    let caller = story.caller(5.0, 30.0);
+    story.script(caller).holds = holding(3.0, 10.0, Hold::SendOnly);
+    let played = story.play();
+    assert_eq!(played.record(caller).disposition, Disposition::Answered);
+    let tally = &played.outcomes().tally;
+    assert_eq!((tally.of(Happening::CallerHeld), tally.of(Happening::CallerResumed)), (1, 1));
+    assert!(tally.of(Happening::SilentOnHold) > 10);
+    assert!(tally.of(Happening::HeardAfterHold) > 10);
+}
+
+#[test]
+fn two_who_hold_each_other_talk_again_when_both_are_back() {
+    let mut story = Story::new();
+    let holds = Habit { holds: holding(3.0, 10.0, Hold::Inactive), ..answers() };
+    story.secretary(0.1, &[holds]);
+    let caller = story.caller(5.0, 40.0);
+    story.script(caller).holds = holding(5.0, 15.0, Hold::SendOnly);
+    let played = story.play();
+    assert_eq!(played.record(caller).disposition, Disposition::Answered);
+    assert!(played.outcomes().tally.of(Happening::HeardAfterHold) > 10);
+}
+
+#[test]
+fn caller_who_dies_on_hold_is_found_and_frees_his_secretary() {
+    let mut story = Story::new();
+    story.secretary(0.1, &[answers()]);
+    let gone = story.caller(5.0, 140.0);
+    story.script(gone).holds = holding(3.0, 120.0, Hold::Inactive);
+    story.script(gone).vanishes = Some(seconds(10.0));
+    let next = story.caller(8.0, 5.0);
+    let played = story.play();
+    let record = played.record(gone);
+    // Asked every 30 s of hold, 3 s for an answer.
+    let held = record.ended_at.saturating_duration_since(record.answered_at.unwrap());
+    assert!((seconds(36.0)..seconds(36.3)).contains(&held), "{held:?}");
+    assert_eq!(played.record(next).disposition, Disposition::Answered);
+}
+
+#[test]
+fn phone_that_was_switched_off_is_not_rung_and_is_again_once_it_answers() {
+    let mut story = Story::new();
+    let agent = story.secretary(0.1, &[answers()]);
+    story.phone(agent).off.push((at(10.0), at(70.0)));
+    let caller = story.caller(40.0, 5.0);
+    let played = story.play();
+    let record = played.record(caller);
+    assert_eq!(record.offers.len(), 1, "nobody rings a dead phone");
+    assert_eq!(record.offers[0].outcome, OfferOutcome::Served);
+    assert!(record.offers[0].offered_at >= at(70.0));
+    let tally = &played.outcomes().tally;
+    assert_eq!((tally.of(Happening::FoundDead), tally.of(Happening::FoundAlive)), (1, 1));
 }

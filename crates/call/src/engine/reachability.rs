@@ -19,9 +19,9 @@ use crate::timers::Timer;
 /// A phone that has not answered OPTIONS by then is taken for dead; its answer may still come. With the
 /// interval's default of 20 s, *available* means heard within 24 s.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// A dead phone is asked again this long after the last question ended. Such a question is itself sent
-/// again for 32 s (RFC 3261 §17.1.2.2).
-const DEAD_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// A dead phone is asked again this long after the last question ended, which is itself sent again for
+/// 32 s (RFC 3261 §17.1.2.2); one in a call is looked at again.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// The phones of a user who has just registered are asked from now on.
@@ -55,9 +55,8 @@ impl Engine {
             self.state.watched_flows.remove(&flow);
             return;
         };
-        let later = now + self.config.registrar.options_interval;
         if self.has_leg_on(&flow) {
-            return self.state.timers.set(Timer::AskPhone(flow), later);
+            return self.state.timers.set(Timer::AskPhone(flow), now + AGAIN_AFTER);
         }
         match self.state.endpoint.request(now, request) {
             Ok(client) => {
@@ -66,7 +65,7 @@ impl Engine {
             }
             Err(full) => {
                 tracing::debug!(%full, "a phone could not be asked");
-                self.state.timers.set(Timer::AskPhone(flow), later);
+                self.state.timers.set(Timer::AskPhone(flow), now + AGAIN_AFTER);
             }
         }
     }
@@ -97,7 +96,6 @@ impl Engine {
             AgentLegState::Closing => false,
         };
         self.state.agent_legs.values().any(|leg| leg.flow == *flow && is_up(&leg.state))
-            || self.state.codes.values().any(|leg| leg.flow == *flow)
     }
 
     /// The outcome of a request of ours, if it was such a question.
@@ -115,7 +113,7 @@ impl Engine {
             }
             Err(Timeout::NoResponse | Timeout::Unreachable) => {
                 self.phone_is_dead(now, flow);
-                DEAD_AGAIN_AFTER
+                AGAIN_AFTER
             }
         };
         self.state.timers.set(Timer::AskPhone(flow), now + next);

@@ -52,7 +52,13 @@ impl Caller {
         }
         if number != 1 {
             if message.status() == Some(200) {
-                self.witness.description(message.body())?;
+                let described = self.witness.description(message.body())?;
+                if let Some((wanted, _)) = self.offers.leaves(stage.now, number)
+                    && described.direction != wanted
+                {
+                    let detail = format!("caller {}: {}", self.index, described.direction);
+                    return Err(Failure::new(Check::Direction, detail));
+                }
             }
             return Ok(());
         }
@@ -167,7 +173,10 @@ impl Caller {
                 self.ack_arrived = true;
             }
             Mark::ByeDone { .. } => self.witness.over = true,
-            Mark::Nothing | Mark::Provisional { .. } | Mark::Final { .. } => {}
+            Mark::Nothing
+            | Mark::Provisional { .. }
+            | Mark::Final { .. }
+            | Mark::DialOver { .. } => {}
         }
     }
 

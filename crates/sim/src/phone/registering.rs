@@ -1,4 +1,4 @@
-//! REGISTER with digest, and the one call that a phone places itself.
+//! REGISTER with digest.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{Account, Phone, PhoneAlarm, Temper};
 use crate::failure::Check;
 use crate::stage::{Mark, Stage, T1, T1_64};
 use crate::tally::Happening;
-use crate::wire::{self, ENGINE, Head};
+use crate::wire::{self, Head};
 
 impl Phone {
     pub(super) fn register(
@@ -103,55 +103,6 @@ impl Phone {
         }
         let refresh = Duration::from_secs(u64::from(self.registration.expires) * 4 / 5);
         self.after(stage, refresh, PhoneAlarm::Refresh { cseq: self.registration.cseq });
-    }
-
-    /// She places a call: monoligne does not carry it.
-    pub(super) fn dial(&mut self, stage: &mut Stage<'_>) {
-        let user = &self.account.user;
-        let invite = wire::request(
-            &Head {
-                method: "INVITE",
-                uri: &format!("sip:+33140000000@{ENGINE}"),
-                via: self.address,
-                branch: &format!("z9hG4bKp{}-x", self.index),
-                from: &format!("<sip:{user}@{ENGINE}>;tag=x{}", self.index),
-                to: &format!("<sip:+33140000000@{ENGINE}>"),
-                call_id: &format!("x{}-dial", self.index),
-                cseq: 1,
-            },
-            &format!("Contact: {}\r\n", self.contact()),
-            Some(&wire::sdp(self.address, 9, 1, "8", "")),
-        );
-        self.send(stage, invite, Mark::Nothing);
-    }
-
-    pub(super) fn dialled(&mut self, stage: &mut Stage<'_>, message: &Message) {
-        let status = message.status().unwrap_or(0);
-        if status < 200 {
-            return;
-        }
-        if status == 404 {
-            stage.note(Happening::PhoneCallRefused);
-        } else {
-            let detail = format!("a phone's own call gets {status}");
-            return stage.fail(Check::WrongStatus, detail);
-        }
-        let user = &self.account.user;
-        let ack = wire::request(
-            &Head {
-                method: "ACK",
-                uri: &format!("sip:+33140000000@{ENGINE}"),
-                via: self.address,
-                branch: &format!("z9hG4bKp{}-x", self.index),
-                from: &format!("<sip:{user}@{ENGINE}>;tag=x{}", self.index),
-                to: message.text(HeaderName::To).unwrap_or_default(),
-                call_id: &format!("x{}-dial", self.index),
-                cseq: 1,
-            },
-            "",
-            None,
-        );
-        self.send(stage, ack, Mark::Nothing);
     }
 }
 

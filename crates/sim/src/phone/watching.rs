@@ -1,5 +1,7 @@
 //! What a phone makes of what the engine sends to it, as it is sent and as it arrives.
 
+use std::time::Duration;
+
 use sip::{Message, Method};
 
 use super::{Does, Phone, State, caller_shown};
@@ -9,6 +11,9 @@ use crate::tally::Happening;
 use crate::transcript::Digest;
 use crate::witness::{Witness, check_echo};
 
+/// *Available* means heard within this.
+const UNNOTICED_MAX: Duration = Duration::from_secs(30);
+
 impl Phone {
     /// Looks at what leaves the engine for this phone.
     pub(crate) fn watch(&mut self, stage: &mut Stage<'_>, message: &Message) {
@@ -17,6 +22,9 @@ impl Phone {
     }
 
     fn watched(&mut self, stage: &mut Stage<'_>, message: &Message) -> Result<(), Failure> {
+        if let Some(watched) = self.watch_dial(stage, message) {
+            return watched;
+        }
         if !message.is_request() {
             if message.method() == Method::Register && self.registration.pending.is_some() {
                 let cseq = message.cseq().map_or(0, |cseq| cseq.number);
@@ -30,6 +38,9 @@ impl Phone {
                 && let Some(call) = self.find(message)
             {
                 self.calls[call as usize].witness.over = true;
+            }
+            if message.method() == Method::Invite && message.status() == Some(200) {
+                return self.watch_reanswer(stage, message);
             }
             return Ok(());
         }
@@ -60,7 +71,11 @@ impl Phone {
         } else if *method == Method::Cancel {
             return self.watch_cancel(stage, at, arrived);
         } else if *method == Method::Options {
-            stage.note(Happening::AskedWhenSilent);
+            let is_within = message.to().is_ok_and(|to| to.tag().is_some());
+            stage.note(match is_within {
+                true => Happening::AskedWhenSilent,
+                false => Happening::PhoneAsked,
+            });
         } else if *method == Method::Bye
             && let Some(at) = at
             && self.alive
@@ -73,7 +88,30 @@ impl Phone {
         Ok(())
     }
 
+    /// Our answer to an offer of hers.
+    fn watch_reanswer(&mut self, stage: &mut Stage<'_>, message: &Message) -> Result<(), Failure> {
+        let Some(call) = self.find(message) else { return Ok(()) };
+        let call = &mut self.calls[call as usize];
+        let described = call.witness.description(message.body())?;
+        let number = message.cseq().map_or(0, |cseq| cseq.number);
+        match call.offers.leaves(stage.now, number) {
+            Some((wanted, _)) if described.direction != wanted => {
+                let detail = format!("phone {}: {}", self.index, described.direction);
+                Err(Failure::new(Check::Direction, detail))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn watch_invite(&mut self, stage: &mut Stage<'_>, message: &Message) -> Result<(), Failure> {
+        if self.alive && self.dials.iter().any(|dial| dial.open) {
+            let detail = format!("phone {} is rung while it dials a code", self.index);
+            return Err(Failure::new(Check::PhoneRungTwice, detail));
+        }
+        if self.off_since.is_some_and(|since| since + UNNOTICED_MAX < stage.now) {
+            let detail = format!("phone {} is off since {:?}", self.index, self.off_since);
+            return Err(Failure::new(Check::DeadPhoneRung, detail));
+        }
         if message.request_uri() != Some(self.contact_uri().as_bytes()) {
             return Err(Failure::new(Check::Shown, "the Request-URI is not her contact"));
         }
@@ -130,6 +168,7 @@ impl Phone {
                 self.calls[call as usize].witness.final_arrived = true;
             }
             Mark::ByeDone { call } => self.calls[call as usize].witness.over = true,
+            Mark::DialOver { dial } => self.dial_over(dial),
             Mark::Ack | Mark::Nothing => {}
         }
     }
