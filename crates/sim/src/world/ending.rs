@@ -13,6 +13,11 @@ impl World {
         for index in 0..self.callers.len() {
             self.check_record(index)?;
         }
+        let (offered, written) = (self.engine.ledger().offered, self.records.len() as u64);
+        if offered != written {
+            let detail = format!("{offered} INVITEs were offered, {written} records are written");
+            return Err(Failure::new(Check::OneRecord, detail));
+        }
         let counts = self.engine.endpoint_counts();
         self.tally.add(Happening::RetransmittedByEngine, counts.retransmissions);
         Ok(())
