@@ -117,7 +117,7 @@ fn realm(file: &File<'_>, mistakes: &mut Mistakes) -> Option<String> {
 }
 
 fn listen(file: &File<'_>, mistakes: &mut Mistakes) -> Vec<Listen> {
-    if file.listen.is_empty() {
+    if file.listen.is_empty() && !file.listen_is_tried {
         mistakes.push(file.place.within("listen").missing(
             "no address to listen on",
             "write [[listen]] and below it `address = \"192.0.2.1:5060\"`",

@@ -6,8 +6,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::{Mistake, Mistakes, nearest};
-use super::tree::Source;
-use super::value::{Fault, FromValue};
+use super::tree::{PARTS, Source};
+use super::value::{Fault, FromValue, a_thing};
 
 /// Every key that a configuration may have, by table. `config/` documents each (a test holds it).
 pub const KEYS: &[(&str, &[&str])] = &[
@@ -74,8 +74,14 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("agents", &["name", "teams", "ha1", "ha1_sha256", "secret_file", "wrap_up"]),
 ];
 
+const INCLUDE: &str = "remove it: the files in trunks/, practices/, teams/ and agents/ beside this one are \
+                       read by themselves, each as one item";
+
 /// What people write, and what is meant instead.
 const HINTS: &[(&str, &str, &str)] = &[
+    ("", "include", INCLUDE),
+    ("", "includes", INCLUDE),
+    ("", "import", INCLUDE),
     (
         "agents",
         "password",
@@ -186,9 +192,14 @@ impl<'t, 'd, 'm> Fields<'t, 'd, 'm> {
                 (None, Some(near)) => format!("did you mean `{near}`?"),
                 (None, None) => format!("the keys here are: {}", known.join(", ")),
             };
-            // The line is the key's: a value may begin further down.
+            // The line is the key's: a value may begin further down. A table's value is its header, which
+            // says nothing more.
             let line = place.source.line(&key.span());
-            mistakes.push(Mistake { line, ..at.mistake("unknown key", remedy) });
+            let mistake = match value.get_ref().is_table() {
+                true => at.missing("unknown key", remedy),
+                false => at.mistake("unknown key", remedy),
+            };
+            mistakes.push(Mistake { line, ..mistake });
         }
         Self { table, values, place, mistakes }
     }
@@ -253,7 +264,7 @@ impl<'t, 'd, 'm> Fields<'t, 'd, 'm> {
         let value = self.raw(key)?;
         let Some(array) = value.get_ref().as_array() else {
             let place = self.at(key, value.span());
-            let fault = format!("a {} where a list belongs", value.get_ref().type_str());
+            let fault = format!("{} where a list belongs", a_thing(value.get_ref()));
             let remedy = format!("write `{key} = [{}]`", self.place.source.written(&value.span()));
             self.mistakes.push(place.mistake(fault, remedy));
             return None;
@@ -280,8 +291,18 @@ impl<'t, 'd, 'm> Fields<'t, 'd, 'm> {
     ) -> Option<(&'d DeTable<'d>, Place<'t>)> {
         let table = value.get_ref().as_table();
         if table.is_none() {
-            let fault = format!("a {} where a table belongs", value.get_ref().type_str());
-            let remedy = format!("write [{}] and its keys below", place.key);
+            let fault = format!("{} where a table belongs", a_thing(value.get_ref()));
+            let remedy = match place.key.split_once('.') {
+                Some((part, key)) if PARTS.contains(&part) && known(part).contains(&key) => {
+                    format!(
+                        "write it below [{part}.NAME]: each of the {part} has a name of its own"
+                    )
+                }
+                None if PARTS.contains(&place.key.as_str()) => {
+                    format!("write [{}.NAME] for each, and its keys below", place.key)
+                }
+                Some(_) | None => format!("write [{}] and its keys below", place.key),
+            };
             self.mistakes.push(place.mistake(fault, remedy));
         }
         table.map(|table| (table, place))

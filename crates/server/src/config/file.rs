@@ -14,17 +14,17 @@ use super::fields::{Fields, List, Located, Place};
 use super::ids::{Ids, Numbers};
 use super::mistake::Mistakes;
 use super::tree::Tree;
+use super::value::Prefix;
 use crate::log::{LEVELS, LogFormat, LogSettings, is_level};
 use crate::settings::ConnectionSettings;
-
-/// Characters of a prefix that an operator adds.
-const STRIP_MAX: usize = 8;
 
 pub(super) struct File<'t> {
     /// The main file, for what is missing in it.
     pub(super) place: Place<'t>,
     pub(super) server: ServerFile<'t>,
     pub(super) listen: Vec<ListenFile<'t>>,
+    /// Some is written, though perhaps wrong: not to be told as missing too.
+    pub(super) listen_is_tried: bool,
     pub(super) media: MediaFile<'t>,
     pub(super) log: LogSettings,
     pub(super) calls: CallsFile<'t>,
@@ -128,6 +128,7 @@ impl<'t> File<'t> {
         unidentified(&mut main, &mut practices);
         let mut file = File {
             server: section(&mut main, "server", server),
+            listen_is_tried: main.has("listen"),
             listen: listen(&mut main),
             media: section(&mut main, "media", media),
             log: section(&mut main, "log", log),
@@ -352,19 +353,9 @@ fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
 }
 
 fn numbering(fields: &mut Fields<'_, '_, '_>) -> Numbering {
-    let strip = fields.take::<String>("strip");
-    let is_dialled = |c: char| c.is_ascii_digit() || "*#".contains(c);
-    if let Some(strip) = &strip
-        && (!strip.value.chars().all(is_dialled) || strip.value.len() > STRIP_MAX)
-    {
-        fields.mistakes.push(strip.place.mistake(
-            "no prefix: only digits, * and #, at most eight",
-            "write what the operator puts before every number, like \"9\", or leave the key out",
-        ));
-    }
     Numbering {
         country: fields.or("country", Country::default()),
-        strip: strip.map_or_else(String::new, |strip| strip.value),
+        strip: fields.take::<Prefix>("strip").map_or_else(String::new, |strip| strip.value.0),
     }
 }
 

@@ -11,6 +11,9 @@ use super::mistake::{Mistake, Mistakes, nearest};
 use crate::prompts;
 
 pub(super) const MAIN: &str = "monoligne.toml";
+const NO_MAIN: &str =
+    "name an existing file or folder with --config (config/ in the project is a sample)";
+const NO_ITEM: &str = "it is a link that leads nowhere: mend it, or remove it";
 /// The parts that may have a folder: one file an item, its name without `.toml` is the item's.
 pub(super) const PARTS: [&str; 4] = ["trunks", "practices", "teams", "agents"];
 
@@ -39,13 +42,13 @@ impl Tree {
     pub(super) fn read(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
         let main = if path.is_dir() { path.join(MAIN) } else { path.to_owned() };
         let folder = main.parent().map(Path::to_owned).unwrap_or_default();
-        let main = Source::read(main, mistakes)?;
+        let main = Source::read(main, NO_MAIN, mistakes)?;
         let mut items = Vec::new();
         misspelt(&folder, mistakes);
         for part in PARTS {
             for path in toml_files(&folder.join(part), mistakes) {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                if let Some(source) = Source::read(path, mistakes) {
+                if let Some(source) = Source::read(path, NO_ITEM, mistakes) {
                     items.push(Item { part, name, source });
                 }
             }
@@ -121,11 +124,7 @@ fn misspelt(folder: &Path, mistakes: &mut Mistakes) {
 }
 
 fn remedy(unreadable: ErrorKind) -> &'static str {
-    const REMEDIES: [(ErrorKind, &str); 4] = [
-        (
-            ErrorKind::NotFound,
-            "name an existing file or folder with --config (config/ in the project is a sample)",
-        ),
+    const REMEDIES: [(ErrorKind, &str); 3] = [
         (ErrorKind::PermissionDenied, "make it readable for monoligne's user"),
         (ErrorKind::InvalidData, "save it as UTF-8"),
         (ErrorKind::IsADirectory, "put a file in its place"),
@@ -135,11 +134,15 @@ fn remedy(unreadable: ErrorKind) -> &'static str {
 }
 
 impl Source {
-    fn read(path: PathBuf, mistakes: &mut Mistakes) -> Option<Self> {
+    /// `missing`: the remedy where there is no such file.
+    fn read(path: PathBuf, missing: &str, mistakes: &mut Mistakes) -> Option<Self> {
         match std::fs::read_to_string(&path) {
             Ok(text) => Some(Self { path, text }),
             Err(error) => {
-                let remedy = remedy(error.kind());
+                let remedy = match error.kind() {
+                    ErrorKind::NotFound => missing,
+                    kind => remedy(kind),
+                };
                 mistakes.about_file(&path, format!("the file cannot be read: {error}"), remedy);
                 None
             }

@@ -35,10 +35,17 @@ fn text<'v>(value: &'v DeValue<'_>, example: &str) -> Result<&'v str, Fault> {
     match value.as_str() {
         Some(text) => Ok(text.trim()),
         None => fault(
-            format!("a {} where text belongs", value.type_str()),
+            format!("{} where text belongs", a_thing(value)),
             format!("write it in quotes, like {example}"),
         ),
     }
+}
+
+/// `a string`, `an integer`.
+pub(super) fn a_thing(value: &DeValue<'_>) -> String {
+    let kind = value.type_str();
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {kind}")
 }
 
 fn word<T: Copy>(value: &DeValue<'_>, words: &[(&str, T)]) -> Result<T, Fault> {
@@ -143,6 +150,24 @@ impl FromValue for E164 {
         E164::read(text).or_else(|error| {
             fault(error.to_string(), "write \"01 23 45 67 89\" or \"+33 1 23 45 67 89\"")
         })
+    }
+}
+
+/// What an operator puts before numbers.
+pub(super) struct Prefix(pub(super) String);
+
+impl FromValue for Prefix {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        const PREFIX_MAX: usize = 8;
+        let text = text(value, "\"9\"")?;
+        let is_dialled = text.chars().all(|c| c.is_ascii_digit() || "*#".contains(c));
+        if !is_dialled || !(1..=PREFIX_MAX).contains(&text.len()) {
+            return fault(
+                "no prefix: only digits, * and #, at most eight",
+                "write what the operator puts before every number, like \"9\", or leave the key out",
+            );
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 

@@ -44,7 +44,7 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("realm = ", "", "server.realm", "missing", "write `realm = "),
     ("realm = ", r#"realm = "a b""#, "server.realm", "only letters", "domain name"),
-    ("realm = ", "realm = 5", "server.realm", "a integer where text", "in quotes"),
+    ("realm = ", "realm = 5", "server.realm", "an integer where text", "in quotes"),
     (
         "[server]",
         "calls.hold_music = \"hold\"\n[server]",
@@ -154,6 +154,22 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("", "[unidentified]", "unidentified.numbers", "which number", "remove [unidentified]"),
     ("", "[unidentified]", "unidentified.plan", "missing", "plan = ["),
+    ("", "[include]", "include", "unknown key", "read by themselves"),
+    ("[trunks.op]", "[trunks]", "trunks.sources", "an array where a table", "[trunks.NAME]"),
+    (
+        "[practices.martin]",
+        "[[practices]]",
+        "practices",
+        "an array where a table",
+        "[practices.NAME] for each",
+    ),
+    (
+        "[practices.martin]",
+        "[trunks.op.numbers]\nstrip = 9\n[practices.martin]",
+        "trunks.op.numbers.strip",
+        "an integer where text",
+        "like \"9\"",
+    ),
     ("", "[unidentifed]", "unidentifed", "unknown key", "`unidentified`?"),
     ("plan = ", "", "practices.martin.plan", "missing", "plan = ["),
     ("plan = ", r#"plan = ["bsy"]"#, "practices.martin.plan[0]", "no step", "\"busy\""),
@@ -345,6 +361,33 @@ fn what_would_be_passed_over_in_silence_is_a_mistake() {
     assert_eq!(told[0].0, folder.0.join("agent"));
     assert!(told[0].1.contains("to agents"), "{told:?}");
     assert_eq!(told[1].0, folder.0.join("teams/night.tml"));
+}
+
+#[test]
+fn a_mistake_is_told_once() {
+    for (line, instead) in [
+        ("127.0.0.1:5060", "127.0.0.1:99999"),
+        ("01 99 00 12 34", "01 99 00 12"),
+        ("queue = \"pool\"", "queue = 3"),
+        ("ha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"", "ha1 = \"a7\""),
+        (
+            "[teams.pool]",
+            "[unidentified]\nname = \"x\"\nnumbers = [\"1\"]\nplan = [\"busy\"]\n[teams.pool]",
+        ),
+    ] {
+        let folder = Folder::new("once").with("monoligne.toml", &MAIN.replace(line, instead));
+        let mistakes = folder.mistakes();
+        assert_eq!(mistakes.len(), 1, "{instead}: {mistakes:#?}");
+    }
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_told_as_such() {
+    let folder = Folder::new("link").with("monoligne.toml", MAIN).with("teams/.keep", "");
+    std::os::unix::fs::symlink("/nowhere", folder.0.join("teams/night.toml")).unwrap();
+    let mistakes = folder.mistakes();
+    assert_eq!((mistakes.len(), mistakes[0].line), (1, 0));
+    assert!(mistakes[0].remedy.contains("leads nowhere"), "{}", mistakes[0]);
 }
 
 #[test]
