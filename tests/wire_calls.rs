@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use kit::{
-    Caller, Namespace, Phone, Plan, SERVER, Scene, Scratch, Server, Setup, Softphone, Tap, Then,
-    Tone,
+    Caller, Namespace, PRACTICE, Phone, Plan, SERVER, Scene, Scratch, Server, Setup, Softphone,
+    TRUNK, Tap, Then, Tone, Transport, caller_number,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -48,6 +48,28 @@ fn two_conversations_at_once_do_not_mix_and_swapped_ears_are_noticed() -> Result
     assert!(scene.check_voices(&first, &bea, 0).is_err());
     assert!(scene.check_voices(&second, &anna, 0).is_err());
     scene.close()?;
+    Ok(())
+}
+
+#[test]
+fn a_trunk_over_tcp_talks_to_a_phone_over_tcp() -> Result<()> {
+    let softphone = Softphone::BARESIP_TCP;
+    let mut scene = Scene::open("tcp", Setup { softphone, ..Setup::default() })?;
+    let mut anna = scene.phone("anna")?;
+    let plan = Plan::new(PRACTICE, &caller_number(0), Then::Stay).over(Transport::Tcp);
+    let mut caller = scene.place(TRUNK, &plan)?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    anna.accept()?;
+    anna.wait_for("CALL_ESTABLISHED", SOON)?;
+    anna.listen_for(TALK)?;
+    anna.hang_up()?;
+    caller.finish(SOON)?;
+
+    scene.check_voices(&caller, &anna, 0)?;
+    let by_udp = scene.tap().select(|d| d.transport == Transport::Udp && d.start_line().is_some());
+    assert!(by_udp.is_empty(), "{}", scene.tap().ladder());
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("answered", "agent"));
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! What every softphone must be able to live through, whatever its stack and its transport: the same
-//! cases with baresip, pjsua2 and linphonec.
+//! cases with baresip and pjsua2 over UDP and TCP, and with linphonec over TCP.
 
 use std::time::Duration;
 
@@ -16,8 +16,10 @@ const SOON: Duration = Duration::from_secs(10);
 macro_rules! with_each_softphone {
     ($($case:ident)*) => {
         with_each_softphone! { @of baresip_udp BARESIP_UDP $($case)* }
+        with_each_softphone! { @of baresip_tcp BARESIP_TCP $($case)* }
         with_each_softphone! { @of pjsua2_udp PJSUA2_UDP $($case)* }
-        with_each_softphone! { @of linphonec_udp LINPHONEC_UDP $($case)* }
+        with_each_softphone! { @of pjsua2_tcp PJSUA2_TCP $($case)* }
+        with_each_softphone! { @of linphonec_tcp LINPHONEC_TCP $($case)* }
     };
     (@of $module:ident $softphone:ident $($case:ident)*) => {
         mod $module {

@@ -83,6 +83,7 @@ impl Setup {
              calls_max = {calls_max}\n\
              [trunks.operator]\n\
              sources = [\"{TRUNK}\"]\n\
+             transports = [\"udp\", \"tcp\"]\n\
              [practices.martin]\n\
              name = \"Cabinet Martin\"\n\
              label = \"Dr Martin\"\n\
