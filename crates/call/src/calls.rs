@@ -20,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) trunk: TrunkId,
     pub(crate) dialled: E164,
     pub(crate) practice: PracticeId,
+    /// As his practice was called when he came: a call outlives its practice's configuration.
+    pub(crate) label: String,
     /// Of his practice when he arrived; it chose his plan.
     pub(crate) situation: Situation,
     pub(crate) caller: CallerNumber,

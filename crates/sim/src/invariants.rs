@@ -27,6 +27,10 @@ impl Invariants {
         Self { config: Arc::clone(config), reference, states, waited: Vec::new() }
     }
 
+    pub(crate) fn configure(&mut self, config: &Arc<Config>) {
+        self.config = Arc::clone(config);
+    }
+
     pub(crate) fn check(
         &mut self,
         now: Instant,

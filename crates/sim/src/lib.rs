@@ -32,7 +32,7 @@ pub use dice::Dice;
 pub use failure::{Check, Failure};
 pub use hold::{Hold, Holding};
 pub use phone::{Does, Habit};
-pub use scene::Scene;
+pub use scene::{Reload, Scene};
 pub use tally::{Happening, Tally};
 pub use world::{Options, Outcomes};
 

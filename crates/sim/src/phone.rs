@@ -159,6 +159,16 @@ enum State {
     Over,
 }
 
+/// Whether the engine has heard of her.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+enum Unknown {
+    No,
+    /// She was removed.
+    Yes,
+    /// She is back; what was answered before may still be on its way.
+    Until(Instant),
+}
+
 #[derive(Debug)]
 struct PhoneCall {
     key: u64,
@@ -196,6 +206,7 @@ pub(crate) struct Phone {
     address: SocketAddr,
     alive: bool,
     off_since: Option<Instant>,
+    unknown: Unknown,
     wants_registration: bool,
     registration: Registration,
     calls: Vec<PhoneCall>,
@@ -238,6 +249,7 @@ impl Phone {
             address,
             alive: true,
             off_since: None,
+            unknown: Unknown::No,
             wants_registration: false,
             registration: Registration::default(),
             calls: Vec::new(),
@@ -250,6 +262,24 @@ impl Phone {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(crate) fn is_of(&self, user: &str) -> bool {
+        self.account.user == user
+    }
+
+    /// The configuration has her no more, or again. Whether she wants to register then.
+    pub(crate) fn acquaint(&mut self, now: Instant, is_known: bool) -> bool {
+        self.unknown = if is_known { Unknown::Until(now + 2 * T1_64) } else { Unknown::Yes };
+        is_known && self.alive && self.wants_registration
+    }
+
+    fn is_unknown(&self, now: Instant) -> bool {
+        match self.unknown {
+            Unknown::No => false,
+            Unknown::Yes => true,
+            Unknown::Until(then) => now < then,
+        }
     }
 
     /// Media comes from this call of hers.
@@ -288,7 +318,8 @@ impl Phone {
                 }
             }
             PhoneAlarm::RegisterUnanswered { cseq } => {
-                if cseq == self.registration.cseq && self.registration.pending.is_some() {
+                let is_pending = self.registration.pending.is_some();
+                if cseq == self.registration.cseq && is_pending && !self.is_unknown(stage.now) {
                     stage.fail(Check::Unanswered, format!("REGISTER of phone {}", self.index));
                 }
             }
@@ -371,7 +402,8 @@ impl Phone {
                 }
             }
             PhoneAlarm::ByeUnanswered { call } => {
-                if !self.calls[call as usize].bye_done {
+                let is_known = !self.is_unknown(stage.now);
+                if !self.calls[call as usize].bye_done && is_known {
                     stage.fail(Check::Unanswered, format!("BYE of phone {}", self.index));
                 }
             }

@@ -49,6 +49,9 @@ pub struct Scene {
     pub clock: Vec<(Instant, i64)>,
     /// Noise from nowhere.
     pub noise: Vec<(Instant, Noise)>,
+    pub reloads: Vec<(Instant, Reload)>,
+    /// Takes no new calls from then on, or (`true`) ends all that are up.
+    pub drains: Vec<(Instant, bool)>,
     /// Snapshots and new engines, one in so many steps; 0: never.
     pub restore_permille: u64,
 }
@@ -64,6 +67,16 @@ pub struct PhoneScript {
     pub habits: Vec<Habit>,
     /// Switched off and on again without a word.
     pub off: Vec<(Instant, Instant)>,
+}
+
+/// How a new configuration differs from the first one.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Reload {
+    AsItWas,
+    WithoutAgent(AgentId),
+    WithoutPractice(PracticeId),
+    OtherTeam { agent: AgentId, team: TeamId },
+    OtherRules { team: TeamId, ring_for: Duration, wrap_up: Duration },
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -130,6 +143,8 @@ impl Scene {
             commands: commands(dice, agents, day),
             clock: plans::clock(dice),
             noise: noise(dice, day),
+            reloads: reloads(dice, &config, day),
+            drains: drains(dice, day),
             restore_permille: 4,
             config,
         }
@@ -443,6 +458,47 @@ fn commands(dice: &mut Dice, agents: u64, day: u64) -> Vec<(Instant, AgentId, Ag
         commands.push((Instant::from_millis(back), agent, second));
     }
     commands
+}
+
+fn reloads(dice: &mut Dice, config: &Config, day: u64) -> Vec<(Instant, Reload)> {
+    let mut reloads = Vec::new();
+    let [agents, teams, practices] =
+        [config.agents.len(), config.floor.teams.len(), config.practices.len()];
+    for _ in 0..dice.below(6).saturating_sub(3) {
+        let at = dice.between(8_000, day);
+        let agent = AgentId(dice.below(agents as u64) as u32);
+        let team = TeamId(dice.below(teams as u64) as u32);
+        reloads.push((
+            Instant::from_millis(at),
+            match dice.below(5) {
+                0 => Reload::AsItWas,
+                1 => Reload::WithoutAgent(agent),
+                // The last one takes what names nobody: it stays.
+                2 => Reload::WithoutPractice(PracticeId(dice.below(practices as u64 - 1) as u32)),
+                3 => Reload::OtherTeam { agent, team },
+                _ => Reload::OtherRules {
+                    team,
+                    ring_for: seconds(dice, 5, 15),
+                    wrap_up: seconds(dice, 0, 8),
+                },
+            },
+        ));
+        let back = at + dice.between(5_000, 60_000);
+        reloads.push((Instant::from_millis(back), Reload::AsItWas));
+    }
+    reloads
+}
+
+fn drains(dice: &mut Dice, day: u64) -> Vec<(Instant, bool)> {
+    if !dice.percent(8) {
+        return Vec::new();
+    }
+    let at = dice.between(day / 2, day);
+    let mut drains = vec![(Instant::from_millis(at), false)];
+    if dice.percent(50) {
+        drains.push((Instant::from_millis(at + dice.between(500, 30_000)), true));
+    }
+    drains
 }
 
 fn noise(dice: &mut Dice, day: u64) -> Vec<(Instant, Noise)> {

@@ -77,6 +77,12 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     pub callers: Vec<CallerTruth>,
+    /// Some practice was gone for a while.
+    pub has_lost_practices: bool,
+    /// No new calls are taken.
+    pub is_draining: bool,
+    /// All that was up has been ended.
+    pub is_hung_up: bool,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -12,7 +12,7 @@ use sip::Instant;
 use crate::caller::{self, Acking, Forwarded, Offering, Script};
 use crate::network::Profile;
 use crate::phone::{Account, Does, Habit, Temper};
-use crate::scene::{self, PhoneScript, Scene, Tight};
+use crate::scene::{self, PhoneScript, Reload, Scene, Tight};
 use crate::world::{Options, Outcomes};
 
 const TEAM: TeamId = TeamId(0);
@@ -23,6 +23,8 @@ pub struct Story {
     phones: Vec<PhoneScript>,
     callers: Vec<Script>,
     commands: Vec<(Instant, AgentId, AgentCommand)>,
+    reloads: Vec<(Instant, Reload)>,
+    drains: Vec<(Instant, bool)>,
     clock: Vec<(Instant, i64)>,
     max_unanswered: Duration,
 }
@@ -59,6 +61,8 @@ impl Story {
             phones: Vec::new(),
             callers: Vec::new(),
             commands: Vec::new(),
+            reloads: Vec::new(),
+            drains: Vec::new(),
             clock: Vec::new(),
             max_unanswered: Duration::from_secs(150),
         };
@@ -119,6 +123,16 @@ impl Story {
     /// What she, or her supervisor, tells the engine.
     pub fn commands(&mut self, seconds: f64, agent: AgentId, command: AgentCommand) {
         self.commands.push((at(seconds), agent, command));
+    }
+
+    /// A new configuration comes.
+    pub fn reloads(&mut self, seconds: f64, reload: Reload) {
+        self.reloads.push((at(seconds), reload));
+    }
+
+    /// No new calls are taken from then on.
+    pub fn drains(&mut self, seconds: f64) {
+        self.drains.push((at(seconds), false));
     }
 
     /// What she dials on her phone.
@@ -193,6 +207,8 @@ impl Story {
         scene.commands = self.commands;
         scene.clock = self.clock;
         scene.noise = Vec::new();
+        scene.reloads = self.reloads;
+        scene.drains = self.drains;
         scene.restore_permille = 100;
         let played = crate::play(1, scene, Options { trace: true, restore: true });
         if let Some((at, failure)) = &played.failure {

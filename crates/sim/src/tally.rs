@@ -103,6 +103,12 @@ happenings! {
     Overflowed = "overflowed",
     RingRefreshed = "180 refreshed",
     Offer = "offers",
+    Reloaded = "reloaded",
+    /// She is no longer configured, or not yet.
+    Unknown = "phone of a removed secretary",
+    Drained = "drained",
+    HungUpAll = "hung up on all",
+    RefusedDraining = "refused while draining",
     Restored = "restored",
 }
 

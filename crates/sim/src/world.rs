@@ -2,6 +2,7 @@
 
 mod ending;
 mod noise;
+mod reload;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -12,8 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use call::{
-    Action, AgentCommand, CallRecord, Engine, Input, MediaEvent, MediaOrder, MediaStats, Notice,
-    OfferOutcome, Owner, Port, Setup,
+    Action, AgentCommand, CallRecord, Config, Engine, Input, MediaEvent, MediaOrder, MediaStats,
+    Notice, OfferOutcome, Owner, Port, Setup,
 };
 use sip::{Flow, Instant, Message, Transport};
 
@@ -24,7 +25,7 @@ use crate::invariants::Invariants;
 use crate::network::Link;
 use crate::phone::{Phone, PhoneAlarm, first_alarms};
 use crate::relay::{Begun, Outcome, Relay};
-use crate::scene::{Noise, Scene, phone_address, trunk_address};
+use crate::scene::{Noise, Reload, Scene, phone_address, trunk_address};
 use crate::stage::{Actor, Alarm, CallerTruth, Mark, Outbox, Stage, Truth, Voice};
 use crate::tally::{Happening, Tally};
 use crate::transcript::{Digest, Trace};
@@ -67,7 +68,9 @@ pub struct Outcomes {
 }
 
 pub(crate) struct World {
+    /// Its configuration is the one that holds at the moment.
     scene: Scene,
+    first_config: Arc<Config>,
     engine: Engine,
     relay: Relay,
     callers: Vec<Caller>,
@@ -150,6 +153,11 @@ enum What {
     Command(call::AgentId, AgentCommand),
     /// A new configuration has no OPTIONS for phones any more.
     QuestionsEnd,
+    Reload(Reload),
+    /// Take no new calls, or end all that are up.
+    Drain {
+        hangs_up: bool,
+    },
     /// Somebody sets the wall clock.
     Clock(i64),
     /// Nobody here takes TCP.
@@ -211,7 +219,8 @@ impl World {
             callers: callers.iter().map(|_| Link::default()).collect(),
             phones: phones.iter().map(|_| Link::default()).collect(),
         };
-        let truth = Truth { callers: vec![CallerTruth::default(); callers.len()] };
+        let callers_truth = vec![CallerTruth::default(); callers.len()];
+        let truth = Truth { callers: callers_truth, ..Truth::default() };
         let mut world = Self {
             relay: Relay::new(scene.pool.clone(), scene.config.prompts.clone()),
             invariants: Invariants::new(&scene.config),
@@ -243,6 +252,7 @@ impl World {
             silent_since: BTreeMap::new(),
             engine_address: ENGINE.parse().expect("an address"),
             steps: 0,
+            first_config: Arc::clone(&scene.config),
             scene,
         };
         world.plan();
@@ -276,6 +286,12 @@ impl World {
         }
         for (at, unix_ms) in std::mem::take(&mut self.scene.clock) {
             self.push(at, What::Clock(unix_ms));
+        }
+        for (at, reload) in std::mem::take(&mut self.scene.reloads) {
+            self.push(at, What::Reload(reload));
+        }
+        for (at, hangs_up) in std::mem::take(&mut self.scene.drains) {
+            self.push(at, What::Drain { hangs_up });
         }
         for (at, noise) in std::mem::take(&mut self.scene.noise) {
             self.push(at, What::Noise(noise));
@@ -384,6 +400,8 @@ impl World {
                 self.input(Input::Agent { agent, command })
             }
             What::QuestionsEnd => self.end_questions(),
+            What::Reload(reload) => self.reload(reload),
+            What::Drain { hangs_up } => self.drain(hangs_up),
             What::Clock(unix_ms) => self.input(Input::Clock { unix_ms }),
             What::Refused(flow) => self.input(Input::FlowFailed { flow }),
             What::Noise(noise) => self.noise(noise),
@@ -393,8 +411,7 @@ impl World {
     fn end_questions(&mut self) -> Result<(), Failure> {
         let mut config = (*self.scene.config).clone();
         config.registrar.options_interval = Duration::ZERO;
-        self.scene.config = Arc::new(config);
-        self.input(Input::Configure(Arc::clone(&self.scene.config)))
+        self.configure(config)
     }
 
     /// Bytes reach the engine's socket: read as the edge reads them.
@@ -512,9 +529,9 @@ impl World {
             let standing = self.engine.standing(agent);
             let kept = self.remembered.get(&agent);
             // Nothing is told of who never did anything.
-            let is_fresh = standing.as_ref().is_some_and(|it| {
-                it.bindings.is_empty() && it.state == call::Lasting::LoggedOut && it.misses == 0
-            });
+            let is_fresh = standing
+                .as_ref()
+                .is_some_and(|it| it.bindings.is_empty() && it.state == call::Lasting::LoggedOut);
             if standing.as_ref() != kept && !(kept.is_none() && is_fresh) {
                 let detail = format!("{standing:?}, kept is {kept:?}");
                 return Err(Failure::new(Check::Remembered, detail));

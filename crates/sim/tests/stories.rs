@@ -6,7 +6,7 @@ use std::time::Duration;
 use acd::{Step, TeamId, Urgency};
 use call::{AgentCommand, AgentId, Disposition, OfferOutcome, Party, PracticeId};
 use sim::story::{Story, answers, does};
-use sim::{Acking, Does, Flaw, Forwarded, Habit, Happening, Hold, Holding, Offering};
+use sim::{Acking, Does, Flaw, Forwarded, Habit, Happening, Hold, Holding, Offering, Reload};
 
 const TEAM: TeamId = TeamId(0);
 
@@ -539,4 +539,50 @@ fn phone_that_was_switched_off_is_not_rung_and_is_again_once_it_answers() {
     assert!(record.offers[0].offered_at >= at(70.0));
     let tally = &played.outcomes().tally;
     assert_eq!((tally.of(Happening::FoundDead), tally.of(Happening::FoundAlive)), (1, 1));
+}
+
+#[test]
+fn secretary_who_is_removed_while_she_talks_ends_her_call_in_peace_and_gets_no_other() {
+    let mut story = Story::new();
+    let removed = story.secretary(0.1, &[answers()]);
+    let other = story.secretary(1.0, &[answers()]);
+    let talking = story.caller(5.0, 30.0);
+    story.reloads(15.0, Reload::WithoutAgent(removed));
+    let meanwhile = story.caller(20.0, 5.0);
+    let later = story.caller(45.0, 5.0);
+    let played = story.play();
+    let rings = played.rings();
+    assert_eq!(rings, [(removed, talking), (other, meanwhile), (other, later)]);
+    let record = played.record(talking);
+    let talked = record.ended_at.saturating_duration_since(record.answered_at.unwrap());
+    assert!((seconds(29.9)..seconds(30.2)).contains(&talked), "{talked:?}");
+}
+
+#[test]
+fn caller_whose_practice_is_removed_is_served_all_the_same_and_the_next_is_unknown() {
+    let mut story = Story::new();
+    let _unidentified = story.practice(Urgency::Normal, vec![queue(None)]);
+    story.secretary(20.0, &[answers()]);
+    let waiting = story.caller(5.0, 5.0);
+    story.reloads(10.0, Reload::WithoutPractice(PracticeId(0)));
+    let next = story.caller(12.0, 5.0);
+    let played = story.play();
+    assert_eq!(played.record(waiting).disposition, Disposition::Answered);
+    let next = played.record(next);
+    assert_eq!((next.disposition, next.status), (Disposition::UnknownNumber, 404));
+}
+
+#[test]
+fn while_we_drain_new_callers_are_refused_and_those_inside_are_served() {
+    let mut story = Story::new();
+    story.secretary(0.1, &[answers()]);
+    let talking = story.caller(5.0, 20.0);
+    let waiting = story.caller(6.0, 5.0);
+    story.drains(10.0);
+    let refused = story.caller(12.0, 5.0);
+    let played = story.play();
+    assert_eq!(played.record(talking).disposition, Disposition::Answered);
+    assert_eq!(played.record(waiting).disposition, Disposition::Answered);
+    let refused = played.record(refused);
+    assert_eq!((refused.disposition, refused.status), (Disposition::Draining, 503));
 }

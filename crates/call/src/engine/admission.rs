@@ -316,6 +316,7 @@ impl Engine {
             awaits_answer: false,
         };
         self.state.dialogs.insert(arrival.dialog, Role::Caller(id));
+        let label = self.config.practices.get(&practice).map(|it| it.label.clone());
         self.state.calls.insert(
             id,
             Call {
@@ -323,6 +324,7 @@ impl Engine {
                 trunk: arrival.trunk,
                 dialled,
                 practice,
+                label: label.unwrap_or_default(),
                 situation,
                 caller: arrival.caller.clone(),
                 arrived_at: arrival.now,

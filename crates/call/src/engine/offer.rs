@@ -116,8 +116,7 @@ impl Engine {
     /// `Dr Martin · 06 12 34 56 78`, and the number for the phone's own list.
     fn shown_caller(&self, caller: CallerId) -> Identity {
         let call = &self.state.calls[&caller];
-        let label = self.config.practices.get(&call.practice).map_or("", |it| it.label.as_str());
-        let display = format!("{label} · {}", call.caller.spoken());
+        let display = format!("{} · {}", call.label, call.caller.spoken());
         Identity { display: Some(display), uri: self.caller_uri(&call.caller) }
     }
 
@@ -132,8 +131,7 @@ impl Engine {
 
     fn offer_headers(&self, caller: CallerId) -> Vec<(String, String)> {
         let call = &self.state.calls[&caller];
-        let label = self.config.practices.get(&call.practice).map_or("", |it| it.label.as_str());
-        let mut headers = vec![(HeaderName::Subject.as_str().to_owned(), label.to_owned())];
+        let mut headers = vec![(HeaderName::Subject.as_str().to_owned(), call.label.clone())];
         if let CallerNumber::Known(_) = call.caller {
             headers.push((
                 HeaderName::PAssertedIdentity.as_str().to_owned(),

@@ -27,7 +27,8 @@ impl Caller {
             if fresh && message.method() == Method::Bye {
                 self.watch_bye(stage.now)?;
                 let truth = &stage.truth.callers[usize::from(self.index)];
-                let is_cut = truth.is_told && !truth.heard_text && self.ack_arrived;
+                let may_be_cut = stage.truth.is_hung_up;
+                let is_cut = !may_be_cut && truth.is_told && !truth.heard_text && self.ack_arrived;
                 if is_cut && !self.sent_bye {
                     let detail = format!("caller {} is hung up within his text", self.index);
                     return Err(Failure::new(Check::Text, detail));

@@ -67,6 +67,10 @@ impl Phone {
         let challenge = (status == 401).then(|| challenge_of(message)).flatten();
         let is_stale = challenge.as_deref().is_some_and(|it| it.contains("stale=true"));
         if self.registration.with_credentials && !is_stale {
+            if self.temper != Temper::Impostor && status == 401 && self.is_unknown(stage.now) {
+                stage.note(Happening::Unknown);
+                return self.after(stage, Duration::from_secs(12), PhoneAlarm::Register);
+            }
             if self.temper != Temper::Impostor {
                 let detail = format!("phone {} gets {status} with the right password", self.index);
                 return stage.fail(Check::WrongStatus, detail);

@@ -10,6 +10,9 @@ impl World {
     /// All is over: nothing may be left, and the records must tell what the callers saw.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         self.invariants.check_drained(&self.engine, &self.relay)?;
+        if !self.engine.is_drained() {
+            return Err(Failure::new(Check::Drained, "the engine does not say so"));
+        }
         for index in 0..self.callers.len() {
             self.check_record(index)?;
         }
@@ -60,12 +63,14 @@ impl World {
             D::Full => matches!(sent, 486 | 503),
             D::UnknownNumber => sent == 404,
             D::NoCodec => sent == 488,
-            D::Draining => false,
+            D::Draining => self.truth.is_draining && sent == 503,
             D::BadRequest => sent == 400,
             D::Unsupported => sent == 420,
             D::Looped => sent == 483,
             // Whoever loses his secretary may meet no other before his time is over.
             D::Lost if sent == 200 && self.returned.contains(&record.call) => true,
+            // The process ended, and nobody had taken him.
+            D::Lost if self.truth.is_hung_up => matches!(sent, 200 | 503),
             D::Lost => return Err(Failure::new(Check::Lost, format!("caller {index}"))),
         };
         let flaw = caller.script.flaw.map(Flaw::status);
@@ -76,7 +81,8 @@ impl World {
         }
         let forwarded = caller.script.forwarded != Forwarded::Not;
         let practices = self.scene.config.practices.len();
-        if !is_flawed && record.practice != scene::practice_of(&caller.script, practices) {
+        let has_its_practice = !is_flawed && !self.truth.has_lost_practices;
+        if has_its_practice && record.practice != scene::practice_of(&caller.script, practices) {
             return wrong("another practice");
         }
         let is_closed = record.situation.is_some_and(|it| it != call::Situation::Open);
@@ -87,7 +93,11 @@ impl World {
         if record.prompt.is_some() != truth.is_told {
             return wrong("another end of his plan");
         }
-        if truth.is_told && record.released_by == call::Party::Us && !truth.heard_text {
+        if truth.is_told
+            && record.released_by == call::Party::Us
+            && !truth.heard_text
+            && !self.truth.is_hung_up
+        {
             return wrong("a text that he did not hear to its end");
         }
         if (record.offers.len() as u32) < truth.rung {
@@ -124,7 +134,7 @@ impl World {
             },
             D::BadRequest | D::Unsupported | D::Looped => Happening::FlawedInvite,
             D::Lost => Happening::PlanOver,
-            D::Draining => return wrong("another disposition"),
+            D::Draining => Happening::RefusedDraining,
         });
         if caller.script.number == scene::SHARED {
             self.tally.note(match forwarded {
