@@ -4,11 +4,12 @@
 //! [`acd::Setup`] refer to each other. A reload hands over a new value; ids of what stays are kept.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{AgentId, PracticeId, PromptId};
+use acd::{AgentId, PracticeId, PromptId, TeamId};
 use serde::{Deserialize, Serialize};
 use sip::sdp::Codec;
 use sip::{Account, Algorithm, Flow, Transport};
@@ -22,6 +23,8 @@ pub struct Config {
     pub realm: String,
     pub trunks: BTreeMap<TrunkId, Trunk>,
     pub practices: BTreeMap<PracticeId, Practice>,
+    /// The names of the scheduler's teams, for displays.
+    pub teams: BTreeMap<TeamId, String>,
     pub agents: BTreeMap<AgentId, Agent>,
     /// Each number of a practice: one of ours that its calls are forwarded to, or a line of its own, which
     /// a forwarded call names.
@@ -78,6 +81,18 @@ impl Source {
     pub fn contains(&self, transport: Transport, remote: SocketAddr) -> bool {
         let is_port = |port| transport.is_reliable() || port == remote.port();
         self.network.contains(remote.ip()) && self.port.is_none_or(is_port)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Network { address, prefix } = self.network;
+        let is_host = prefix == if address.is_ipv4() { 32 } else { 128 };
+        match self.port {
+            Some(port) => write!(f, "{}", SocketAddr::new(address, port)),
+            None if is_host => write!(f, "{address}"),
+            None => write!(f, "{address}/{prefix}"),
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 //!   tree (files, spans) ──▶ fields (keys, types) ──▶ file (structs) ──▶ domain (ids, references)
 //! ```
 
+mod changes;
 mod domain;
 mod fields;
 mod file;
@@ -20,6 +21,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use changes::{between as changes, needing_restart};
 pub use fields::KEYS;
 pub use ids::Ids;
 pub(crate) use mistake::nearest;
@@ -55,5 +57,19 @@ pub fn load_again(path: &Path, ids: Ids) -> Result<Loaded, Mistakes> {
     match loaded {
         Some(loaded) if mistakes.is_empty() => Ok(loaded),
         _ => Err(mistakes.sorted()),
+    }
+}
+
+/// Where the running server of this configuration is asked. What else is wrong in it does not matter:
+/// a server may run on while its files are being written.
+pub fn control_socket(path: &Path) -> Result<PathBuf, Mistakes> {
+    let mut mistakes = Mistakes::default();
+    let tree = tree::Tree::read(path, &mut mistakes);
+    match &tree {
+        Some(tree) => {
+            let file = file::File::read(tree, Ids::default(), &mut Mistakes::default());
+            Ok(domain::control_socket(tree, &file))
+        }
+        None => Err(mistakes.sorted()),
     }
 }

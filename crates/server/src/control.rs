@@ -1,8 +1,9 @@
 //! The Unix socket through which other processes ask the running server: one JSON object a line
 //! each way.
 //!
-//! `{"command":"status"}` is answered by `{"status":{…}}`, anything else by `{"error":"…"}`.
-//! The socket's file mode is the permission: owner and group.
+//! `{"command":"status"}` is answered by `{"status":{…}}`, `{"command":"reload"}` by
+//! `{"reloaded":[…]}`, `{"command":"agent","user":"101","order":"pause"}` by `{"done":"…"}`; whatever
+//! is refused, by `{"error":"…"}`. The socket's file mode is the permission: owner and group.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,20 +18,78 @@ use tracing::{debug, warn};
 
 use crate::inbox::Inbox;
 use crate::limits::{ASK_TIMEOUT, CONTROL_CONNECTIONS_MAX, CONTROL_IDLE, CONTROL_LINE_BYTES_MAX};
+use crate::reload::Reloader;
 use crate::server::StartError;
 use crate::status::Status;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
-    Status,
+    Status {
+        /// Callers' numbers whole.
+        #[serde(default)]
+        numbers: bool,
+    },
+    Agent {
+        user: String,
+        order: String,
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Read the configuration again.
+    Reload,
+}
+
+/// What may be ordered of a secretary.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum AgentOrder {
+    LogIn,
+    LogOut,
+    /// `None`: for no reason in particular.
+    Pause {
+        reason: Option<String>,
+    },
+    Resume,
+    EndWrapUp,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
     Status(Box<Status>),
+    /// How a secretary stands after an order.
+    Done(String),
+    /// What changed, a line each.
+    Reloaded(Vec<String>),
     Error(String),
+}
+
+impl AgentOrder {
+    fn read(order: &str, reason: Option<String>) -> Result<Self, String> {
+        match (order, reason) {
+            ("pause", reason) => Ok(Self::Pause { reason }),
+            (_, Some(_)) => Err("only a pause has a reason".to_owned()),
+            ("resume", None) => Ok(Self::Resume),
+            ("end-wrap-up", None) => Ok(Self::EndWrapUp),
+            ("log-in", None) => Ok(Self::LogIn),
+            ("log-out", None) => Ok(Self::LogOut),
+            (other, None) => Err(format!(
+                "no such order {other:?}: pause, resume, end-wrap-up, log-in or log-out"
+            )),
+        }
+    }
+
+    /// As a [`Command`] to send.
+    pub fn of(self, user: String) -> Command {
+        let (order, reason) = match self {
+            Self::LogIn => ("log-in", None),
+            Self::LogOut => ("log-out", None),
+            Self::Pause { reason } => ("pause", reason),
+            Self::Resume => ("resume", None),
+            Self::EndWrapUp => ("end-wrap-up", None),
+        };
+        Command::Agent { user, order: order.to_owned(), reason }
+    }
 }
 
 /// Why a running server could not be asked.
@@ -75,7 +134,7 @@ pub fn ask(socket: &Path, command: &Command) -> Result<Reply, AskError> {
     exchange().map_err(AskError::Io)?;
     match serde_json::from_str(&answer)? {
         Reply::Error(error) => Err(AskError::Refused(error)),
-        reply @ Reply::Status(_) => Ok(reply),
+        reply @ (Reply::Status(_) | Reply::Done(_) | Reply::Reloaded(_)) => Ok(reply),
     }
 }
 
@@ -107,15 +166,26 @@ impl Control {
     }
 
     /// Answers on the current runtime until it ends.
-    pub(crate) fn serve(self, inbox: Inbox) -> Result<(), StartError> {
+    pub(crate) fn serve(
+        self,
+        inbox: Inbox,
+        reloader: Option<Arc<Reloader>>,
+    ) -> Result<(), StartError> {
         let listener = tokio::net::UnixListener::from_std(self.listener)
             .map_err(|source| StartError::System { what: "serve the control socket", source })?;
-        tokio::spawn(accept(listener, inbox));
+        tokio::spawn(accept(listener, Door { inbox, reloader }));
         Ok(())
     }
 }
 
-async fn accept(listener: tokio::net::UnixListener, inbox: Inbox) {
+/// Where commands go.
+#[derive(Clone)]
+struct Door {
+    inbox: Inbox,
+    reloader: Option<Arc<Reloader>>,
+}
+
+async fn accept(listener: tokio::net::UnixListener, door: Door) {
     let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS_MAX));
     loop {
         let stream = match listener.accept().await {
@@ -127,9 +197,9 @@ async fn accept(listener: tokio::net::UnixListener, inbox: Inbox) {
         };
         // Without a place the stream is dropped, hence closed.
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let inbox = inbox.clone();
+        let door = door.clone();
         tokio::spawn(async move {
-            let served = tokio::time::timeout(CONTROL_IDLE, converse(stream, inbox)).await;
+            let served = tokio::time::timeout(CONTROL_IDLE, converse(stream, door)).await;
             if let Ok(Err(error)) = served {
                 debug!(%error, "control connection");
             }
@@ -138,12 +208,17 @@ async fn accept(listener: tokio::net::UnixListener, inbox: Inbox) {
     }
 }
 
-async fn converse(mut stream: tokio::net::UnixStream, inbox: Inbox) -> io::Result<()> {
+async fn converse(mut stream: tokio::net::UnixStream, door: Door) -> io::Result<()> {
     let (reading, mut writing) = stream.split();
     let mut lines = tokio::io::BufReader::new(reading.take(CONTROL_LINE_BYTES_MAX as u64)).lines();
     while let Some(line) = lines.next_line().await? {
         let reply = match serde_json::from_str(&line) {
-            Ok(Command::Status) => status(inbox.clone()).await,
+            // It may wait for the engine, or read files.
+            Ok(command) => {
+                let door = door.clone();
+                let answered = tokio::task::spawn_blocking(move || door.answer(command)).await;
+                answered.unwrap_or_else(|error| Reply::Error(error.to_string()))
+            }
             Err(error) => Reply::Error(format!("no such command: {error}")),
         };
         let mut answer = serde_json::to_vec(&reply)?;
@@ -153,10 +228,26 @@ async fn converse(mut stream: tokio::net::UnixStream, inbox: Inbox) -> io::Resul
     Ok(())
 }
 
-async fn status(inbox: Inbox) -> Reply {
-    match tokio::task::spawn_blocking(move || inbox.ask_status()).await {
-        Ok(Ok(status)) => Reply::Status(Box::new(status)),
-        Ok(Err(error)) => Reply::Error(error.to_string()),
-        Err(error) => Reply::Error(error.to_string()),
+impl Door {
+    fn answer(&self, command: Command) -> Reply {
+        match command {
+            Command::Status { numbers } => match self.inbox.ask_status(numbers) {
+                Ok(status) => Reply::Status(Box::new(status)),
+                Err(error) => Reply::Error(error.to_string()),
+            },
+            Command::Agent { user, order, reason } => match AgentOrder::read(&order, reason) {
+                Ok(order) => match self.inbox.order(user, order) {
+                    Ok(Ok(done)) => Reply::Done(done),
+                    Ok(Err(refused)) => Reply::Error(refused),
+                    Err(error) => Reply::Error(error.to_string()),
+                },
+                Err(unknown) => Reply::Error(unknown),
+            },
+            Command::Reload => match self.reloader.as_ref().map(|reloader| reloader.reload()) {
+                Some(Ok(changes)) => Reply::Reloaded(changes),
+                Some(Err(refused)) => Reply::Error(refused.to_string()),
+                None => Reply::Error("this server was not started from files".to_owned()),
+            },
+        }
     }
 }

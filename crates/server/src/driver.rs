@@ -10,18 +10,22 @@ use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use call::{Action, Engine, Input, Ledger};
-use hdrhistogram::Histogram;
+use call::{Action, Engine, Input, Ledger, Standing};
 use tokio::sync::broadcast;
 use tracing::{debug, error, info, warn};
 
 use crate::clock::{self, Clock, Reading};
+use crate::control::AgentOrder;
 use crate::inbox::{Inbox, Item};
 use crate::limits::{BATCH_MAX, FAREWELL};
-use crate::records::{Entry, Records, RecordsStatus};
+use crate::names::Names;
+use crate::order;
+use crate::records::{CallEntry, Entry, Kept, Records, RecordsStatus};
 use crate::relay::Media;
+use crate::reload::Reloads;
 use crate::server::Told;
 use crate::status::{self, Latency, Status};
+use crate::timing::Timings;
 use crate::transport::Sockets;
 
 /// How long it sleeps when nothing is due: only a bound.
@@ -40,8 +44,11 @@ pub(crate) struct Driver {
     media: Media,
     records: Records,
     notices: broadcast::Sender<Told>,
-    /// From the edge's reading of a message to the end of the batch that answered it.
-    latency: Histogram<u64>,
+    timings: Timings,
+    names: Arc<Names>,
+    reloads: Arc<Reloads>,
+    /// Of an earlier life, until the first turn.
+    standings: Vec<Standing>,
     stage: Stage,
     batch: Batch,
 }
@@ -95,10 +102,11 @@ impl Driver {
         media: Media,
         records: Records,
         notices: broadcast::Sender<Told>,
+        reloads: Arc<Reloads>,
+        standings: Vec<Standing>,
     ) -> Self {
         let engine = Engine::new(Arc::clone(&config), setup);
-        let latency = Histogram::new_with_bounds(1, 60_000_000, 3)
-            .expect("invariant: the bounds are constants that the histogram allows");
+        let names = Arc::new(Names::default().with(&config));
         Self {
             told_clock: clock::Told::default(),
             clock,
@@ -110,7 +118,10 @@ impl Driver {
             media,
             records,
             notices,
-            latency,
+            timings: Timings::new(),
+            names,
+            reloads,
+            standings,
             stage: Stage::Serving,
             batch: Batch::default(),
         }
@@ -124,6 +135,9 @@ impl Driver {
         let reading = self.clock.read();
         self.tell_clock(&reading);
         self.input(reading.now, Input::Ports(self.media.pool().clone()));
+        for standing in std::mem::take(&mut self.standings) {
+            self.input(reading.now, Input::Standing(standing));
+        }
         let mut hung_up = 0;
         loop {
             let first = self.wait();
@@ -139,7 +153,7 @@ impl Driver {
         let report = Report {
             ledger: self.engine.ledger().clone(),
             hung_up,
-            latency: Latency::of(&self.latency),
+            latency: self.timings.message.latency(),
             ..Report::default()
         };
         self.media.shutdown();
@@ -205,16 +219,23 @@ impl Driver {
                 if matches!(input, Input::Message { .. }) {
                     self.batch.arrivals.push(at);
                 }
-                if let Input::Configure(config) = &input {
-                    self.config = Arc::clone(config);
-                }
                 self.input(now, input);
+            }
+            Item::Configure { config, prompts } => {
+                self.names = Arc::new(Names::clone(&self.names).with(&config));
+                self.config = Arc::clone(&config);
+                self.media.set_prompts(prompts);
+                self.input(now, Input::Configure(config));
             }
             // Its events were taken at the head of the batch, or will be in the next.
             Item::MediaReady => {}
-            Item::Status(reply) => {
+            Item::Status { numbers, reply } => {
                 // The asker may have given up: nothing to do then.
-                let _ = reply.try_send(self.status(now));
+                let _ = reply.try_send(self.status(now, numbers));
+            }
+            Item::Order { user, order, reply } => {
+                let done = self.order(now, &user, &order);
+                let _ = reply.try_send(done);
             }
             Item::Idle(flow) => {
                 if !self.engine.needs(&flow) {
@@ -302,7 +323,9 @@ impl Driver {
                 Action::Record(_) | Action::Remember(_) => {} // written above
                 Action::Notice(notice) => {
                     // Nobody listening is no fault.
-                    let _ = self.notices.send(Told { at: reading.now, wall: reading.wall, notice });
+                    let names = Arc::clone(&self.names);
+                    let told = Told { at: reading.now, wall: reading.wall, notice, names };
+                    let _ = self.notices.send(told);
                 }
             }
         }
@@ -310,39 +333,66 @@ impl Driver {
         if !self.batch.arrivals.is_empty() {
             let done = self.clock.now();
             for at in self.batch.arrivals.drain(..) {
-                let micros = done.saturating_duration_since(at).as_micros() as u64;
-                self.latency.saturating_record(micros.max(1));
+                self.timings.message.add(done.saturating_duration_since(at));
             }
+            self.timings.batch.add(done.saturating_duration_since(reading.now));
         }
     }
 
     /// The record hook: what must outlive us is on its way before anybody is told.
     fn write(&mut self, actions: &[Action], reading: &Reading) {
         for action in actions {
-            if let Action::Record(record) = action {
-                self.records.keep(Entry {
-                    record: record.clone(),
-                    reading: *reading,
-                    config: Arc::clone(&self.config),
-                });
+            match action {
+                Action::Record(record) => {
+                    self.timings.add_call(record);
+                    self.records.keep(Entry::Call(CallEntry {
+                        record: record.clone(),
+                        reading: *reading,
+                        names: Arc::clone(&self.names),
+                    }));
+                }
+                Action::Remember(standing) => {
+                    let kept = Kept::of(standing, reading, &self.names);
+                    self.records.keep(Entry::Standing(kept));
+                }
+                Action::Transmit(_) | Action::Media(_) | Action::Notice(_) => {}
             }
         }
+    }
+
+    /// What an operator wants of a secretary; what became of it, in a sentence.
+    fn order(
+        &mut self,
+        now: sip::Instant,
+        user: &str,
+        order: &AgentOrder,
+    ) -> Result<String, String> {
+        let (agent, command) = order::read(&self.config, user, order)?;
+        let before = self.engine.scheduler().agent(agent);
+        order::check(user, order, before.as_ref())?;
+        self.input(now, Input::Agent { agent, command });
+        let after = self.engine.scheduler().agent(agent);
+        Ok(order::told(&self.names, agent, after.as_ref()))
     }
 
     fn calls(&self) -> usize {
         self.engine.live_calls().count()
     }
 
-    fn status(&self, now: sip::Instant) -> Status {
+    fn status(&self, now: sip::Instant, numbers: bool) -> Status {
         status::of(status::Sources {
             now,
+            numbers,
+            names: &self.names,
             engine: &self.engine,
             config: &self.config,
             listen: self.sockets.listen().to_vec(),
             draining: !matches!(self.stage, Stage::Serving),
             traffic: self.sockets.traffic(),
             inbox_dropped: self.inbox.dropped(),
-            latency: Latency::of(&self.latency),
+            latency: self.timings.message.latency(),
+            timings: self.timings.status(),
+            reloads: self.reloads.status(),
             records: self.records.status(),
             relay: self.media.counters(),
             ports: self.media.pool().shards.iter().map(Vec::len).sum(),

@@ -5,26 +5,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
+use crate::control::AgentOrder;
 use crate::limits::{ASK_TIMEOUT, INBOX_MAX, ROOM_RETRY};
+use crate::prompts::Prompts;
 use crate::status::Status;
 
 #[expect(clippy::large_enum_variant, reason = "nearly all are inputs: a box each would cost more")]
 pub(crate) enum Item {
     /// For the engine; `at` is when the edge had it.
-    Input {
-        at: sip::Instant,
-        input: call::Input,
-    },
+    Input { at: sip::Instant, input: call::Input },
     /// The relay has events: the driver looks each batch, this only wakes it.
     MediaReady,
-    Status(SyncSender<Status>),
     /// Nothing came on this connection for long: unless the engine needs it, it is to be closed.
     Idle(sip::Flow),
+    /// Telephone numbers are shown whole only where somebody asked for it.
+    Status { numbers: bool, reply: SyncSender<Status> },
+    /// What an operator wants of one secretary; the answer is a sentence either way.
+    Order { user: String, order: AgentOrder, reply: SyncSender<Result<String, String>> },
+    /// A configuration that was checked, with the audio of its prompts.
+    Configure { config: Arc<call::Config>, prompts: Prompts },
     /// Drain: refuse new calls, end when the last is over or after this time, then hang up. Given
     /// again, it may only shorten the time.
-    Stop {
-        drain: Duration,
-    },
+    Stop { drain: Duration },
 }
 
 /// The sending end. Clones share the counter.
@@ -81,9 +83,21 @@ impl Inbox {
         self.sender.send(item).map_err(|_| Ended)
     }
 
-    pub(crate) fn ask_status(&self) -> Result<Status, Ended> {
+    pub(crate) fn ask_status(&self, numbers: bool) -> Result<Status, Ended> {
+        self.ask(|reply| Item::Status { numbers, reply })
+    }
+
+    pub(crate) fn order(
+        &self,
+        user: String,
+        order: AgentOrder,
+    ) -> Result<Result<String, String>, Ended> {
+        self.ask(|reply| Item::Order { user, order, reply })
+    }
+
+    fn ask<T>(&self, item: impl FnOnce(SyncSender<T>) -> Item) -> Result<T, Ended> {
         let (reply, answer) = sync_channel(1);
-        self.send(Item::Status(reply))?;
+        self.send(item(reply))?;
         answer.recv_timeout(ASK_TIMEOUT).map_err(|_| Ended)
     }
 

@@ -22,19 +22,30 @@ mod folder;
 mod inbox;
 mod limits;
 mod log;
+mod metrics;
+mod names;
 pub mod notify;
+mod order;
 pub mod prompts;
 pub mod records;
 mod relay;
+mod reload;
 pub mod serve;
 mod server;
 mod settings;
 mod status;
+mod table;
+mod timing;
 mod transport;
+pub mod views;
 
 pub use clock::Clock;
 pub use log::{LogFormat, LogSettings, init as init_log};
+pub use reload::{ReloadError, ReloadStatus};
 pub use server::{Notices, Server, StartError, Told};
 pub use settings::{ConnectionSettings, Listen, ListenTransports, MediaSettings, ServerSettings};
-pub use status::{AgentStatus, CallStatus, Latency, Status};
+pub use status::{
+    AgentStatus, CallStatus, Latency, PracticeStatus, RegistrationStatus, Status, TrunkStatus,
+    WaitingStatus,
+};
 pub use transport::{ConnectionsStatus, ListenStatus, TrafficStatus};

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use call::{AgentId, Notice, PracticeId, TrunkId};
@@ -14,6 +13,7 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::limits::{REFUSAL_LOGGED, REFUSALS_LOGGED_MAX};
+use crate::names::Names;
 use crate::server::Told;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -76,17 +76,14 @@ pub(crate) fn is_level(text: &str) -> bool {
 
 /// Writes milestones on a thread of its own, so that a slow terminal delays no call. It ends with
 /// the engine.
-pub(crate) fn spawn(
-    mut notices: Receiver<Told>,
-    config: Arc<call::Config>,
-) -> io::Result<JoinHandle<()>> {
+pub(crate) fn spawn(mut notices: Receiver<Told>) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("log".to_owned()).spawn(move || {
         let mut refusals = Refusals::default();
         loop {
             match notices.blocking_recv() {
                 Ok(told) => {
                     if !refusals.is_repeated(&told) {
-                        write(&config, told.notice);
+                        write(&told.names, told.notice);
                     }
                 }
                 Err(RecvError::Lagged(missed)) => warn!(missed, "milestones not logged"),
@@ -120,12 +117,10 @@ impl Refusals {
     }
 }
 
-fn write(config: &call::Config, notice: Notice) {
-    let agent = |id: AgentId| config.agents.get(&id).map_or("?", |agent| &agent.user);
-    let trunk = |id: TrunkId| config.trunks.get(&id).map_or("?", |trunk| &trunk.name);
-    let practice = |id: Option<PracticeId>| {
-        id.and_then(|id| config.practices.get(&id)).map_or("?", |practice| &practice.name)
-    };
+fn write(names: &Names, notice: Notice) {
+    let agent = |id: AgentId| names.user(id);
+    let trunk = |id: TrunkId| names.trunk(id);
+    let practice = |id: Option<PracticeId>| id.map_or("?", |id| names.practice(id));
     match notice {
         Notice::Arrived { call, trunk: id, practice: whose, caller } => {
             info!(%call, trunk = trunk(id), practice = practice(whose), ?caller, "arrived");
@@ -139,7 +134,7 @@ fn write(config: &call::Config, notice: Notice) {
         Notice::Returned { call } => warn!(%call, "secretary lost: the caller waits at the head"),
         Notice::Overflowed { call, step } => info!(%call, step, "overflowed"),
         Notice::Announced { call, prompt: id } => {
-            let prompt = config.prompts.get(&id).map_or("?", |prompt| &prompt.name);
+            let prompt = names.prompt(id);
             info!(%call, prompt, "announced");
         }
         Notice::Ended { call, disposition } => {
@@ -163,6 +158,8 @@ fn write(config: &call::Config, notice: Notice) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -181,6 +178,7 @@ mod tests {
         let told = |port: u16, seconds: u64| Told {
             at: sip::Instant::from_millis(seconds * 1_000),
             wall: std::time::SystemTime::UNIX_EPOCH,
+            names: Arc::default(),
             notice: Notice::RegisterRefused {
                 flow: sip::Flow {
                     transport: sip::Transport::Udp,

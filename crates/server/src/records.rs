@@ -7,6 +7,7 @@
 
 mod reader;
 mod schema;
+mod standing;
 mod writer;
 
 use std::path::Path;
@@ -17,19 +18,39 @@ use std::thread::JoinHandle;
 
 use call::CallRecord;
 use serde::{Deserialize, Serialize};
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::clock::Reading;
+use crate::names::Names;
 
 pub use reader::{CallRow, OfferRow, Reader};
 pub use schema::OpenError;
+pub(crate) use standing::Kept;
+
+/// What is to be written.
+#[derive(Clone)]
+pub(crate) enum Entry {
+    Call(CallEntry),
+    /// In place of what was kept of her before.
+    Standing(Kept),
+}
 
 /// A record, and what turns its instants and ids into civil time and names.
 #[derive(Clone)]
-pub(crate) struct Entry {
+pub(crate) struct CallEntry {
     pub(crate) record: Box<CallRecord>,
     pub(crate) reading: Reading,
-    pub(crate) config: Arc<call::Config>,
+    pub(crate) names: Arc<Names>,
+}
+
+/// The file, opened and looked through.
+pub(crate) struct Opened {
+    pub(crate) writer: Writer,
+    pub(crate) records: Records,
+    /// Of this life: larger than any before on this file.
+    pub(crate) epoch: u32,
+    /// What the lives before knew of the secretaries.
+    pub(crate) kept: Vec<Kept>,
 }
 
 /// The driver's end.
@@ -69,10 +90,20 @@ impl Records {
         match self.sender.try_send(entry) {
             Ok(()) => {}
             Err(TrySendError::Full(entry) | TrySendError::Disconnected(entry)) => {
+                self.lose(&entry);
+            }
+        }
+    }
+
+    fn lose(&self, entry: &Entry) {
+        match entry {
+            Entry::Call(entry) => {
                 let lost = self.counters.lost.fetch_add(1, Ordering::Relaxed) + 1;
                 let call = entry.record.call;
                 error!(%call, lost, "record lost: the disk fails and the memory is full");
             }
+            // The next change of hers tells all of it again.
+            Entry::Standing(kept) => warn!(user = kept.user, "not remembered: the disk fails"),
         }
     }
 
@@ -93,10 +124,10 @@ impl Counters {
 }
 
 impl Writer {
-    /// Opens the file (its folder too) and starts the thread. The number is the epoch of this life:
-    /// larger than any before on this file.
-    pub(crate) fn start(path: &Path, at: Reading) -> Result<(Self, Records, u32), OpenError> {
+    /// Opens the file (its folder too) and starts the thread.
+    pub(crate) fn start(path: &Path, at: Reading) -> Result<Opened, OpenError> {
         let (connection, epoch) = schema::open(path, at)?;
+        let kept = standing::read(&connection)?;
         let counters = Arc::new(Counters::default());
         let (sender, entries) = std::sync::mpsc::sync_channel(crate::limits::RECORDS_QUEUE_MAX);
         let state = writer::State::new(connection, entries, Arc::clone(&counters));
@@ -105,7 +136,7 @@ impl Writer {
             .spawn(|| state.run())
             .map_err(OpenError::Thread)?;
         let records = Records { sender, counters: Arc::clone(&counters) };
-        Ok((Self { thread, counters }, records, epoch))
+        Ok(Opened { writer: Self { thread, counters }, records, epoch, kept })
     }
 
     /// Waits until everything is written or given up. The driver's end must be gone.

@@ -99,6 +99,11 @@ impl Media {
         Ok(())
     }
 
+    /// Other audio for prompts that begin from here on.
+    pub(crate) fn set_prompts(&mut self, prompts: Prompts) {
+        self.prompts = prompts;
+    }
+
     pub(crate) fn order(&mut self, order: MediaOrder) {
         let order = translate(&self.prompts, order);
         if self.waiting.orders.is_empty() {

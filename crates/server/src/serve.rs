@@ -32,18 +32,28 @@ pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
 
 async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let drain = loaded.settings.drain_timeout;
-    let mut server =
-        Server::start(loaded.settings.clone(), loaded.engine.clone()).context("does not start")?;
+    let mut server = Server::start_loaded(&loaded).context("does not start")?;
     let mut notices = server.notices();
     say(&welcome(&loaded, &server))?;
     notify("READY=1");
 
-    tokio::select! {
-        name = signals.next() => info!(signal = name, "stopping"),
-        () = ended(&mut notices) => error!("the engine has ended by itself"),
+    loop {
+        tokio::select! {
+            signal = signals.stop_or_reload() => match signal {
+                Some(name) => {
+                    info!(signal = name, "stopping");
+                    break;
+                }
+                None => reload(&server).await,
+            },
+            () = ended(&mut notices) => {
+                error!("the engine has ended by itself");
+                break;
+            }
+        }
     }
     notify("STOPPING=1");
+    let drain = server.drain_timeout().unwrap_or(loaded.settings.drain_timeout);
     let inbox = server.inbox();
     let mut stopped = tokio::task::spawn_blocking(move || server.shutdown(drain));
     let report = tokio::select! {
@@ -64,7 +74,18 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     farewell(&report.context("the server did not end in order")?)
 }
 
+/// What becomes of it is logged; whoever sent the signal hears nothing.
+async fn reload(server: &Server) {
+    let Some(reloader) = server.reloader() else { return };
+    info!(signal = "SIGHUP", "reading the configuration again");
+    let reload = tokio::task::spawn_blocking(move || reloader.reload());
+    if let Err(error) = reload.await {
+        error!(%error, "the configuration could not be read again");
+    }
+}
+
 struct Signals {
+    hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -72,9 +93,19 @@ struct Signals {
 impl Signals {
     fn listen() -> std::io::Result<Self> {
         Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// `None`: the configuration shall be read again.
+    async fn stop_or_reload(&mut self) -> Option<&'static str> {
+        tokio::select! {
+            _ = self.hangup.recv() => None,
+            _ = self.terminate.recv() => Some("SIGTERM"),
+            _ = self.interrupt.recv() => Some("SIGINT"),
+        }
     }
 
     async fn next(&mut self) -> &'static str {
@@ -137,8 +168,11 @@ fn welcome(loaded: &Loaded, server: &Server) -> String {
     if let Some(control) = server.control_path() {
         let _ = write!(text, "\n  control   {} (`monoligne status`)", control.display());
     }
+    if let Some(metrics) = server.metrics_addr() {
+        let _ = write!(text, "\n  metrics   http://{metrics}/metrics");
+    }
     for trunk in engine.trunks.values() {
-        let sources: Vec<String> = trunk.sources.iter().map(source).collect();
+        let sources: Vec<String> = trunk.sources.iter().map(call::Source::to_string).collect();
         let _ = write!(text, "\n  trunk     {}: from {}", trunk.name, sources.join(", "));
     }
     for (number, practice) in &engine.numbers {
@@ -187,7 +221,7 @@ fn call(loaded: &Loaded, server: &Server) -> String {
     let place = if from.network.address.is_loopback() {
         "from this machine".to_owned()
     } else {
-        format!("from {}", self::source(from))
+        format!("from {from}")
     };
     // The sample's has a telephone number as the caller. -aa answers our OPTIONS.
     let scenario = loaded.path.with_file_name("call.xml");
@@ -201,16 +235,6 @@ fn call(loaded: &Loaded, server: &Server) -> String {
         server.local_addr(),
         from.network.address,
     )
-}
-
-fn source(source: &call::Source) -> String {
-    let call::Network { address, prefix } = source.network;
-    let is_host = prefix == if address.is_ipv4() { 32 } else { 128 };
-    match source.port {
-        Some(port) => std::net::SocketAddr::new(address, port).to_string(),
-        None if is_host => address.to_string(),
-        None => format!("{address}/{prefix}"),
-    }
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

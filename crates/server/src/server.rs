@@ -12,13 +12,17 @@ use sip::Transport;
 use tokio::sync::broadcast;
 use tracing::warn;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Reading};
+use crate::config::Loaded;
 use crate::control::Control;
 use crate::driver::{Driver, Report};
 use crate::inbox::{Ended, Inbox, Item, inbox};
 use crate::limits::{EDGE_END, NOTICES_MAX};
-use crate::records::{self, Writer};
+use crate::metrics::Metrics;
+use crate::names::Names;
+use crate::records::{self, Kept, Opened, Writer};
 use crate::relay::Media;
+use crate::reload::{ReloadError, Reloader, Reloads};
 use crate::settings::ServerSettings;
 use crate::status::Status;
 use crate::transport::{self, Sockets};
@@ -37,6 +41,9 @@ pub struct Server {
     control: Option<PathBuf>,
     writer: Option<Writer>,
     logger: Option<JoinHandle<()>>,
+    /// For servers that were started from files.
+    reloader: Option<Arc<Reloader>>,
+    metrics: Option<SocketAddr>,
     edge: Edge,
 }
 
@@ -46,6 +53,8 @@ pub struct Told {
     pub at: sip::Instant,
     pub wall: SystemTime,
     pub notice: Notice,
+    /// What its ids are called.
+    pub(crate) names: Arc<Names>,
 }
 
 /// Milestones as they happen. `recv().await` or `blocking_recv()`; one who falls behind by
@@ -70,6 +79,8 @@ pub enum StartError {
         path.display()
     )]
     Control { path: PathBuf, source: io::Error },
+    #[error("cannot listen on tcp {address} (`listen` in [metrics])")]
+    Metrics { address: SocketAddr, source: io::Error },
     #[error("cannot {what}")]
     System { what: &'static str, source: io::Error },
 }
@@ -77,16 +88,37 @@ pub enum StartError {
 impl Server {
     /// Binds everything, then starts the engine. When it returns, calls are taken.
     pub fn start(settings: ServerSettings, config: call::Config) -> Result<Self, StartError> {
+        Self::start_with(settings, config, None)
+    }
+
+    /// The same from files, which can be read again (`reload`).
+    pub fn start_loaded(loaded: &Loaded) -> Result<Self, StartError> {
+        Self::start_with(loaded.settings.clone(), loaded.engine.clone(), Some(loaded))
+    }
+
+    fn start_with(
+        settings: ServerSettings,
+        config: call::Config,
+        loaded: Option<&Loaded>,
+    ) -> Result<Self, StartError> {
         let config = Arc::new(config);
         let clock = Clock::start();
         let (inbox, items) = inbox();
+        let reloads = Arc::new(Reloads::default());
+        let reloader = loaded.map(|loaded| {
+            Arc::new(Reloader::new(loaded.clone(), inbox.clone(), clock, Arc::clone(&reloads)))
+        });
         let (notices, first_notices) = broadcast::channel(NOTICES_MAX);
 
         let bound = transport::bind(&settings.listen)?;
-        let locals = bound.iter().map(|listener| listener.local).collect();
+        let locals: Vec<SocketAddr> = bound.iter().map(|listener| listener.local).collect();
         let control = settings.control.as_deref().map(Control::bind).transpose()?;
-        let (writer, records_sender, epoch) = Writer::start(&settings.records, clock.read())
-            .map_err(|source| StartError::Records { path: settings.records.clone(), source })?;
+        let metrics = settings.metrics.map(Metrics::bind).transpose()?;
+        let metrics_at = metrics.as_ref().map(Metrics::local_addr);
+        let Opened { writer, records, epoch, kept } =
+            Writer::start(&settings.records, clock.read())
+                .map_err(|source| StartError::Records { path: settings.records.clone(), source })?;
+        let standings = standings(&kept, &config, &locals, &clock.read());
         let media = Media::start(&settings.media, settings.prompts)?;
 
         let edge = Edge::start()?;
@@ -94,7 +126,10 @@ impl Server {
             let _entered = edge.enter();
             media.watch(inbox.clone())?;
             if let Some(control) = control {
-                control.serve(inbox.clone())?;
+                control.serve(inbox.clone(), reloader.clone())?;
+            }
+            if let Some(metrics) = metrics {
+                metrics.serve(inbox.clone())?;
             }
             Sockets::serve(bound, settings.connections, epoch, clock, &inbox)?
         };
@@ -104,7 +139,7 @@ impl Server {
             seed: seed()?,
             user_agent: format!("monoligne/{}", env!("CARGO_PKG_VERSION")),
         };
-        let logger = crate::log::spawn(notices.subscribe(), Arc::clone(&config))
+        let logger = crate::log::spawn(notices.subscribe())
             .map_err(|source| StartError::System { what: "start a thread", source })?;
         let weak = notices.downgrade();
         let driver = Driver::new(
@@ -115,8 +150,10 @@ impl Server {
             inbox.clone(),
             sockets,
             media,
-            records_sender,
+            records,
             notices,
+            reloads,
+            standings,
         )
         .spawn()
         .map_err(|source| StartError::System { what: "start a thread", source })?;
@@ -130,6 +167,8 @@ impl Server {
             control: settings.control,
             writer: Some(writer),
             logger: Some(logger),
+            reloader,
+            metrics: metrics_at,
             edge,
         })
     }
@@ -156,7 +195,28 @@ impl Server {
 
     /// A snapshot, made between two inputs of the engine.
     pub fn status(&self) -> Result<Status, Ended> {
-        self.inbox.ask_status()
+        self.inbox.ask_status(false)
+    }
+
+    /// Reads the configuration again; what changed, a line each. For who may wait.
+    ///
+    /// A server that was not started from files has nothing to read, and changes nothing.
+    pub fn reload(&self) -> Result<Vec<String>, ReloadError> {
+        self.reloader.as_ref().map_or(Ok(Vec::new()), |reloader| reloader.reload())
+    }
+
+    pub(crate) fn reloader(&self) -> Option<Arc<Reloader>> {
+        self.reloader.clone()
+    }
+
+    /// As the configuration has it that was read last.
+    pub(crate) fn drain_timeout(&self) -> Option<Duration> {
+        self.reloader.as_ref().map(|reloader| reloader.drain_timeout())
+    }
+
+    /// Where Prometheus may ask.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     pub fn ledger(&self) -> Result<Ledger, Ended> {
@@ -254,6 +314,22 @@ impl Drop for Edge {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// What the engine is told before its first message. Phones that registered on an address that is
+/// not listened on any more cannot be reached from it.
+fn standings(
+    kept: &[Kept],
+    config: &call::Config,
+    locals: &[SocketAddr],
+    reading: &Reading,
+) -> Vec<call::Standing> {
+    let standings = kept.iter().filter_map(|kept| kept.standing(config, reading));
+    let mut standings: Vec<call::Standing> = standings.collect();
+    for standing in &mut standings {
+        standing.bindings.retain(|binding| locals.contains(&binding.flow.local));
+    }
+    standings
 }
 
 /// The engine's secret randomness, from the system's generator.

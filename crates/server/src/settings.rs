@@ -1,5 +1,6 @@
 //! What a [`Server`](crate::Server) is started with, beside the engine's configuration.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ pub struct ServerSettings {
     pub records: PathBuf,
     /// The Unix socket for `status`; `None`: none.
     pub control: Option<PathBuf>,
+    /// Where Prometheus may ask; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
     /// How long calls may go on after a SIGTERM.
     pub drain_timeout: Duration,
 }
@@ -78,6 +81,20 @@ impl Default for ConnectionSettings {
     }
 }
 
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.advertise {
+            Some(advertise) => write!(f, "{} as {advertise}", self.address)?,
+            None => write!(f, "{}", self.address)?,
+        }
+        match self.transports {
+            ListenTransports::Udp => f.write_str(" (udp)"),
+            ListenTransports::Tcp => f.write_str(" (tcp)"),
+            ListenTransports::Both => f.write_str(" (udp, tcp)"),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct MediaSettings {
     /// What the ports are bound to.
@@ -105,6 +122,7 @@ impl ServerSettings {
             prompts: Prompts::default(),
             records,
             control: None,
+            metrics: None,
             drain_timeout: Duration::from_secs(5),
         }
     }

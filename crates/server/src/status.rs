@@ -1,25 +1,37 @@
 //! What the running server shows of itself: a snapshot made between two inputs, never a copy that
 //! somebody keeps up to date.
 
-use std::fmt;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use acd::CallerStage;
-use call::{AgentId, Engine, Ledger, Stage};
+use call::{
+    AgentId, AgentState, CallView, CallerNumber, Engine, Ledger, PracticeId, Stage, Urgency,
+};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::names::Names;
 use crate::records::RecordsStatus;
+use crate::reload::ReloadStatus;
+use crate::timing::TimingsStatus;
 use crate::transport::{ListenStatus, TrafficStatus};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
+    pub version: String,
     pub uptime_s: u64,
     pub listen: Vec<ListenStatus>,
     pub draining: bool,
     pub ledger: Ledger,
     /// Every call that is up, by arrival.
     pub calls: Vec<CallStatus>,
+    /// Who waits without an offer, in the order in which they will be offered.
+    pub queue: Vec<WaitingStatus>,
     pub agents: Vec<AgentStatus>,
+    pub registrations: Vec<RegistrationStatus>,
+    pub trunks: Vec<TrunkStatus>,
+    pub practices: Vec<PracticeStatus>,
     pub ports_in_use: usize,
     pub ports: usize,
     pub sip: sip::Counts,
@@ -29,30 +41,95 @@ pub struct Status {
     pub latency: Latency,
     pub relay: media::Counters,
     pub records: RecordsStatus,
+    pub reloads: ReloadStatus,
+    /// For `/metrics`; too long for people.
+    #[serde(skip)]
+    pub(crate) timings: TimingsStatus,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct CallStatus {
     pub call: String,
-    /// `waiting`, `offered`, `bridged` or `returned` (answered, and waits again).
+    /// A word of [`call_stage`].
     pub stage: String,
-    pub practice: Option<String>,
-    /// `None` once the scheduler has let go of him.
-    pub since_arrival_ms: Option<u64>,
+    pub trunk: String,
+    pub practice: String,
+    /// Whole only where it was asked for.
+    pub caller: String,
+    pub since_arrival_ms: u64,
+    /// Since his 200; `None`: he is not answered.
+    pub talking_ms: Option<u64>,
     /// The user of the secretary who is offered or bridged.
     pub agent: Option<String>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct WaitingStatus {
+    /// From 1: who is next.
+    pub place: usize,
+    pub call: String,
+    pub practice: String,
+    pub team: String,
+    /// `normal`, `priority`, `urgent` or `vital`.
+    pub urgency: String,
+    pub caller: String,
+    pub waited_ms: u64,
+    /// Until what his practice pays for is over; negative: it is.
+    pub deadline_in_ms: i64,
+    /// From 1, in his practice's plan.
+    pub step: usize,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct AgentStatus {
     pub user: String,
     pub name: String,
+    pub teams: Vec<String>,
     /// `logged out`, `available`, `offered`, `talking`, `wrap-up`, `resting`, `paused` or
     /// `not responding`.
     pub state: String,
+    /// Of a pause, where she has one.
+    pub reason: Option<String>,
+    /// How long her wrap-up or rest goes on.
+    pub left_ms: Option<u64>,
+    /// What she does after her call: `pause` or `log out`.
+    pub then: Option<String>,
     /// Her phone is registered.
     pub is_reachable: bool,
     pub misses: u32,
+}
+
+/// A phone that is registered.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct RegistrationStatus {
+    pub user: String,
+    pub contact: String,
+    /// `UDP` …
+    pub transport: String,
+    /// Where its REGISTER came from, and where calls go.
+    pub source: SocketAddr,
+    pub user_agent: Option<String>,
+    pub expires_in_s: u64,
+    /// Not found silent since its last REGISTER.
+    pub is_reachable: bool,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct TrunkStatus {
+    pub name: String,
+    /// `UDP`, `TCP`.
+    pub transports: Vec<String>,
+    pub sources: Vec<String>,
+    pub calls: usize,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct PracticeStatus {
+    pub name: String,
+    pub label: String,
+    pub numbers: usize,
+    pub calls: usize,
+    pub waiting: usize,
 }
 
 /// From the reading of a message to the sending of what it led to.
@@ -82,161 +159,234 @@ pub(crate) struct Sources<'a> {
     pub(crate) now: sip::Instant,
     pub(crate) engine: &'a Engine,
     pub(crate) config: &'a call::Config,
+    pub(crate) names: &'a Names,
+    /// Callers' numbers are shown whole.
+    pub(crate) numbers: bool,
     pub(crate) listen: Vec<ListenStatus>,
     pub(crate) draining: bool,
     pub(crate) traffic: TrafficStatus,
     pub(crate) inbox_dropped: u64,
     pub(crate) latency: Latency,
+    pub(crate) timings: TimingsStatus,
     pub(crate) records: RecordsStatus,
+    pub(crate) reloads: ReloadStatus,
     pub(crate) relay: media::Counters,
     pub(crate) ports: usize,
 }
 
 pub(crate) fn of(sources: Sources<'_>) -> Status {
     let engine = sources.engine;
+    let calls: Vec<CallView> = engine.live_calls().collect();
     Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: sources.now.as_micros() / 1_000_000,
+        calls: calls.iter().map(|call| sources.call(call)).collect(),
+        queue: sources.queue(&calls),
+        agents: engine.scheduler().agents().map(|view| sources.agent(&view)).collect(),
+        registrations: sources.registrations(),
+        trunks: sources.trunks(&calls),
+        practices: sources.practices(&calls),
+        ledger: engine.ledger().clone(),
+        ports_in_use: engine.ports_in_use(),
+        sip: engine.endpoint_counts(),
         listen: sources.listen,
         draining: sources.draining,
-        ledger: engine.ledger().clone(),
-        calls: calls(engine, sources.config, sources.now),
-        agents: agents(engine, sources.config),
-        ports_in_use: engine.ports_in_use(),
         ports: sources.ports,
-        sip: engine.endpoint_counts(),
         traffic: sources.traffic,
         inbox_dropped: sources.inbox_dropped,
         latency: sources.latency,
+        timings: sources.timings,
         relay: sources.relay,
         records: sources.records,
+        reloads: sources.reloads,
     }
 }
 
-fn calls(engine: &Engine, config: &call::Config, now: sip::Instant) -> Vec<CallStatus> {
-    let user = |agent: &AgentId| config.agents.get(agent).map(|agent| agent.user.clone());
-    let now = acd::Instant::from_micros(now.as_micros());
-    let calls = engine.live_calls().map(|call| {
-        let caller = engine.scheduler().caller(call.caller);
+impl Sources<'_> {
+    fn call(&self, call: &CallView) -> CallStatus {
+        let caller = self.engine.scheduler().caller(call.caller);
         let offered = caller.and_then(|caller| match caller.stage {
             CallerStage::Offered { agent, .. } => Some(agent),
             CallerStage::Waiting | CallerStage::Served { .. } => None,
         });
-        let (stage, agent) = match (call.stage, offered) {
-            (Stage::Bridged { agent, .. }, _) => ("bridged", user(&agent)),
-            (_, Some(agent)) => ("offered", user(&agent)),
-            (Stage::Waiting, None) => ("waiting", None),
-            (Stage::Returned { .. }, None) => ("returned", None),
-            (Stage::Announced { .. }, None) => ("announced", None),
-        };
-        let here = caller.map(|caller| caller.waiting);
-        let practice = here.and_then(|here| config.practices.get(&here.practice));
+        let (stage, agent, answered_at) = call_stage(call.stage, offered);
         CallStatus {
             call: call.call.to_string(),
             stage: stage.to_owned(),
-            practice: practice.map(|practice| practice.name.clone()),
-            since_arrival_ms: here.map(|here| {
-                let waited = now.saturating_duration_since(here.arrival).as_millis();
-                u64::try_from(waited).unwrap_or(u64::MAX)
-            }),
-            agent,
+            trunk: self.names.trunk(call.trunk).to_owned(),
+            practice: self.names.practice(call.practice).to_owned(),
+            caller: self.number(&call.number),
+            since_arrival_ms: self.since(call.arrived_at),
+            talking_ms: answered_at.map(|at| self.since(at)),
+            agent: agent.map(|agent| self.names.user(agent).to_owned()),
         }
-    });
-    calls.collect()
-}
+    }
 
-fn agents(engine: &Engine, config: &call::Config) -> Vec<AgentStatus> {
-    let agents = engine.scheduler().agents().map(|view| {
-        let agent = config.agents.get(&view.agent);
+    fn queue(&self, calls: &[CallView]) -> Vec<WaitingStatus> {
+        let waiting = self.engine.scheduler().waiting().zip(1..).map(|(waiting, place)| {
+            let call = calls.iter().find(|call| call.caller == waiting.caller);
+            WaitingStatus {
+                place,
+                call: call.map_or_else(String::new, |call| call.call.to_string()),
+                practice: self.names.practice(waiting.practice).to_owned(),
+                team: self.names.team(waiting.team).to_owned(),
+                urgency: urgency_word(waiting.urgency).to_owned(),
+                caller: call.map_or_else(String::new, |call| self.number(&call.number)),
+                waited_ms: self.since(sip_time(waiting.arrival)),
+                deadline_in_ms: self.left_ms(waiting.deadline),
+                step: waiting.step + 1,
+            }
+        });
+        waiting.collect()
+    }
+
+    fn agent(&self, view: &acd::AgentView) -> AgentStatus {
+        let known = self.config.floor.agents.get(&view.agent);
+        let teams = known.into_iter().flat_map(|agent| &agent.teams);
+        let (reason, until) = match view.state {
+            AgentState::Paused { reason } => (self.names.pause(reason), None),
+            AgentState::WrapUp { until } | AgentState::Resting { until } => (None, Some(until)),
+            AgentState::LoggedOut
+            | AgentState::Available
+            | AgentState::Offered(_)
+            | AgentState::Talking(_)
+            | AgentState::NotResponding => (None, None),
+        };
+        let then = view.pending.map(|pending| match pending {
+            acd::Pending::LogOut => "log out".to_owned(),
+            acd::Pending::Pause { .. } => "pause".to_owned(),
+        });
         AgentStatus {
-            user: agent.map_or_else(|| view.agent.to_string(), |agent| agent.user.clone()),
-            name: agent.map_or_else(String::new, |agent| agent.name.clone()),
+            user: self.names.user(view.agent).to_owned(),
+            name: self.names.agent(view.agent).to_owned(),
+            teams: teams.map(|team| self.names.team(*team).to_owned()).collect(),
             state: state_word(&view.state).to_owned(),
+            reason: reason.map(str::to_owned),
+            left_ms: until.map(|until| u64::try_from(self.left_ms(until)).unwrap_or(0)),
+            then,
             is_reachable: view.reachable,
             misses: view.misses,
         }
-    });
-    agents.collect()
-}
+    }
 
-/// For a terminal.
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listen: Vec<String> = self.listen.iter().map(ListenStatus::to_string).collect();
-        let draining = if self.draining { ", draining" } else { "" };
-        writeln!(f, "up {} s on {}{draining}", self.uptime_s, listen.join(", "))?;
-        writeln!(
-            f,
-            "calls     {} live, {} offered since the start, ports {}/{}",
-            self.calls.len(),
-            self.ledger.offered,
-            self.ports_in_use,
-            self.ports
-        )?;
-        for (disposition, count) in &self.ledger.dispositions {
-            writeln!(f, "  {:<15} {count}", disposition.as_str())?;
+    fn registrations(&self) -> Vec<RegistrationStatus> {
+        let phones = self.config.agents.iter().flat_map(|(id, agent)| {
+            self.engine.bindings(*id).map(|binding| RegistrationStatus {
+                user: agent.user.clone(),
+                contact: binding.contact_uri.clone(),
+                transport: binding.flow.transport.via().to_owned(),
+                source: binding.flow.remote,
+                user_agent: binding.user_agent.clone(),
+                expires_in_s: binding.expires_at.saturating_duration_since(self.now).as_secs(),
+                is_reachable: !self.engine.is_dead(&binding.flow),
+            })
+        });
+        phones.collect()
+    }
+
+    fn trunks(&self, calls: &[CallView]) -> Vec<TrunkStatus> {
+        let trunks = self.config.trunks.iter().map(|(id, trunk)| TrunkStatus {
+            name: trunk.name.clone(),
+            transports: trunk.transports.iter().map(|it| it.via().to_owned()).collect(),
+            sources: trunk.sources.iter().map(call::Source::to_string).collect(),
+            calls: calls.iter().filter(|call| call.trunk == *id).count(),
+        });
+        trunks.collect()
+    }
+
+    fn practices(&self, calls: &[CallView]) -> Vec<PracticeStatus> {
+        let mut waiting: BTreeMap<PracticeId, usize> = BTreeMap::new();
+        for caller in self.engine.scheduler().waiting() {
+            *waiting.entry(caller.practice).or_default() += 1;
         }
-        for call in &self.calls {
-            let since = call.since_arrival_ms.unwrap_or_default() / 1000;
-            let agent = call.agent.as_deref().unwrap_or("-");
-            let practice = call.practice.as_deref().unwrap_or("-");
-            writeln!(
-                f,
-                "  {:<22} {:<9} {since:>5} s  {agent:<8} {practice}",
-                call.call, call.stage
-            )?;
+        let mut live: BTreeMap<PracticeId, usize> = BTreeMap::new();
+        for call in calls {
+            *live.entry(call.practice).or_default() += 1;
         }
-        writeln!(f, "agents    {}", self.agents.len())?;
-        for agent in &self.agents {
-            let phone = if agent.is_reachable { "registered" } else { "no phone" };
-            writeln!(f, "  {:<10} {:<14} {phone:<10} {}", agent.user, agent.state, agent.name)?;
+        let practices = self.config.practices.iter().map(|(id, practice)| PracticeStatus {
+            name: practice.name.clone(),
+            label: practice.label.clone(),
+            numbers: self.config.numbers.values().filter(|whose| *whose == id).count(),
+            calls: live.get(id).copied().unwrap_or_default(),
+            waiting: waiting.get(id).copied().unwrap_or_default(),
+        });
+        practices.collect()
+    }
+
+    fn number(&self, number: &CallerNumber) -> String {
+        match (self.numbers, number) {
+            (true, number) => number.spoken(),
+            (false, CallerNumber::Known(number)) => number.redacted(),
+            (false, CallerNumber::Withheld) => "withheld".to_owned(),
+            (false, CallerNumber::Other(_)) => "…".to_owned(),
         }
-        writeln!(
-            f,
-            "messages  {} in, {} out, {} malformed, {} of strangers, {} dropped",
-            self.traffic.received,
-            self.traffic.sent,
-            self.traffic.malformed,
-            self.ledger.strangers,
-            self.inbox_dropped
-        )?;
-        let connections = &self.traffic.connections;
-        writeln!(
-            f,
-            "tcp       {} connections, {} accepted, {} opened, {} refused or displaced, {} closed for cause",
-            connections.open,
-            connections.accepted,
-            connections.opened,
-            connections.refused + connections.displaced,
-            connections.slow + connections.broken + connections.overflowed
-        )?;
-        writeln!(
-            f,
-            "latency   p50 {} µs, p99 {} µs, p99.9 {} µs, max {} µs",
-            self.latency.p50_us, self.latency.p99_us, self.latency.p999_us, self.latency.max_us
-        )?;
-        let failing = if self.records.is_failing { ", THE DISK FAILS" } else { "" };
-        writeln!(
-            f,
-            "records   {} written, {} held, {} lost{failing}",
-            self.records.written, self.records.held, self.records.lost
-        )?;
-        writeln!(
-            f,
-            "single-line violations {}, ledger imbalances {}",
-            self.ledger.single_line_violations, self.ledger.ledger_imbalances
-        )
+    }
+
+    fn since(&self, at: sip::Instant) -> u64 {
+        let since = self.now.saturating_duration_since(at).as_millis();
+        u64::try_from(since).unwrap_or(u64::MAX)
+    }
+
+    fn left_ms(&self, at: acd::Instant) -> i64 {
+        (at.as_micros().cast_signed() - self.now.as_micros().cast_signed()) / 1_000
     }
 }
 
-pub(crate) fn state_word(state: &call::AgentState) -> &'static str {
+/// `waiting`, `offered`, `talking`, `returned` (answered, and waits again) or `announced` (he hears
+/// the text that ends his plan); with whom; since when he is answered.
+fn call_stage(
+    stage: Stage,
+    offered: Option<AgentId>,
+) -> (&'static str, Option<AgentId>, Option<sip::Instant>) {
+    match (stage, offered) {
+        (Stage::Bridged { agent, answered_at, .. }, _) => {
+            ("talking", Some(agent), Some(answered_at))
+        }
+        (Stage::Returned { answered_at, .. }, Some(agent)) => {
+            ("offered", Some(agent), Some(answered_at))
+        }
+        (Stage::Waiting, Some(agent)) => ("offered", Some(agent), None),
+        (Stage::Waiting, None) => ("waiting", None, None),
+        (Stage::Returned { answered_at, .. }, None) => ("returned", None, Some(answered_at)),
+        // The scheduler has forgotten him: nobody is offered.
+        (Stage::Announced { answered_at, .. }, _) => ("announced", None, answered_at),
+    }
+}
+
+fn urgency_word(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::Vital => "vital",
+        Urgency::Urgent => "urgent",
+        Urgency::Priority => "priority",
+        Urgency::Normal => "normal",
+    }
+}
+
+fn sip_time(at: acd::Instant) -> sip::Instant {
+    sip::Instant::from_micros(at.as_micros())
+}
+
+/// Every word of [`state_word`], who works first.
+pub(crate) const AGENT_STATES: [&str; 8] = [
+    "talking",
+    "offered",
+    "available",
+    "wrap-up",
+    "resting",
+    "paused",
+    "not responding",
+    "logged out",
+];
+
+pub(crate) fn state_word(state: &AgentState) -> &'static str {
     match state {
-        call::AgentState::LoggedOut => "logged out",
-        call::AgentState::Available => "available",
-        call::AgentState::Offered(_) => "offered",
-        call::AgentState::Talking(_) => "talking",
-        call::AgentState::WrapUp { .. } => "wrap-up",
-        call::AgentState::Resting { .. } => "resting",
-        call::AgentState::Paused { .. } => "paused",
-        call::AgentState::NotResponding => "not responding",
+        AgentState::LoggedOut => "logged out",
+        AgentState::Available => "available",
+        AgentState::Offered(_) => "offered",
+        AgentState::Talking(_) => "talking",
+        AgentState::WrapUp { .. } => "wrap-up",
+        AgentState::Resting { .. } => "resting",
+        AgentState::Paused { .. } => "paused",
+        AgentState::NotResponding => "not responding",
     }
 }

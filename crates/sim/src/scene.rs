@@ -282,6 +282,7 @@ pub(crate) fn config_around(
         unreachable_after: Duration::from_secs(2),
         inquiry_timeout: Duration::from_secs(3),
         pause_reasons: BTreeMap::new(),
+        teams: BTreeMap::new(),
         registrar: RegistrarLimits {
             expires_default: Duration::from_secs(300),
             expires_min: Duration::from_secs(60),

@@ -1,14 +1,15 @@
 //! What can be seen of the engine from outside, for displays and for the simulator's invariants.
 
-use acd::{AgentId, CallerId, Decision, OfferId, Scheduler};
-use sip::Counts;
+use acd::{AgentId, CallerId, Decision, OfferId, PracticeId, Scheduler};
+use sip::{Counts, Flow, Instant};
 
 use super::Engine;
 use super::dialling::CodeLegState;
 use crate::action::Ledger;
 use crate::calls::{AgentLegState, Stage};
+use crate::config::TrunkId;
 use crate::media::Port;
-use crate::record::CallRef;
+use crate::record::{CallRef, CallerNumber};
 use crate::standing::Standing;
 
 /// One live call.
@@ -17,6 +18,11 @@ pub struct CallView {
     pub call: CallRef,
     pub caller: CallerId,
     pub stage: Stage,
+    pub trunk: TrunkId,
+    pub practice: PracticeId,
+    /// His number, which is nobody's business by itself.
+    pub number: CallerNumber,
+    pub arrived_at: Instant,
     /// The pairs that it holds: the caller's, then the secretary's.
     pub ports: Vec<Port>,
 }
@@ -70,6 +76,11 @@ impl Engine {
         self.state.ports.in_use()
     }
 
+    /// She was last found unreachable there, and nothing came from it since.
+    pub fn is_dead(&self, flow: &Flow) -> bool {
+        self.state.dead_flows.contains(flow)
+    }
+
     /// The phones of a secretary, the one that would ring first.
     pub fn bindings(&self, agent: AgentId) -> impl Iterator<Item = &sip::Binding> {
         let user = self.config.agents.get(&agent).map_or("", |agent| agent.user.as_str());
@@ -95,6 +106,10 @@ impl Engine {
                 call: call.reference,
                 caller,
                 stage: call.stage,
+                trunk: call.trunk,
+                practice: call.practice,
+                number: call.caller.clone(),
+                arrived_at: call.arrived_at,
                 ports: std::iter::once(call.leg.media.port).chain(second).collect(),
             }
         })

@@ -83,6 +83,7 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
         unreachable_after: seconds(2),
         inquiry_timeout: seconds(3),
         pause_reasons: BTreeMap::new(),
+        teams: BTreeMap::new(),
         // Tests that are about it ask their phones; all others see no OPTIONS that they did not cause.
         registrar: RegistrarLimits {
             options_interval: Duration::ZERO,

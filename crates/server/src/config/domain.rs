@@ -45,10 +45,7 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
     nobody(&file, &teams, &agents, mistakes);
 
     let data = tree.folder().join(&file.server.data);
-    let control = match &file.server.control {
-        Some(path) => tree.folder().join(path),
-        None => data.join("monoligne.sock"),
-    };
+    let control = control_socket(tree, &file);
     let settings = ServerSettings {
         node: file.server.node,
         listen,
@@ -57,6 +54,7 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         prompts: prompts.clone(),
         records: data.join("records.sqlite"),
         control: Some(control),
+        metrics: file.metrics,
         drain_timeout: file.server.drain_timeout,
     };
     let floor = acd::Setup {
@@ -83,11 +81,19 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         unreachable_after: times.unreachable_after,
         inquiry_timeout: times.inquiry_timeout,
         pause_reasons,
+        teams: numbered(&file.teams, TeamId, |team| team.name.clone()),
         registrar: file.registrar.clone(),
         limits: file.limits.0,
     };
     let path = tree.main.path.clone();
     Some(Loaded { settings, engine, log: file.log, path, ids: file.ids })
+}
+
+pub(super) fn control_socket(tree: &Tree, file: &File<'_>) -> PathBuf {
+    match &file.server.control {
+        Some(path) => tree.folder().join(path),
+        None => tree.folder().join(&file.server.data).join("monoligne.sock"),
+    }
 }
 
 fn numbered<'t, T, I: Ord, U>(

@@ -18,6 +18,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "listen",
             "media",
             "log",
+            "metrics",
             "calls",
             "registrar",
             "limits",
@@ -32,6 +33,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("listen", &["address", "advertise", "transports"]),
     ("media", &["address", "advertise", "ports", "threads"]),
     ("log", &["format", "level"]),
+    ("metrics", &["listen"]),
     (
         "calls",
         &[

@@ -27,6 +27,7 @@ pub(super) struct File<'t> {
     pub(super) listen_is_tried: bool,
     pub(super) media: MediaFile<'t>,
     pub(super) log: LogSettings,
+    pub(super) metrics: Option<SocketAddr>,
     pub(super) calls: CallsFile<'t>,
     pub(super) registrar: RegistrarLimits,
     pub(super) registrar_place: Place<'t>,
@@ -132,6 +133,7 @@ impl<'t> File<'t> {
             listen: listen(&mut main),
             media: section(&mut main, "media", media),
             log: section(&mut main, "log", log),
+            metrics: section(&mut main, "metrics", metrics),
             calls: section(&mut main, "calls", calls),
             registrar: section(&mut main, "registrar", registrar),
             registrar_place: main
@@ -313,6 +315,10 @@ fn registrar(fields: &mut Fields<'_, '_, '_>) -> RegistrarLimits {
         bindings_max: fields.or("bindings_max", default.bindings_max),
         options_interval: fields.or("options_interval", default.options_interval),
     }
+}
+
+fn metrics(fields: &mut Fields<'_, '_, '_>) -> Option<SocketAddr> {
+    fields.take("listen").map(|located| located.value)
 }
 
 fn limits(fields: &mut Fields<'_, '_, '_>) -> (Limits, acd::Limits, ConnectionSettings) {

@@ -146,6 +146,7 @@ impl Cast {
             unreachable_after: Duration::from_secs(2),
             inquiry_timeout: Duration::from_secs(3),
             pause_reasons: BTreeMap::new(),
+            teams: BTreeMap::new(),
             registrar: call::RegistrarLimits::default(),
             limits: call::Limits::default(),
         }

@@ -9,7 +9,9 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 use crate::clock::Reading;
 
 /// `PRAGMA user_version` of files that this program reads and writes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+/// `PRAGMA application_id`: whose file it is, `mono`.
+const APPLICATION: u32 = u32::from_be_bytes(*b"mono");
 
 const TABLES: &str = "
 CREATE TABLE meta (
@@ -74,6 +76,33 @@ ALTER TABLE calls ADD COLUMN situation TEXT;
 ALTER TABLE calls ADD COLUMN prompt TEXT;
 ";
 
+/// Since version 3: what lasts of the secretaries (`standing`).
+const LASTING: &str = "
+CREATE TABLE secretaries (
+    user         TEXT PRIMARY KEY,
+    state        TEXT NOT NULL,            -- logged_out, available, paused, not_responding
+    reason       TEXT,                     -- of a pause
+    misses       INTEGER NOT NULL,
+    changed_at   TEXT NOT NULL             -- civil time (ISO 8601, UTC)
+) STRICT;
+
+-- One row a registered phone, the one that rings first at place 1.
+CREATE TABLE phones (
+    user          TEXT NOT NULL REFERENCES secretaries (user) ON DELETE CASCADE,
+    place         INTEGER NOT NULL,
+    contact       TEXT NOT NULL,
+    transport     TEXT NOT NULL,
+    local         TEXT NOT NULL,
+    remote        TEXT NOT NULL,
+    registered_ms INTEGER NOT NULL,
+    expires_ms    INTEGER NOT NULL,
+    call_id       TEXT NOT NULL,
+    cseq          INTEGER NOT NULL,
+    user_agent    TEXT,
+    PRIMARY KEY (user, place)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -111,26 +140,50 @@ pub(super) fn open(path: &Path, at: Reading) -> Result<(Connection, u32), OpenEr
     crate::folder::make_file(path).map_err(OpenError::File)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_millis(500))?;
+    let found = version(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // One fsync a transaction, that is a batch.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction()?;
-    match transaction.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))? {
-        0 => {
-            transaction.execute_batch(TABLES)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-        }
-        1 => {
-            transaction.execute_batch(SITUATIONS)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-        }
-        VERSION => {}
-        found => return Err(OpenError::Newer { found }),
+    if found < 1 {
+        transaction.execute_batch(TABLES)?;
+    }
+    if found == 1 {
+        transaction.execute_batch(SITUATIONS)?;
+    }
+    if found < VERSION {
+        transaction.execute_batch(LASTING)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
     }
     let epoch = next_epoch(&transaction, at)?;
     transaction.commit()?;
     Ok((connection, epoch))
+}
+
+/// The version of our file, 0 for an empty one. Anybody else's is refused before a byte of it is
+/// changed: even a pragma may write.
+fn version(connection: &Connection) -> Result<u32, OpenError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let (application, found) = (pragma("application_id")?, pragma("user_version")?);
+    let has = |table: &str| -> rusqlite::Result<bool> {
+        connection
+            .prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name LIKE ?1")?
+            .exists([table])
+    };
+    let is_ours = match found {
+        0 => application == 0 && !has("%")?,
+        // The first versions did not say whose they are.
+        1 | 2 => application == 0 && has("calls")? && has("offers")? && has("meta")?,
+        _ => u32::try_from(application) == Ok(APPLICATION),
+    };
+    let found = u32::try_from(found).unwrap_or(u32::MAX);
+    match (is_ours, found) {
+        (false, _) => Err(OpenError::Foreign),
+        (true, found) if found > VERSION => Err(OpenError::Newer { found }),
+        (true, found) => Ok(found),
+    }
 }
 
 /// Seconds since 1970, or one more than the last epoch where the clock went back.

@@ -38,7 +38,7 @@ fn reading() -> Reading {
     }
 }
 
-fn entry(sequence: u64) -> Entry {
+fn entry(sequence: u64) -> CallEntry {
     let at = sip::Instant::from_millis;
     let offer = OfferRecord {
         agent: call::AgentId(7),
@@ -71,7 +71,8 @@ fn entry(sequence: u64) -> Entry {
         agent: Some(call::AgentId(7)),
         offers: vec![missed, offer],
     };
-    Entry { record: Box::new(record), reading: reading(), config: Arc::new(config()) }
+    let names = Arc::new(Names::default().with(&config()));
+    CallEntry { record: Box::new(record), reading: reading(), names }
 }
 
 fn config() -> call::Config {
@@ -112,6 +113,7 @@ fn config() -> call::Config {
         unreachable_after: Duration::from_secs(2),
         inquiry_timeout: Duration::from_secs(3),
         pause_reasons: BTreeMap::new(),
+        teams: BTreeMap::new(),
         registrar: call::RegistrarLimits::default(),
         limits: call::Limits::default(),
     }
@@ -120,8 +122,8 @@ fn config() -> call::Config {
 #[test]
 fn a_call_and_its_offers_are_kept_with_civil_times_and_names() {
     let file = File::new("kept");
-    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
-    records.keep(entry(1));
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
+    records.keep(Entry::Call(entry(1)));
     drop(records);
     assert_eq!(writer.finish(), RecordsStatus { written: 1, ..RecordsStatus::default() });
 
@@ -157,7 +159,7 @@ fn a_call_and_its_offers_are_kept_with_civil_times_and_names() {
 #[test]
 fn talking_is_the_time_with_secretaries_without_the_wait_between_them() {
     let file = File::new("talk");
-    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
     let mut twice = entry(1);
     let served = twice.record.offers[1].clone();
     let at = sip::Instant::from_millis;
@@ -166,7 +168,7 @@ fn talking_is_the_time_with_secretaries_without_the_wait_between_them() {
         OfferRecord { outcome: OfferOutcome::Vanished, ended_at: at(55_000), ..served.clone() };
     let second = OfferRecord { answered_at: Some(at(57_000)), ..served };
     twice.record.offers = vec![vanished, second];
-    records.keep(twice);
+    records.keep(Entry::Call(twice));
     drop(records);
     writer.finish();
     assert_eq!(Reader::open(&file.0).unwrap().calls().unwrap()[0].talk_ms, Some(13_000));
@@ -198,10 +200,10 @@ fn a_file_that_holds_no_records_is_to_be_moved_away() {
 #[test]
 fn more_than_a_batch_is_written_in_several_and_nothing_is_lost() {
     let file = File::new("batches");
-    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
     let count = 3 * RECORDS_BATCH_MAX as u64 + 7;
     for sequence in 0..count {
-        records.keep(entry(sequence));
+        records.keep(Entry::Call(entry(sequence)));
     }
     drop(records);
     let status = writer.finish();
@@ -212,12 +214,12 @@ fn more_than_a_batch_is_written_in_several_and_nothing_is_lost() {
 #[test]
 fn while_the_disk_fails_records_wait_in_memory_and_are_written_when_it_is_back() {
     let file = File::new("failing");
-    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
     // Somebody else's write lock: every transaction of ours fails.
     let other = Connection::open(&file.0).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     for sequence in 0..5 {
-        records.keep(entry(sequence));
+        records.keep(Entry::Call(entry(sequence)));
     }
     wait_until(|| records.status().is_failing && records.status().held == 5);
     assert_eq!(records.status().written, 0);
@@ -241,7 +243,7 @@ fn a_full_disk_keeps_ten_thousand_records_and_counts_what_is_beyond() {
     let records = Records { sender, counters: Arc::clone(&counters) };
     let mut kept = 0;
     while counters.status().lost == 0 {
-        records.keep(entry(kept));
+        records.keep(Entry::Call(entry(kept)));
         kept += 1;
         if kept % 4 == 0 {
             state.turn();
@@ -284,7 +286,7 @@ fn a_file_of_a_newer_program_is_refused() {
 #[test]
 fn a_text_that_a_caller_heard_is_kept_by_its_name() {
     let file = File::new("text");
-    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
     let mut closed = entry(1);
     closed.record.disposition = Disposition::Closed;
     closed.record.situation = Some(call::Situation::Leave);
@@ -294,8 +296,8 @@ fn a_text_that_a_caller_heard_is_kept_by_its_name() {
     let mut config = config();
     let prompt = call::Prompt { name: "conges".to_owned(), duration: Duration::from_secs(9) };
     config.prompts.insert(call::PromptId(4), prompt);
-    closed.config = Arc::new(config);
-    records.keep(closed);
+    closed.names = Arc::new(Names::default().with(&config));
+    records.keep(Entry::Call(closed));
     drop(records);
     writer.finish();
     let call = Reader::open(&file.0).unwrap().calls().unwrap().remove(0);
@@ -307,26 +309,107 @@ fn a_text_that_a_caller_heard_is_kept_by_its_name() {
 #[test]
 fn a_file_of_the_first_version_is_read_as_it_is_and_carried_over_by_the_server() {
     let file = File::new("older");
-    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
-    records.keep(entry(1));
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
+    records.keep(Entry::Call(entry(1)));
     drop(records);
     writer.finish();
     let older = Connection::open(&file.0).unwrap();
-    let downgrade =
-        "ALTER TABLE calls DROP COLUMN situation; ALTER TABLE calls DROP COLUMN prompt;";
+    let downgrade = "ALTER TABLE calls DROP COLUMN situation; ALTER TABLE calls DROP COLUMN prompt;
+         DROP TABLE phones; DROP TABLE secretaries; PRAGMA application_id = 0";
     older.execute_batch(downgrade).unwrap();
     older.pragma_update(None, "user_version", 1).unwrap();
     drop(older);
     let before = Reader::open(&file.0).unwrap().calls().unwrap();
     assert_eq!((before.len(), &before[0].situation), (1, &None));
 
-    let (writer, records, _) = Writer::start(&file.0, reading()).unwrap();
-    records.keep(entry(2));
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
+    records.keep(Entry::Call(entry(2)));
     drop(records);
     assert_eq!(writer.finish().written, 1);
     let after = Reader::open(&file.0).unwrap().calls().unwrap();
     let situations: Vec<_> = after.iter().map(|call| call.situation.as_deref()).collect();
     assert_eq!(situations, [None, Some("open")]);
+}
+
+fn standing() -> call::Standing {
+    call::Standing {
+        agent: call::AgentId(7),
+        state: call::Lasting::Paused { reason: 2 },
+        misses: 1,
+        bindings: vec![sip::Binding {
+            contact_uri: "sip:107@192.0.2.7:5060".to_owned(),
+            flow: sip::Flow {
+                transport: sip::Transport::Udp,
+                local: ([192, 0, 2, 1], 5060).into(),
+                remote: ([192, 0, 2, 7], 5060).into(),
+                connection: 0,
+            },
+            expires_at: sip::Instant::from_millis(160_000),
+            registered_at: sip::Instant::from_millis(1_000),
+            call_id: "phone".to_owned(),
+            cseq: 7,
+            user_agent: Some("baresip".to_owned()),
+        }],
+    }
+}
+
+fn paused(reason: &str, number: u16) -> call::Config {
+    call::Config { pause_reasons: [(number, reason.to_owned())].into(), ..config() }
+}
+
+#[test]
+fn what_lasts_of_a_secretary_is_given_back_in_the_words_of_the_next_life() {
+    let file = File::new("standing");
+    let Opened { writer, records, kept, .. } = Writer::start(&file.0, reading()).unwrap();
+    assert_eq!(kept, []);
+    let names = Names::default().with(&paused("repas", 2));
+    let mut tcp = standing();
+    tcp.bindings[0].flow.transport = sip::Transport::Tcp;
+    let first = call::Standing { bindings: Vec::new(), ..standing() };
+    for standing in [first, standing()] {
+        records.keep(Entry::Standing(Kept::of(&standing, &reading(), &names)));
+    }
+    drop(records);
+    assert_eq!(writer.finish(), RecordsStatus::default(), "these are no records of calls");
+
+    // Ten seconds later, with a clock of its own and other numbers.
+    let later = Reading {
+        now: sip::Instant::from_millis(5),
+        wall: reading().wall + Duration::from_secs(10),
+    };
+    let Opened { kept, .. } = Writer::start(&file.0, later).unwrap();
+    let back = kept[0].standing(&paused("Repas", 1), &later).unwrap();
+    assert_eq!(back.state, call::Lasting::Paused { reason: 0 }, "that reason is gone");
+    let back = kept[0].standing(&paused("repas", 1), &later).unwrap();
+    assert_eq!((back.state, back.misses), (call::Lasting::Paused { reason: 1 }, 1));
+    let [binding] = &back.bindings[..] else { panic!("{back:?}") };
+    assert_eq!(binding.expires_at, sip::Instant::from_millis(90_005));
+    assert_eq!(binding.flow, standing().bindings[0].flow);
+    assert_eq!((binding.call_id.as_str(), binding.cseq), ("phone", 7));
+    // What would not reach her: a binding that is over, a connection that is gone, nobody.
+    let much_later = Reading { wall: later.wall + Duration::from_secs(100), ..later };
+    assert!(kept[0].standing(&config(), &much_later).unwrap().bindings.is_empty());
+    let tcp = Kept::of(&tcp, &reading(), &names);
+    assert!(tcp.standing(&config(), &later).unwrap().bindings.is_empty());
+    let nobody = call::Config { agents: BTreeMap::new(), ..config() };
+    assert_eq!(kept[0].standing(&nobody, &later), None);
+}
+
+#[test]
+fn the_database_of_another_program_is_refused_and_left_as_it_is() {
+    let tables = ["CREATE TABLE customers (name TEXT)", "PRAGMA user_version = 1"];
+    for (index, sql) in tables.into_iter().enumerate() {
+        let file = File::new(&format!("anothers-{index}"));
+        std::fs::create_dir_all(file.0.parent().unwrap()).unwrap();
+        let other = Connection::open(&file.0).unwrap();
+        other.execute_batch(sql).unwrap();
+        other.execute_batch("PRAGMA application_id = 7").unwrap();
+        drop(other);
+        let before = std::fs::read(&file.0).unwrap();
+        let refused = schema::open(&file.0, reading()).unwrap_err();
+        assert!(matches!(refused, OpenError::Foreign), "{refused}");
+        assert_eq!(std::fs::read(&file.0).unwrap(), before);
+    }
 }
 
 /// Waits for another thread: polls, at most ten seconds.

@@ -9,7 +9,7 @@ use call::{CallRecord, CallerNumber, OfferOutcome, OfferRecord, Situation};
 use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
-use super::{Counters, Entry};
+use super::{CallEntry, Counters, Entry, standing};
 use crate::clock::{Reading, iso};
 use crate::limits::{RECORDS_BATCH_MAX, RECORDS_HELD_MAX, RECORDS_RETRY};
 
@@ -48,7 +48,7 @@ impl State {
             std::thread::park_timeout(RECORDS_RETRY);
             self.write_held();
         }
-        let lost = self.held.len() as u64;
+        let lost = calls(self.held.iter());
         if lost > 0 {
             self.counters.lost.fetch_add(lost, Ordering::Relaxed);
             error!(lost, "records lost: the disk failed until the end");
@@ -102,8 +102,9 @@ impl State {
             let batch = self.held.len().min(RECORDS_BATCH_MAX);
             match write(&mut self.connection, self.held.iter().take(batch)) {
                 Ok(()) => {
+                    let calls = calls(self.held.iter().take(batch));
                     self.held.drain(..batch);
-                    self.counters.written.fetch_add(batch as u64, Ordering::Relaxed);
+                    self.counters.written.fetch_add(calls, Ordering::Relaxed);
                     if std::mem::take(&mut self.is_failing) {
                         warn!(held = self.held.len(), "records are written again");
                     }
@@ -117,9 +118,14 @@ impl State {
                 }
             }
         }
-        self.counters.held.store(self.held.len() as u64, Ordering::Relaxed);
+        self.counters.held.store(calls(self.held.iter()), Ordering::Relaxed);
         self.counters.failing.store(self.is_failing.into(), Ordering::Relaxed);
     }
+}
+
+/// How many of them are records of calls: what is counted.
+fn calls<'a>(entries: impl Iterator<Item = &'a Entry>) -> u64 {
+    entries.filter(|entry| matches!(entry, Entry::Call(_))).count() as u64
 }
 
 /// All of the batch, or nothing.
@@ -129,16 +135,21 @@ fn write<'a>(
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     for entry in entries {
-        write_call(&transaction, entry)?;
-        for (offer, number) in entry.record.offers.iter().zip(1_u32..) {
-            write_offer(&transaction, entry, number, offer)?;
+        match entry {
+            Entry::Call(entry) => {
+                write_call(&transaction, entry)?;
+                for (offer, number) in entry.record.offers.iter().zip(1_u32..) {
+                    write_offer(&transaction, entry, number, offer)?;
+                }
+            }
+            Entry::Standing(kept) => standing::write(&transaction, kept)?,
         }
     }
     transaction.commit()
 }
 
-fn write_call(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
-    let Entry { record, reading, config } = entry;
+fn write_call(connection: &Connection, entry: &CallEntry) -> rusqlite::Result<()> {
+    let CallEntry { record, reading, names } = entry;
     let CallRecord { call, trunk, practice, agent, .. } = &**record;
     let (caller_kind, caller) = match &record.caller {
         CallerNumber::Known(number) => ("known", Some(number.to_string())),
@@ -160,10 +171,10 @@ fn write_call(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
         call.epoch,
         call.sequence.cast_signed(),
         trunk.0,
-        config.trunks.get(trunk).map_or("?", |trunk| &trunk.name),
+        names.trunk(*trunk),
         record.dialled.map(|number| number.to_string()),
         practice.map(|practice| practice.0),
-        practice.and_then(|id| config.practices.get(&id)).map(|practice| &practice.name),
+        practice.map(|id| names.practice(id)),
         caller_kind,
         caller,
         arrived_at,
@@ -178,9 +189,9 @@ fn write_call(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
         record.status,
         record.released_by.as_str(),
         agent.map(|agent| agent.0),
-        agent.and_then(|id| config.agents.get(&id)).map(|agent| &agent.name),
+        agent.map(|id| names.agent(id)),
         record.situation.map(Situation::as_str),
-        record.prompt.and_then(|id| config.prompts.get(&id)).map(|prompt| &prompt.name),
+        record.prompt.map(|id| names.prompt(id)),
     ])?;
     Ok(())
 }
@@ -202,11 +213,11 @@ fn talk(offer: &OfferRecord) -> Option<i64> {
 
 fn write_offer(
     connection: &Connection,
-    entry: &Entry,
+    entry: &CallEntry,
     number: u32,
     offer: &OfferRecord,
 ) -> rusqlite::Result<()> {
-    let Entry { record, reading, config } = entry;
+    let CallEntry { record, reading, names } = entry;
     let (offered_at, offered_ms) = civil(reading, offer.offered_at);
     let (ringing_at, ringing_ms) = offer.ringing_at.map(|at| civil(reading, at)).unzip();
     let (answered_at, answered_ms) = offer.answered_at.map(|at| civil(reading, at)).unzip();
@@ -218,7 +229,7 @@ fn write_offer(
         record.call.to_string(),
         number,
         offer.agent.0,
-        config.agents.get(&offer.agent).map_or("?", |agent| &agent.name),
+        names.agent(offer.agent),
         offered_at,
         offered_ms,
         ringing_at,

@@ -4,6 +4,8 @@
 
 mod config;
 mod folder;
+mod metrics;
+mod operation;
 mod peer;
 mod running;
 mod serve;

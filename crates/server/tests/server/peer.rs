@@ -1,7 +1,15 @@
-//! A trunk of few words: sends an INVITE and reads what comes back.
+//! A trunk and a phone of few words: they send what is asked for and read what comes back.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
+
+/// What became of a registration.
+pub(crate) struct Registered {
+    pub(crate) answer: String,
+    pub(crate) is_stale: bool,
+    /// To be used once more.
+    pub(crate) authorization: Option<String>,
+}
 
 pub(crate) struct Peer {
     socket: UdpSocket,
@@ -62,6 +70,90 @@ impl Peer {
             .replace("CSeq: 1 ", &format!("CSeq: {cseq} "))
             .replace("z9hG4bK", &format!("z9hG4bK{cseq}"));
         self.send(format!("{head}Content-Length: 0\r\n\r\n").as_bytes());
+    }
+
+    /// Registers as `user`, whose password is `secret` in the realm of [`crate::running::text`]; the
+    /// final status and whether a challenge said `stale=true`.
+    pub(crate) fn register(
+        &self,
+        user: &str,
+        cseq: u32,
+        authorization: Option<&str>,
+    ) -> Registered {
+        let first = self.send_register(user, cseq, authorization);
+        let challenge = sip::Message::read(first.clone().into_bytes().into()).unwrap();
+        if challenge.status() != Some(401) {
+            return Registered { answer: first, is_stale: false, authorization: None };
+        }
+        let credentials = sip::Credentials {
+            username: user.to_owned(),
+            password: "secret".to_owned(),
+            realm: None,
+        };
+        let uri = "sip:pbx.example.fr";
+        let (_, value) = credentials
+            .answer(&challenge, &sip::Method::Register, uri, 1, u64::from(cseq))
+            .unwrap();
+        Registered {
+            answer: self.send_register(user, cseq + 1, Some(&value)),
+            is_stale: first.contains("stale=true"),
+            authorization: Some(value),
+        }
+    }
+
+    fn send_register(&self, user: &str, cseq: u32, authorization: Option<&str>) -> String {
+        let at = self.address();
+        let authorization =
+            authorization.map_or_else(String::new, |value| format!("Authorization: {value}\r\n"));
+        self.send(
+            format!(
+                "REGISTER sip:pbx.example.fr SIP/2.0\r\n\
+                 Via: SIP/2.0/UDP {at};branch=z9hG4bKr{cseq};rport\r\nMax-Forwards: 70\r\n\
+                 From: <sip:{user}@pbx.example.fr>;tag=r{user}\r\nTo: <sip:{user}@pbx.example.fr>\r\n\
+                 Call-ID: register-{at}\r\nCSeq: {cseq} REGISTER\r\nContact: <sip:{user}@{at}>\r\n\
+                 {authorization}Content-Length: 0\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+        loop {
+            let answer = self.receive();
+            if answer.contains("REGISTER\r\n") && answer.starts_with("SIP/2.0 ") {
+                return answer;
+            }
+        }
+    }
+
+    /// The next INVITE that rings here.
+    pub(crate) fn rung(&self) -> String {
+        loop {
+            let message = self.receive();
+            if message.starts_with("INVITE ") {
+                return message;
+            }
+        }
+    }
+
+    /// Answers a request that came; `body` is a session description or nothing.
+    pub(crate) fn reply(&self, request: &str, status: u16, body: &str) {
+        let header = |name: &str| {
+            request.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned()
+        };
+        let content = match body.is_empty() {
+            true => String::new(),
+            false => "Content-Type: application/sdp\r\n".to_owned(),
+        };
+        let text = format!(
+            "SIP/2.0 {status} Reply\r\n{}\r\n{}\r\n{};tag=phone\r\n{}\r\n{}\r\n\
+             Contact: <sip:phone@{}>\r\n{content}Content-Length: {}\r\n\r\n{body}",
+            header("Via:"),
+            header("From:"),
+            header("To:"),
+            header("Call-ID:"),
+            header("CSeq:"),
+            self.address(),
+            body.len()
+        );
+        self.send(text.as_bytes());
     }
 
     pub(crate) fn options(&self, id: &str) {

@@ -70,7 +70,7 @@ fn a_call_is_told_counted_and_recorded() {
     let status = server.status().unwrap();
     assert_eq!((status.ledger.offered, status.calls.len()), (1, 1));
     assert_eq!(status.calls[0].stage, "waiting");
-    assert_eq!(status.calls[0].practice.as_deref(), Some("Dr Martin"));
+    assert_eq!(status.calls[0].practice, "Dr Martin");
     assert_eq!(status.agents[0].state, "logged out");
 
     peer.invite("0199009999", "two");

@@ -11,7 +11,7 @@ use crate::folder::Folder;
 use crate::peer::Peer;
 use crate::running::text;
 
-fn monoligne() -> Command {
+pub(crate) fn monoligne() -> Command {
     Command::new(env!("CARGO_BIN_EXE_monoligne"))
 }
 
@@ -20,14 +20,14 @@ fn run(subcommand: &str, config: &Path) -> Output {
 }
 
 /// A running `monoligne serve`; ended when dropped.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     out: BufReader<ChildStdout>,
 }
 
 impl Serving {
     /// Returns once it takes calls.
-    fn start(config: &Path) -> Self {
+    pub(crate) fn start(config: &Path) -> Self {
         let mut child = monoligne()
             .args(["serve", "--config"])
             .arg(config)
@@ -42,13 +42,17 @@ impl Serving {
         Self { child, out }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end: exit code and the log.
-    fn wait(mut self) -> (Option<i32>, String) {
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let stderr = self.child.stderr.take().unwrap();
         let log = std::io::read_to_string(stderr).unwrap();
         (self.child.wait().unwrap().code(), log)
@@ -63,7 +67,7 @@ impl Drop for Serving {
 }
 
 /// A free UDP port of loopback; somebody else could take it in between, which fails loudly.
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 

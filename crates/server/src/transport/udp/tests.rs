@@ -45,9 +45,12 @@ impl Edge {
     fn input(&self) -> Input {
         match self.items.recv_timeout(Duration::from_secs(10)).expect("an input") {
             Item::Input { input, .. } => input,
-            Item::MediaReady | Item::Status(_) | Item::Idle(_) | Item::Stop { .. } => {
-                panic!("not an input")
-            }
+            Item::MediaReady
+            | Item::Status { .. }
+            | Item::Order { .. }
+            | Item::Configure { .. }
+            | Item::Idle(_)
+            | Item::Stop { .. } => panic!("not an input"),
         }
     }
 }

@@ -1,0 +1,68 @@
+//! What ids are called, for logs, records and displays.
+//!
+//! A reload takes things out of the configuration while calls of theirs are up: names stay for the
+//! process's life, as their ids do (`config/ids.rs`).
+
+use std::collections::BTreeMap;
+
+use call::{AgentId, PracticeId, PromptId, TeamId, TrunkId};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    trunks: BTreeMap<TrunkId, String>,
+    practices: BTreeMap<PracticeId, String>,
+    teams: BTreeMap<TeamId, String>,
+    agents: BTreeMap<AgentId, Agent>,
+    prompts: BTreeMap<PromptId, String>,
+    pauses: BTreeMap<u16, String>,
+}
+
+#[derive(Clone, Debug)]
+struct Agent {
+    user: String,
+    name: String,
+}
+
+impl Names {
+    /// Those of this configuration too; the same id has its latest name.
+    pub(crate) fn with(mut self, config: &call::Config) -> Self {
+        self.trunks.extend(config.trunks.iter().map(|(id, it)| (*id, it.name.clone())));
+        self.practices.extend(config.practices.iter().map(|(id, it)| (*id, it.name.clone())));
+        self.teams.extend(config.teams.iter().map(|(id, name)| (*id, name.clone())));
+        self.prompts.extend(config.prompts.iter().map(|(id, it)| (*id, it.name.clone())));
+        self.pauses.extend(config.pause_reasons.iter().map(|(id, name)| (*id, name.clone())));
+        let agent = |it: &call::Agent| Agent { user: it.user.clone(), name: it.name.clone() };
+        self.agents.extend(config.agents.iter().map(|(id, it)| (*id, agent(it))));
+        self
+    }
+
+    pub(crate) fn trunk(&self, id: TrunkId) -> &str {
+        self.trunks.get(&id).map_or("?", String::as_str)
+    }
+
+    pub(crate) fn practice(&self, id: PracticeId) -> &str {
+        self.practices.get(&id).map_or("?", String::as_str)
+    }
+
+    /// `?` where nobody named it: the engine itself knows numbers only.
+    pub(crate) fn team(&self, id: TeamId) -> &str {
+        self.teams.get(&id).map_or("?", String::as_str)
+    }
+
+    pub(crate) fn prompt(&self, id: PromptId) -> &str {
+        self.prompts.get(&id).map_or("?", String::as_str)
+    }
+
+    pub(crate) fn user(&self, id: AgentId) -> &str {
+        self.agents.get(&id).map_or("?", |agent| &agent.user)
+    }
+
+    pub(crate) fn agent(&self, id: AgentId) -> &str {
+        self.agents.get(&id).map_or("?", |agent| &agent.name)
+    }
+
+    /// `None`: a pause for no reason in particular.
+    pub(crate) fn pause(&self, reason: u16) -> Option<&str> {
+        self.pauses.get(&reason).map(String::as_str)
+    }
+}

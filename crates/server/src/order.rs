@@ -1,0 +1,97 @@
+//! What an operator orders of a secretary's state: read, checked against what she is, and told back.
+
+use acd::AgentView;
+use call::{AgentCommand, AgentId, AgentState};
+
+use crate::config::nearest;
+use crate::control::AgentOrder;
+use crate::names::Names;
+use crate::status::state_word;
+
+/// Whom and what it means; else why it means nothing.
+pub(crate) fn read(
+    config: &call::Config,
+    user: &str,
+    order: &AgentOrder,
+) -> Result<(AgentId, AgentCommand), String> {
+    let Some((agent, _)) = config.agents.iter().find(|(_, agent)| agent.user == user) else {
+        let users = config.agents.values().map(|agent| agent.user.as_str());
+        return Err(match nearest(user, users) {
+            Some(near) => format!("there is no secretary {user:?}: did you mean {near:?}?"),
+            None => format!("there is no secretary {user:?}: `monoligne agents` shows them all"),
+        });
+    };
+    let command = match order {
+        AgentOrder::LogIn => AgentCommand::LogIn,
+        AgentOrder::LogOut => AgentCommand::LogOut,
+        AgentOrder::Pause { reason: None } => AgentCommand::Pause { reason: 0 },
+        AgentOrder::Pause { reason: Some(reason) } => {
+            AgentCommand::Pause { reason: pause(config, reason)? }
+        }
+        AgentOrder::Resume => AgentCommand::Resume,
+        AgentOrder::EndWrapUp => AgentCommand::EndWrapUp,
+    };
+    Ok((*agent, command))
+}
+
+fn pause(config: &call::Config, reason: &str) -> Result<u16, String> {
+    let reasons = &config.pause_reasons;
+    if let Some((number, _)) = reasons.iter().find(|(_, name)| name.eq_ignore_ascii_case(reason)) {
+        return Ok(*number);
+    }
+    let names: Vec<&str> = reasons.values().map(String::as_str).collect();
+    Err(match nearest(reason, names.iter().copied()) {
+        Some(near) => format!("no reason {reason:?} is configured: did you mean {near:?}?"),
+        None if names.is_empty() => format!(
+            "no reason {reason:?} is configured: write `pause_reasons = [{reason:?}]` in [calls] \
+             and reload, or leave --reason out"
+        ),
+        None => format!("no reason {reason:?} is configured: there are {}", names.join(", ")),
+    })
+}
+
+/// Refuses what would change nothing: an operator must not believe that it did.
+pub(crate) fn check(
+    user: &str,
+    order: &AgentOrder,
+    before: Option<&AgentView>,
+) -> Result<(), String> {
+    let Some(view) = before else { return Err(format!("{user} has just been removed")) };
+    let is = |what: &str| Err(format!("{user} is {}: {what}", state_word(&view.state)));
+    match (order, view.state) {
+        (AgentOrder::Pause { .. }, AgentState::LoggedOut) => is("log her in first"),
+        (AgentOrder::EndWrapUp, AgentState::WrapUp { .. }) => Ok(()),
+        (AgentOrder::EndWrapUp, _) => is("there is no wrap-up to end"),
+        (
+            AgentOrder::LogIn | AgentOrder::LogOut | AgentOrder::Pause { .. } | AgentOrder::Resume,
+            _,
+        ) => Ok(()),
+    }
+}
+
+/// How she stands after it.
+pub(crate) fn told(names: &Names, agent: AgentId, after: Option<&AgentView>) -> String {
+    let who = format!("{} ({})", names.user(agent), names.agent(agent));
+    let Some(view) = after else { return format!("{who} is gone") };
+    let state = state_word(&view.state);
+    let reason = match view.state {
+        AgentState::Paused { reason } => names.pause(reason),
+        AgentState::LoggedOut
+        | AgentState::Available
+        | AgentState::Offered(_)
+        | AgentState::Talking(_)
+        | AgentState::WrapUp { .. }
+        | AgentState::Resting { .. }
+        | AgentState::NotResponding => None,
+    };
+    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+    let then = match view.pending {
+        Some(acd::Pending::LogOut) => ", and logs out after it",
+        Some(acd::Pending::Pause { .. }) => ", and pauses after it",
+        None if view.state == AgentState::Available && !view.reachable => {
+            ", but no phone of hers is registered: she gets no calls"
+        }
+        None => "",
+    };
+    format!("{who}: {state}{reason}{then}")
+}

@@ -1,0 +1,192 @@
+//! What lasts of the secretaries, one row each and one for each of her phones: written whole whenever
+//! it changed, read at the next start.
+//!
+//! Times are civil here: the next life counts its own instants.
+
+use std::time::Duration;
+
+use call::{AgentId, Lasting, Standing};
+use rusqlite::{Connection, Row, params};
+use sip::{Binding, Flow, Transport};
+
+use crate::clock::{Reading, iso};
+use crate::names::Names;
+
+/// One secretary's, as kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Kept {
+    pub(crate) user: String,
+    state: &'static str,
+    /// The reason of a pause, by name: numbers are of one life.
+    reason: Option<String>,
+    misses: u32,
+    at_ms: i64,
+    phones: Vec<Phone>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Phone {
+    contact: String,
+    transport: String,
+    local: String,
+    remote: String,
+    registered_ms: i64,
+    expires_ms: i64,
+    call_id: String,
+    cseq: u32,
+    user_agent: Option<String>,
+}
+
+const LOGGED_OUT: &str = "logged_out";
+const AVAILABLE: &str = "available";
+const PAUSED: &str = "paused";
+const NOT_RESPONDING: &str = "not_responding";
+
+impl Kept {
+    pub(crate) fn of(standing: &Standing, reading: &Reading, names: &Names) -> Self {
+        let (state, reason) = match standing.state {
+            Lasting::LoggedOut => (LOGGED_OUT, None),
+            Lasting::Available => (AVAILABLE, None),
+            Lasting::Paused { reason } => (PAUSED, names.pause(reason).map(str::to_owned)),
+            Lasting::NotResponding => (NOT_RESPONDING, None),
+        };
+        let phone = |binding: &Binding| Phone {
+            contact: binding.contact_uri.clone(),
+            transport: binding.flow.transport.via().to_owned(),
+            local: binding.flow.local.to_string(),
+            remote: binding.flow.remote.to_string(),
+            registered_ms: reading.epoch_ms(binding.registered_at),
+            expires_ms: reading.epoch_ms(binding.expires_at),
+            call_id: binding.call_id.clone(),
+            cseq: binding.cseq,
+            user_agent: binding.user_agent.clone(),
+        };
+        Self {
+            user: names.user(standing.agent).to_owned(),
+            state,
+            reason,
+            misses: standing.misses,
+            at_ms: reading.epoch_ms(reading.now),
+            phones: standing.bindings.iter().map(phone).collect(),
+        }
+    }
+
+    /// In the words of this life. Of the phones only those on UDP whose time is not over: the
+    /// connections of others are gone, and they will come back by themselves.
+    pub(crate) fn standing(&self, config: &call::Config, reading: &Reading) -> Option<Standing> {
+        let agent = config.agents.iter().find(|(_, agent)| agent.user == self.user)?.0;
+        let reason = |name: &String| {
+            let known = config.pause_reasons.iter().find(|(_, reason)| *reason == name);
+            known.map_or(0, |(number, _)| *number)
+        };
+        let state = match self.state {
+            LOGGED_OUT => Lasting::LoggedOut,
+            PAUSED => Lasting::Paused { reason: self.reason.as_ref().map_or(0, reason) },
+            NOT_RESPONDING => Lasting::NotResponding,
+            _ => Lasting::Available,
+        };
+        let binding = |phone: &Phone| phone.binding(reading, config.registrar.expires_max);
+        let bindings = self.phones.iter().filter_map(binding).collect();
+        Some(Standing { agent: AgentId(agent.0), state, misses: self.misses, bindings })
+    }
+}
+
+impl Phone {
+    fn binding(&self, reading: &Reading, expires_max: Duration) -> Option<Binding> {
+        if Transport::from_name(&self.transport)? != Transport::Udp {
+            return None;
+        }
+        let left_ms = self.expires_ms.saturating_sub(reading.epoch_ms(reading.now));
+        // A wall clock that was set back must not make it live for ever.
+        let left = Duration::from_millis(u64::try_from(left_ms).ok()?).min(expires_max);
+        Some(Binding {
+            contact_uri: self.contact.clone(),
+            flow: Flow {
+                transport: Transport::Udp,
+                local: self.local.parse().ok()?,
+                remote: self.remote.parse().ok()?,
+                connection: 0,
+            },
+            expires_at: reading.now + left,
+            // Before this life began, hence older than whatever comes.
+            registered_at: sip::Instant::from_micros(0),
+            call_id: self.call_id.clone(),
+            cseq: self.cseq,
+            user_agent: self.user_agent.clone(),
+        })
+    }
+}
+
+pub(super) fn write(connection: &Connection, kept: &Kept) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO secretaries VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (user) DO UPDATE SET state = excluded.state, reason = excluded.reason,
+             misses = excluded.misses, changed_at = excluded.changed_at",
+        )?
+        .execute(params![kept.user, kept.state, kept.reason, kept.misses, iso(kept.at_ms)])?;
+    connection.prepare_cached("DELETE FROM phones WHERE user = ?1")?.execute([&kept.user])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO phones VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    for (phone, place) in kept.phones.iter().zip(1_u32..) {
+        insert.execute(params![
+            kept.user,
+            place,
+            phone.contact,
+            phone.transport,
+            phone.local,
+            phone.remote,
+            phone.registered_ms,
+            phone.expires_ms,
+            phone.call_id,
+            phone.cseq,
+            phone.user_agent,
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<Kept>> {
+    let mut all: Vec<Kept> = connection
+        .prepare("SELECT user, state, reason, misses FROM secretaries ORDER BY user")?
+        .query_map([], secretary)?
+        .collect::<Result<_, _>>()?;
+    let mut phones = connection.prepare(
+        "SELECT contact, transport, local, remote, registered_ms, expires_ms, call_id, cseq,
+                user_agent
+         FROM phones WHERE user = ?1 ORDER BY place",
+    )?;
+    for kept in &mut all {
+        kept.phones = phones.query_map([&kept.user], phone)?.collect::<Result<_, _>>()?;
+    }
+    Ok(all)
+}
+
+fn secretary(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let state: String = row.get(1)?;
+    let known = [LOGGED_OUT, AVAILABLE, PAUSED, NOT_RESPONDING];
+    Ok(Kept {
+        user: row.get(0)?,
+        // A word of nobody's counts as the one that takes calls.
+        state: known.into_iter().find(|known| *known == state).unwrap_or(AVAILABLE),
+        reason: row.get(2)?,
+        misses: row.get(3)?,
+        at_ms: 0,
+        phones: Vec::new(),
+    })
+}
+
+fn phone(row: &Row<'_>) -> rusqlite::Result<Phone> {
+    Ok(Phone {
+        contact: row.get(0)?,
+        transport: row.get(1)?,
+        local: row.get(2)?,
+        remote: row.get(3)?,
+        registered_ms: row.get(4)?,
+        expires_ms: row.get(5)?,
+        call_id: row.get(6)?,
+        cseq: row.get(7)?,
+        user_agent: row.get(8)?,
+    })
+}

@@ -1,0 +1,345 @@
+//! What an operator does with a running server: looks, orders, reloads, restarts.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::folder::Folder;
+use crate::peer::Peer;
+use crate::running;
+use crate::serve::{Serving, free, monoligne};
+
+/// As [`running::text`], with the password `secret` for 101 and two reasons to pause.
+fn text(trunk: &Peer, listen: SocketAddr, ports: &str) -> String {
+    let ha1 = sip::ha1_md5("101", "pbx.example.fr", "secret");
+    let ha1: String = ha1.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = running::text(trunk, &listen.to_string(), ports);
+    text.replace("a71afc718d6fb4c315d504a5e85f5d6a", &ha1)
+        + "[calls]\npause_reasons = [\"repas\", \"formation\"]\n"
+}
+
+fn command(config: &Path, words: &[&str]) -> Output {
+    monoligne().args(words).arg("--config").arg(config).output().unwrap()
+}
+
+/// What it says on stdout when all went well.
+fn told(config: &Path, words: &[&str]) -> String {
+    let output = command(config, words);
+    let (out, err) = (String::from_utf8(output.stdout), String::from_utf8(output.stderr));
+    assert!(output.status.success(), "{words:?}: {}", err.unwrap());
+    out.unwrap()
+}
+
+/// What it says on stderr when it was refused.
+fn refused(config: &Path, words: &[&str]) -> String {
+    let output = command(config, words);
+    assert_eq!(output.status.code(), Some(1), "{words:?} was accepted");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+struct Scene {
+    folder: Folder,
+    trunk: Peer,
+    phone: Peer,
+    text: String,
+    listen: SocketAddr,
+}
+
+impl Scene {
+    fn new(name: &str, ports: &str) -> Self {
+        let (trunk, phone, listen) = (Peer::new(), Peer::new(), free());
+        let text = text(&trunk, listen, ports);
+        let folder = Folder::new(name).with("monoligne.toml", &text);
+        Self { folder, trunk: trunk.calls(listen), phone: phone.calls(listen), text, listen }
+    }
+
+    fn config(&self) -> &Path {
+        &self.folder.0
+    }
+
+    fn start(&self) -> Serving {
+        Serving::start(self.config())
+    }
+
+    fn rewrite(&self, from: &str, to: &str) {
+        assert!(self.text.contains(from), "{from}");
+        fs::write(self.config().join("monoligne.toml"), self.text.replace(from, to)).unwrap();
+    }
+
+    fn json(&self, view: &str) -> Value {
+        serde_json::from_str(&told(self.config(), &[view, "--json"])).unwrap()
+    }
+}
+
+const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+                   m=audio 9 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
+
+#[test]
+fn a_restart_costs_no_registration_and_one_stale_nonce() {
+    let scene = Scene::new("restart", "42440-42479");
+    let serving = scene.start();
+    let registered = scene.phone.register("101", 1, None);
+    assert!(registered.answer.starts_with("SIP/2.0 200 "), "{}", registered.answer);
+    serving.signal("TERM");
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+
+    let serving = scene.start();
+    let phones = scene.json("registrations");
+    assert_eq!(phones[0]["user"], "101");
+    assert_eq!(phones[0]["source"], scene.phone.address().to_string());
+    // A call reaches her phone, which has sent nothing since.
+    scene.trunk.invite("0199001234", "one");
+    let invite = scene.phone.rung();
+    scene.phone.reply(&invite, 180, "");
+    scene.phone.reply(&invite, 200, SDP);
+    scene.trunk.wait_for(200, "one");
+    // Its old nonce costs one stale=true, that no user is asked for.
+    let again = scene.phone.register("101", 3, registered.authorization.as_deref());
+    assert!(again.is_stale && again.answer.starts_with("SIP/2.0 200 "), "{}", again.answer);
+    drop(serving);
+}
+
+#[test]
+fn a_pause_outlives_a_restart_and_a_kill() {
+    let scene = Scene::new("pause", "42480-42519");
+    let serving = scene.start();
+    scene.phone.register("101", 1, None);
+    let shown = told(scene.config(), &["agent", "101", "pause", "--reason", "repas"]);
+    assert_eq!(shown, "101 (101): paused (repas)\n");
+    // The writer has it within a moment; a kill forgets at most that.
+    std::thread::park_timeout(std::time::Duration::from_millis(500));
+    serving.signal("KILL");
+    serving.wait();
+    let serving = scene.start();
+    let agents = scene.json("agents");
+    assert_eq!((&agents[0]["state"], &agents[0]["reason"]), (&"paused".into(), &"repas".into()));
+    assert_eq!(agents[0]["is_reachable"], true);
+    assert_eq!(told(scene.config(), &["agent", "101", "resume"]), "101 (101): available\n");
+    drop(serving);
+}
+
+#[test]
+fn orders_are_told_back_and_what_would_change_nothing_is_refused() {
+    let scene = Scene::new("orders", "42520-42559");
+    let _serving = scene.start();
+    let order = |words: &[&str]| told(scene.config(), &[&["agent", "101"], words].concat());
+    let refuse =
+        |user: &str, words: &[&str]| refused(scene.config(), &[&["agent", user], words].concat());
+    assert!(refuse("101", &["pause"]).contains("101 is logged out: log her in first"));
+    assert!(order(&["log-in"]).contains("available, but no phone of hers is registered"));
+    assert!(refuse("101", &["end-wrap-up"]).contains("there is no wrap-up to end"));
+    assert!(refuse("1001", &["pause"]).contains("did you mean \"101\"?"));
+    let unknown = refuse("101", &["pause", "--reason", "repos"]);
+    assert!(unknown.contains("did you mean \"repas\"?"), "{unknown}");
+    assert!(order(&["pause"]).contains("101 (101): paused"));
+    assert!(order(&["log-out"]).contains("101 (101): logged out"));
+}
+
+#[test]
+fn every_view_is_a_table_or_json_and_hides_numbers_unless_asked() {
+    let scene = Scene::new("views", "42560-42599");
+    let _serving = scene.start();
+    scene.phone.register("101", 1, None);
+    scene.trunk.invite("0199001234", "one");
+    let invite = scene.phone.rung();
+    scene.phone.reply(&invite, 180, "");
+    scene.trunk.invite("0199001234", "two");
+    scene.trunk.wait_for(180, "two");
+
+    for (view, words) in [
+        ("status", &["takes calls", "2 live: 1 waiting, 1 offered", "1 offered"][..]),
+        ("agents", &["USER", "offered", "registered", "pool"]),
+        ("calls", &["waiting", "offered", "101", "Dr Martin"]),
+        ("queue", &["CLASS", "normal", "pool", "in 0:2"]),
+        ("registrations", &["sip:101@127.0.0.1", "udp 127.0.0.1", "yes"]),
+        ("trunks", &["op", "udp", "127.0.0.1:"]),
+        ("practices", &["Dr Martin", "WAITING"]),
+    ] {
+        let shown = told(scene.config(), &[view]);
+        for word in words {
+            assert!(shown.contains(word), "{view}: {word:?} is not in\n{shown}");
+        }
+        assert!(!shown.contains("39 98 00 01") && !shown.contains('\u{1b}'), "{view}:\n{shown}");
+        assert!(scene.json(view).is_array() || view == "status");
+    }
+    let whole = told(scene.config(), &["queue", "--numbers"]);
+    assert!(whole.contains("06 39 98 00 01"), "{whole}");
+    assert_eq!(scene.json("queue")[0]["caller"], "…01");
+}
+
+#[test]
+fn a_reload_changes_what_it_names_and_leaves_calls_alone() {
+    let scene = Scene::new("reload", "42600-42639");
+    let serving = scene.start();
+    scene.phone.register("101", 1, None);
+    scene.trunk.invite("0199001234", "one");
+    let invite = scene.phone.rung();
+    scene.phone.reply(&invite, 180, "");
+    scene.phone.reply(&invite, 200, SDP);
+    scene.trunk.wait_for(200, "one");
+
+    assert_eq!(told(scene.config(), &["reload"]), "nothing changed\n");
+    let more = "[teams.pool]\nwrap_up = \"20 s\"\n[practices.petit]\nname = \"Mme Petit\"\n\
+                numbers = [\"01 99 00 56 78\"]\nplan = [\"busy\"]\n";
+    scene.rewrite("[teams.pool]\n", more);
+    let changes = told(scene.config(), &["reload"]);
+    assert_eq!(changes, "+ practice Mme Petit\n~ team pool: wrap_up 10 s → 20 s\n");
+    scene.trunk.invite("0199005678", "two");
+    scene.trunk.wait_for(486, "two");
+    let status = scene.json("status");
+    assert_eq!(status["calls"][0]["stage"], "talking");
+    assert_eq!(status["registrations"].as_array().unwrap().len(), 1);
+    assert_eq!(status["reloads"]["done"], 2);
+
+    // A signal does the same; what became of it is in the log.
+    scene.rewrite("[teams.pool]", "[teams.pool]");
+    serving.signal("HUP");
+    for _ in 0..100 {
+        if scene.json("status")["reloads"]["done"] == 3 {
+            break;
+        }
+    }
+    serving.signal("TERM");
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("- practice Mme Petit"), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn a_wrong_reload_is_refused_whole_with_every_mistake() {
+    let scene = Scene::new("wrong", "42640-42679");
+    let _serving = scene.start();
+    scene.rewrite("name = \"Dr Martin\"", "nam = \"Dr Martin\"\nlabel = 5");
+    let told_back = refused(scene.config(), &["reload"]);
+    for word in ["did you mean `name`?", "practices.martin.label", "3 mistakes"] {
+        assert!(told_back.contains(word), "{word} is not in\n{told_back}");
+    }
+    let status = scene.json("status");
+    assert_eq!((&status["reloads"]["refused"], &status["reloads"]["done"]), (&1.into(), &0.into()));
+    assert_eq!(status["practices"][0]["name"], "Dr Martin");
+    let page = told(scene.config(), &["status"]);
+    assert!(page.contains("THE LAST ONE REFUSED"), "{page}");
+}
+
+#[test]
+fn what_needs_a_restart_refuses_the_reload_and_says_so() {
+    let scene = Scene::new("fixed", "42680-42719");
+    let _serving = scene.start();
+    let text = scene.text.replace("42680-42719", "42680-42699").replace("Dr Martin", "Dr Martinet");
+    fs::write(scene.config().join("monoligne.toml"), text).unwrap();
+    let told_back = refused(scene.config(), &["reload"]);
+    assert!(told_back.contains("needs a restart"), "{told_back}");
+    assert!(told_back.contains("[media] ports: 42680-42719 → 42680-42699"), "{told_back}");
+    assert_eq!(scene.json("practices")[0]["name"], "Dr Martin", "nothing of it was taken");
+}
+
+#[test]
+fn a_removed_secretary_is_gone_and_comes_back_as_herself() {
+    let scene = Scene::new("removed", "42720-42759");
+    let more = "[agents.102]\nteams = [\"pool\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n";
+    let both = format!("{}{more}", scene.text);
+    fs::write(scene.config().join("monoligne.toml"), &both).unwrap();
+    let _serving = scene.start();
+    scene.phone.register("101", 1, None);
+    let i = scene.text.find("[agents.101]").unwrap();
+    let j = scene.text.find("[calls]").unwrap();
+    let without = format!("{}{}{more}", &scene.text[..i], &scene.text[j..]);
+    fs::write(scene.config().join("monoligne.toml"), without).unwrap();
+    assert_eq!(told(scene.config(), &["reload"]), "- agent 101\n");
+    assert_eq!(scene.json("registrations"), Value::Array(Vec::new()));
+    assert_eq!(scene.json("agents").as_array().unwrap().len(), 1);
+    fs::write(scene.config().join("monoligne.toml"), both).unwrap();
+    assert_eq!(told(scene.config(), &["reload"]), "+ agent 101\n");
+    let registered = scene.phone.register("101", 3, None);
+    assert!(registered.answer.starts_with("SIP/2.0 200 "), "{}", registered.answer);
+}
+
+#[test]
+fn two_hundred_reloads_leave_the_memory_as_it_is() {
+    let scene = Scene::new("memory", "42760-42799");
+    let serving = scene.start();
+    let resident = || {
+        let statm = fs::read_to_string(format!("/proc/{}/statm", serving.id())).unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
+    };
+    let socket = scene.config().join("data/monoligne.sock");
+    let reload = |count: u32| {
+        for round in 0..count {
+            let wrap_up = format!("[teams.pool]\nwrap_up = {}", 10 + round % 2);
+            scene.rewrite("[teams.pool]", &wrap_up);
+            let reply = server::control::ask(&socket, &server::control::Command::Reload).unwrap();
+            assert!(matches!(reply, server::control::Reply::Reloaded(_)), "{reply:?}");
+        }
+    };
+    reload(50);
+    let before = resident();
+    reload(150);
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 1_000_000, "{grown} octets more after 150 reloads");
+    let status = scene.json("status");
+    assert_eq!(
+        (&status["reloads"]["done"], &status["reloads"]["refused"]),
+        (&200.into(), &0.into())
+    );
+}
+
+#[test]
+fn who_waits_while_the_server_drains_can_still_be_answered() {
+    let scene = Scene::new("draining", "42800-42839");
+    scene.rewrite("\"1 s\"", "\"30 s\"");
+    let serving = scene.start();
+    scene.trunk.invite("0199001234", "one");
+    scene.trunk.wait_for(180, "one");
+    serving.signal("TERM");
+    scene.trunk.call_until_refused("0199001234");
+    assert!(told(scene.config(), &["status"]).contains("DRAINING"));
+    scene.phone.register("101", 1, None);
+    let invite = scene.phone.rung();
+    scene.phone.reply(&invite, 180, "");
+    scene.phone.reply(&invite, 200, SDP);
+    scene.trunk.wait_for(200, "one");
+    assert_eq!(scene.json("calls")[0]["stage"], "talking");
+    let _ends_without_waiting = scene.listen;
+    serving.signal("TERM");
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn a_watch_that_is_no_terminal_prints_one_after_another() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+    let scene = Scene::new("watch", "42840-42879");
+    let _serving = scene.start();
+    let mut child = monoligne()
+        .args(["agents", "--json", "--watch", "1", "--config"])
+        .arg(scene.config())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let lines: Vec<String> = lines.take(2).map(Result::unwrap).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(lines[0], lines[1]);
+    assert!(lines[0].starts_with("[{\"user\":\"101\""), "{lines:?}");
+}
+
+#[test]
+fn check_tells_its_mistakes_as_json_too() {
+    let scene = Scene::new("check-json", "42880-42919");
+    assert_eq!(told(scene.config(), &["check", "--json"]), "[]\n");
+    scene.rewrite("name = \"Dr Martin\"", "nam = \"Dr Martin\"");
+    let output = command(scene.config(), &["check", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let mistakes: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let keys: Vec<_> = mistakes.as_array().unwrap().iter().map(|it| it["key"].clone()).collect();
+    assert_eq!(keys, ["practices.martin.name", "practices.martin.nam"]);
+    assert!(mistakes[1]["remedy"].as_str().unwrap().contains("`name`"));
+}
