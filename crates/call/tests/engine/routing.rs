@@ -17,7 +17,7 @@ const PETIT: PracticeId = PracticeId(2);
 const UNIDENTIFIED: PracticeId = PracticeId(3);
 
 fn number(text: &str) -> E164 {
-    E164::read(text).unwrap()
+    E164::read(text).expect("tests write numbers")
 }
 
 /// Dr Martin is called on a line of his own in Paris, Mme Petit on one in Réunion; both forward to numbers
@@ -48,9 +48,9 @@ fn fixture(name: &str) -> Bytes {
 
 /// Whose call it is, and who calls.
 fn arrived(bench: &Bench) -> (Option<PracticeId>, CallerNumber) {
-    let arrived = bench.notices.iter().rev().find_map(|notice| match notice {
-        Notice::Arrived { practice, caller, .. } => Some((*practice, caller.clone())),
-        _ => None,
+    let arrived = bench.notices.iter().rev().find_map(|notice| {
+        let Notice::Arrived { practice, caller, .. } = notice else { return None };
+        Some((*practice, caller.clone()))
     });
     arrived.expect("a call arrived")
 }

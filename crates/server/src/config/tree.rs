@@ -139,10 +139,8 @@ impl Source {
         match std::fs::read_to_string(&path) {
             Ok(text) => Some(Self { path, text }),
             Err(error) => {
-                let remedy = match error.kind() {
-                    ErrorKind::NotFound => missing,
-                    kind => remedy(kind),
-                };
+                let is_missing = error.kind() == ErrorKind::NotFound;
+                let remedy = if is_missing { missing } else { remedy(error.kind()) };
                 mistakes.about_file(&path, format!("the file cannot be read: {error}"), remedy);
                 None
             }
