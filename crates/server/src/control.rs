@@ -125,8 +125,12 @@ pub fn ask(socket: &Path, command: &Command) -> Result<Reply, AskError> {
     line.push('\n');
     let mut answer = String::new();
     let mut exchange = || -> io::Result<()> {
-        // The server gives up first, and says so.
-        stream.set_read_timeout(Some(ASK_TIMEOUT * 2))?;
+        // The server gives up first, and says so. Files take longer to read than a question to answer.
+        let patience = match command {
+            Command::Reload => CONTROL_IDLE,
+            Command::Status { .. } | Command::Agent { .. } => ASK_TIMEOUT * 2,
+        };
+        stream.set_read_timeout(Some(patience))?;
         (&stream).write_all(line.as_bytes())?;
         BufReader::new(&stream).read_line(&mut answer)?;
         Ok(())

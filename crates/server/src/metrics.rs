@@ -163,7 +163,7 @@ impl Page<'_> {
             ledger.single_line_violations,
         )?;
         self.gauge("calls_live", "Calls that are up", status.calls.len())?;
-        let stages = ["waiting", "offered", "talking", "returned", "announced"];
+        let stages = ["waiting", "offered", "bridged", "returned", "announced"];
         let of = |stage: &str| status.calls.iter().filter(|call| call.stage == stage).count();
         let stages = stages.map(|stage| (stage, of(stage)));
         self.gauges("calls_in_stage", "Calls that are up, by where they are", "stage", stages)?;

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::config::{self, Loaded, Mistakes};
 use crate::inbox::{Ended, Inbox, Item};
+use crate::notify::notify;
 
 /// What was loaded last, and from where. One reload at a time.
 pub(crate) struct Reloader {
@@ -68,7 +69,9 @@ impl Reloader {
     pub(crate) fn reload(&self) -> Result<Vec<String>, ReloadError> {
         // A panic while it was held left the last good value: it is replaced as a whole.
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        notify("RELOADING=1");
         let result = self.replace(&mut loaded);
+        notify("READY=1");
         self.counters.count(result.is_ok(), self.clock.read().epoch_ms(self.clock.now()));
         match &result {
             Ok(changes) if changes.is_empty() => info!("configuration read again: nothing changed"),
@@ -100,9 +103,9 @@ impl Reloader {
             config: Arc::new(next.engine.clone()),
             prompts: next.settings.prompts.clone(),
         })?;
+        *loaded = next;
         // The inbox keeps its order: once this is answered, the above holds.
         self.inbox.ask_status(false)?;
-        *loaded = next;
         Ok(changes)
     }
 

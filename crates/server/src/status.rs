@@ -223,8 +223,9 @@ impl Sources<'_> {
     }
 
     fn queue(&self, calls: &[CallView]) -> Vec<WaitingStatus> {
+        let calls: BTreeMap<_, _> = calls.iter().map(|call| (call.caller, call)).collect();
         let waiting = self.engine.scheduler().waiting().zip(1..).map(|(waiting, place)| {
-            let call = calls.iter().find(|call| call.caller == waiting.caller);
+            let call = calls.get(&waiting.caller);
             WaitingStatus {
                 place,
                 call: call.map_or_else(String::new, |call| call.call.to_string()),
@@ -303,10 +304,14 @@ impl Sources<'_> {
         for call in calls {
             *live.entry(call.practice).or_default() += 1;
         }
+        let mut numbers: BTreeMap<PracticeId, usize> = BTreeMap::new();
+        for practice in self.config.numbers.values() {
+            *numbers.entry(*practice).or_default() += 1;
+        }
         let practices = self.config.practices.iter().map(|(id, practice)| PracticeStatus {
             name: practice.name.clone(),
             label: practice.label.clone(),
-            numbers: self.config.numbers.values().filter(|whose| *whose == id).count(),
+            numbers: numbers.get(id).copied().unwrap_or_default(),
             calls: live.get(id).copied().unwrap_or_default(),
             waiting: waiting.get(id).copied().unwrap_or_default(),
         });
@@ -332,7 +337,7 @@ impl Sources<'_> {
     }
 }
 
-/// `waiting`, `offered`, `talking`, `returned` (answered, and waits again) or `announced` (he hears
+/// `waiting`, `offered`, `bridged`, `returned` (answered, and waits again) or `announced` (he hears
 /// the text that ends his plan); with whom; since when he is answered.
 fn call_stage(
     stage: Stage,
@@ -340,7 +345,7 @@ fn call_stage(
 ) -> (&'static str, Option<AgentId>, Option<sip::Instant>) {
     match (stage, offered) {
         (Stage::Bridged { agent, answered_at, .. }, _) => {
-            ("talking", Some(agent), Some(answered_at))
+            ("bridged", Some(agent), Some(answered_at))
         }
         (Stage::Returned { answered_at, .. }, Some(agent)) => {
             ("offered", Some(agent), Some(answered_at))

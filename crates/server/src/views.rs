@@ -30,11 +30,11 @@ pub fn status(status: &Status) -> String {
     line(
         "calls",
         format!(
-            "{} live: {} waiting, {} offered, {} talking, {} announced",
+            "{} live: {} waiting, {} offered, {} bridged, {} announced",
             status.calls.len(),
             stage("waiting") + stage("returned"),
             stage("offered"),
-            stage("talking"),
+            stage("bridged"),
             stage("announced"),
         ),
     );
@@ -119,12 +119,21 @@ pub fn agents(status: &Status) -> String {
             agent.user.clone(),
             agent.name.clone(),
             state(agent),
-            if agent.is_reachable { "registered" } else { "none" }.to_owned(),
+            phone(status, agent).to_owned(),
             agent.misses.to_string(),
             agent.teams.join(", "),
         ]);
     }
     table.or("no secretaries are configured")
+}
+
+fn phone(status: &Status, agent: &AgentStatus) -> &'static str {
+    let is_registered = status.registrations.iter().any(|phone| phone.user == agent.user);
+    match (is_registered, agent.is_reachable) {
+        (true, true) => "registered",
+        (true, false) => "does not answer",
+        (false, _) => "none",
+    }
 }
 
 /// `paused (repas)`, `wrap-up, 0:04 left`, `talking, then pause`.

@@ -191,7 +191,7 @@ fn a_reload_changes_what_it_names_and_leaves_calls_alone() {
     scene.trunk.invite("0199005678", "two");
     scene.trunk.wait_for(486, "two");
     let status = scene.json("status");
-    assert_eq!(status["calls"][0]["stage"], "talking");
+    assert_eq!(status["calls"][0]["stage"], "bridged");
     assert_eq!(status["registrations"].as_array().unwrap().len(), 1);
     assert_eq!(status["reloads"]["done"], 2);
 
@@ -303,7 +303,7 @@ fn who_waits_while_the_server_drains_can_still_be_answered() {
     scene.phone.reply(&invite, 180, "");
     scene.phone.reply(&invite, 200, SDP);
     scene.trunk.wait_for(200, "one");
-    assert_eq!(scene.json("calls")[0]["stage"], "talking");
+    assert_eq!(scene.json("calls")[0]["stage"], "bridged");
     let _ends_without_waiting = scene.listen;
     serving.signal("TERM");
     let (code, log) = serving.wait();
