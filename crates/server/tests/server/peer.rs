@@ -52,6 +52,13 @@ impl Peer {
         );
     }
 
+    /// An INVITE that can be no call, for this header of its own.
+    pub(crate) fn invite_in_vain(&self, number: &str, id: &str, header: &str) {
+        let head = self.head("INVITE", number, id).replace("Max-Forwards: 70", header);
+        let at = self.address();
+        self.send(format!("{head}Contact: <sip:{at}>\r\nContent-Length: 0\r\n\r\n").as_bytes());
+    }
+
     /// The ACK to a refusal (RFC 3261 §17.1.1.3).
     pub(crate) fn acknowledge(&self, number: &str, id: &str, refusal: &str) {
         let to = refusal.lines().find(|line| line.starts_with("To:")).unwrap();

@@ -89,6 +89,28 @@ fn a_call_is_told_counted_and_recorded() {
 }
 
 #[test]
+fn invites_that_can_be_no_calls_are_answered_each_time_and_recorded_once() {
+    let Floor { server, peer, _folder } = floor("vain", "42440-42479");
+    let vain = [
+        ("Require: teleportation", 420, "unsupported"),
+        ("Max-Forwards: 0", 483, "looped"),
+        ("Max-Forwards: seventy", 400, "bad_request"),
+    ];
+    for (header, status, word) in vain {
+        for _ in 0..2 {
+            peer.invite_in_vain("0199001234", word, header);
+            peer.wait_for(status, word);
+        }
+    }
+    let path = server.records_path().to_owned();
+    let report = server.shutdown(Duration::ZERO);
+    assert_eq!((report.ledger.offered, report.ledger.ledger_imbalances), (3, 0));
+    let ends: Vec<_> =
+        calls(&path).into_iter().map(|call| (call.disposition.to_string(), call.status)).collect();
+    assert_eq!(ends, vain.map(|(_, status, word)| (word.to_string(), status)));
+}
+
+#[test]
 fn garbage_is_counted_and_harms_nobody() {
     let Floor { server, peer, _folder } = floor("garbage", "42040-42079");
     let mut noise = Noise(7);
