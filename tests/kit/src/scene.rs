@@ -76,6 +76,12 @@ impl Scene {
         Ok(())
     }
 
+    /// Writes another configuration and has it read; whether it was taken.
+    pub fn reload(&self, setup: &Setup) -> Result<bool> {
+        setup.write(self.scratch().path())?;
+        self.server().reload()
+    }
+
     /// Switches a secretary's phone on, which registers at once.
     pub fn phone_on(&mut self, user: &str) -> Result<Phone> {
         self.phone_with_password(user, &password(user))

@@ -2,9 +2,11 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::Signal;
 use serde_json::Value;
 use server::Status;
 use server::control::{Command, Reply, ask};
@@ -40,9 +42,10 @@ impl Server {
 
     /// What it shows of itself (`monoligne status`).
     pub fn status(&self) -> Result<Status> {
-        match ask(&self.socket, &Command::Status)? {
+        match ask(&self.socket, &Command::Status { numbers: false })? {
             Reply::Status(status) => Ok(*status),
-            Reply::Error(error) => bail!("no status: {error}"),
+            Reply::Done(other) | Reply::Error(other) => bail!("no status: {other}"),
+            Reply::Reloaded(changes) => bail!("no status: {changes:?}"),
         }
     }
 
@@ -50,9 +53,19 @@ impl Server {
         self.process.output()
     }
 
+    /// SIGHUP; whether it took the configuration.
+    pub fn reload(&self) -> Result<bool> {
+        let before = self.status()?.reloads;
+        self.process.signal(Signal::HUP)?;
+        wait_until("the configuration to be read again", START, || {
+            let after = self.status()?.reloads;
+            Ok((after != before).then_some(after.done > before.done))
+        })
+    }
+
     /// What the command line tells of it (`monoligne agents --json` …).
     pub fn tell(&self, command: &str) -> Result<Value> {
-        let output = std::process::Command::new(binary()?)
+        let output = process::Command::new(binary()?)
             .args([command, "--json", "--socket"])
             .arg(&self.socket)
             .output()?;
