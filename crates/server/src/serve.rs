@@ -146,11 +146,7 @@ fn welcome(loaded: &Loaded, server: &Server) -> String {
     let (settings, engine) = (&loaded.settings, &loaded.engine);
     let mut text = format!("monoligne {} takes calls", env!("CARGO_PKG_VERSION"));
     for (listen, peers) in settings.listen.iter().zip(server.local_addrs()) {
-        let transports = match listen.transports {
-            ListenTransports::Udp => "udp",
-            ListenTransports::Tcp => "tcp",
-            ListenTransports::Both => "udp+tcp",
-        };
+        let transports = listen.transports.as_str();
         let _ = write!(text, "\n  SIP       {transports} {peers}");
         if listen.address.ip() != peers.ip() {
             let _ = write!(text, " (bound to {})", listen.address);
@@ -191,14 +187,19 @@ fn phones(loaded: &Loaded, server: &Server) -> String {
         return "\nThere are no secretaries: nobody can answer. Add agents/USER.toml.".to_owned();
     };
     let peers = server.local_addr();
+    let (transports, transport) = match loaded.settings.listen[0].transports {
+        ListenTransports::Udp => ("UDP", "udp"),
+        ListenTransports::Tcp => ("TCP", "tcp"),
+        ListenTransports::Both => ("UDP or TCP", "udp"),
+    };
     let others: Vec<String> =
         agents.iter().take(8).map(|agent| format!("{} ({})", agent.user, agent.name)).collect();
     format!(
         "\nRegister a softphone (Linphone, baresip, …) of {}:\
          \n  user      {}\
-         \n  server    {peers} (domain {}), transport UDP, no STUN\
+         \n  server    {peers} (domain {}), transport {transports}, no STUN\
          \n  password  the one behind `ha1` of her file (the sample's are in its comments)\
-         \n  baresip   <sip:{}@{peers};transport=udp>;auth_user={};auth_pass=PASSWORD",
+         \n  baresip   <sip:{}@{peers};transport={transport}>;auth_user={};auth_pass=PASSWORD",
         others.join(", "),
         first.user,
         loaded.engine.realm,

@@ -53,6 +53,15 @@ impl ListenTransports {
     pub fn has_tcp(self) -> bool {
         matches!(self, Self::Tcp | Self::Both)
     }
+
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Both => "udp+tcp",
+        }
+    }
 }
 
 /// TCP connections, accepted and opened.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Account, Algorithm, Denied, Flow, HeaderName, Instant, Message, Verifier, VerifierSetup,
+    Account, Algorithm, Denied, Flow, HeaderName, Instant, Message, Uri, Verifier, VerifierSetup,
 };
 use table::Table;
 
@@ -312,13 +312,15 @@ impl Registrar {
     }
 
     /// Puts back what an earlier life knew, without an event: those that are over are left out, and
-    /// nothing is changed where the AOR has bindings by itself.
+    /// nothing is changed where the AOR has bindings by itself. A connection did not outlive that life:
+    /// such a phone is looked for at its Contact, where that is the address it came from; one behind a
+    /// NAT registers again by itself.
     pub fn restore(&mut self, now: Instant, aor: &str, bindings: Vec<Binding>) {
         if !self.table.bindings(aor).is_empty() || self.table.len() >= self.rules.aors_max {
             return;
         }
-        let mut live: Vec<_> =
-            bindings.into_iter().filter(|binding| binding.expires_at > now).collect();
+        let live = bindings.into_iter().filter(|binding| binding.expires_at > now);
+        let mut live: Vec<_> = live.filter_map(without_connection).collect();
         live.sort_by_key(|binding| std::cmp::Reverse(binding.registered_at));
         live.truncate(self.rules.bindings_max);
         self.table.replace(aor, live);
@@ -368,4 +370,16 @@ impl Registrar {
     pub fn poll_event(&mut self) -> Option<RegistrarEvent> {
         self.events.pop_front()
     }
+}
+
+/// The binding, to be reached by a connection yet to be opened.
+fn without_connection(mut binding: Binding) -> Option<Binding> {
+    if binding.flow.transport.is_reliable() {
+        let contact = Uri::read_str(&binding.contact_uri).ok()?.address()?;
+        if contact.ip() != binding.flow.remote.ip() {
+            return None;
+        }
+        binding.flow = Flow { remote: contact, connection: 0, ..binding.flow };
+    }
+    Some(binding)
 }

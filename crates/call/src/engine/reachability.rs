@@ -2,7 +2,8 @@
 //!
 //! A binding says that a phone was there once. One on UDP is asked by OPTIONS every now and then, spread
 //! over the interval, since nothing else tells that it was switched off or that its NAT forgot it; a
-//! connection is its own proof, and its flow is asked only after it was found dead. Whatever the final
+//! connection is its own proof, and its flow is asked only after it was found dead, or while the
+//! connection is yet to be opened (after a restart). Whatever the final
 //! answer, it proves life; so does a REGISTER, and any answer to an INVITE of ours. A phone with a leg of
 //! ours up is not asked: that leg has its own inquiry.
 
@@ -43,7 +44,8 @@ impl Engine {
     }
 
     fn is_worth_asking(&self, flow: &Flow) -> bool {
-        let is_proven = flow.transport.is_reliable() && !self.state.dead_flows.contains(flow);
+        let is_connected = flow.transport.is_reliable() && flow.connection != 0;
+        let is_proven = is_connected && !self.state.dead_flows.contains(flow);
         !self.config.registrar.options_interval.is_zero()
             && !is_proven
             && self.state.registrar.is_registered_flow(flow).is_some()

@@ -101,6 +101,28 @@ fn a_phone_that_does_not_come_back_is_told_the_end_where_its_contact_is() {
 }
 
 #[test]
+fn after_a_restart_a_phone_is_reached_at_its_contact_by_a_new_connection() {
+    let mut bench = Bench::with(&["101"]);
+    register(&mut bench, 7);
+    let standing = bench.remembered.last().expect("her phone is remembered").clone();
+    let mut next = Bench::with(&["101"]);
+    next.input(Input::Standing(standing.clone()));
+    assert!(is_reachable(&next));
+    next.invite("a", "", &offer());
+    let flow = sent(&next, &Method::Invite).expect("she is rung");
+    assert_eq!((flow.remote, flow.connection), (PHONE.parse().unwrap(), 0));
+
+    // Behind a NAT there is nobody to connect to: she is there when she registers again.
+    let mut standing = standing;
+    standing.bindings[0].contact_uri = "sip:101@192.168.1.20:5060;transport=tcp".to_string();
+    let mut next = Bench::with(&["101"]);
+    next.input(Input::Standing(standing));
+    assert!(!is_reachable(&next));
+    register(&mut next, 1);
+    assert!(is_reachable(&next));
+}
+
+#[test]
 fn a_trunks_connection_that_breaks_loses_no_caller() {
     let mut bench = Bench::new(config(&["101"], |config| {
         for trunk in config.trunks.values_mut() {

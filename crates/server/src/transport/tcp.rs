@@ -226,15 +226,7 @@ impl Table {
         let of_source = self.by_source.get(&source).copied().unwrap_or(0);
         let crowded = (of_source >= settings.per_source_max).then_some(Some(source));
         if let Some(crowd) = crowded.or((self.by_id.len() >= settings.max).then_some(None)) {
-            let victim = self.by_id.iter().find(|(_, entry)| {
-                !entry.line.is_known.load(Ordering::Relaxed)
-                    && crowd.is_none_or(|source| source == self::source(&entry.flow.remote))
-            });
-            let victim = victim.map(|(id, _)| *id).ok_or(Full)?;
-            if let Some(entry) = self.remove(victim) {
-                shared.traffic.connections.displaced.fetch_add(1, Ordering::Relaxed);
-                entry.line.close.notify_one();
-            }
+            self.displace(crowd, &shared.traffic)?;
         }
         self.last += 1;
         let flow = Flow { transport: Transport::Tcp, local, remote, connection: self.last };
@@ -249,6 +241,20 @@ impl Table {
         self.by_path.insert((local, remote), self.last);
         *self.by_source.entry(source).or_default() += 1;
         Ok((flow, line, queue))
+    }
+
+    /// Lets go of the oldest connection that nobody knows, of this source or of any.
+    fn displace(&mut self, of: Option<IpAddr>, traffic: &Traffic) -> Result<(), Full> {
+        let victim = self.by_id.iter().find(|(_, entry)| {
+            !entry.line.is_known.load(Ordering::Relaxed)
+                && of.is_none_or(|of| of == source(&entry.flow.remote))
+        });
+        let victim = victim.map(|(id, _)| *id).ok_or(Full)?;
+        if let Some(entry) = self.remove(victim) {
+            traffic.connections.displaced.fetch_add(1, Ordering::Relaxed);
+            entry.line.close.notify_one();
+        }
+        Ok(())
     }
 
     fn line(&self, flow: &Flow) -> Option<Arc<Line>> {
@@ -290,6 +296,8 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, local: SocketAddr) {
                 if !std::mem::replace(&mut is_told, true) {
                     warn!(%error, %local, "connections cannot be accepted for now");
                 }
+                // The system's limit of open files may be the lower one.
+                let _all_known = shared.table().displace(None, &shared.traffic);
                 sleep(ACCEPT_REST).await;
                 continue;
             }

@@ -181,7 +181,12 @@ impl Peer {
     /// The next message, as text.
     pub(crate) fn receive(&self) -> String {
         let mut buffer = [0; 65_535];
-        let length = self.socket.recv(&mut buffer).expect("an answer within ten seconds");
+        let length = loop {
+            match self.socket.recv(&mut buffer) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                received => break received.expect("an answer within ten seconds"),
+            }
+        };
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     }
 

@@ -82,6 +82,7 @@ impl Stream {
             match (&self.socket).read(&mut piece) {
                 Ok(0) => return None,
                 Ok(count) => self.unread.extend_from_slice(&piece[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
                 Err(error) => panic!("neither a message nor the end: {error}"),
             }

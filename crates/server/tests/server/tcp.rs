@@ -383,7 +383,12 @@ impl Datagrams {
 
     fn receive(&self) -> String {
         let mut buffer = [0; 65_535];
-        let length = self.socket.recv(&mut buffer).expect("a datagram within ten seconds");
+        let length = loop {
+            match self.socket.recv(&mut buffer) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                received => break received.expect("a datagram within ten seconds"),
+            }
+        };
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     }
 
