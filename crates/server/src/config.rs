@@ -15,6 +15,7 @@ mod fields;
 mod file;
 mod ids;
 mod mistake;
+mod plans;
 mod secret;
 mod tree;
 mod value;

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{AgentId, PracticeId, Step, TeamId};
+use acd::{AgentId, PracticeId, TeamId};
 use call::{E164, PromptId, TrunkId};
 use sip::Transport;
 use sip::sdp::Codec;
 
 use super::Loaded;
 use super::fields::{List, Located, Place};
-use super::file::{File, ListenFile, Named, PracticeFile, StepFile, TrunkFile};
-use super::mistake::{Mistakes, nearest};
+use super::file::{File, ListenFile, Named, PracticeFile, TrunkFile};
+use super::mistake::Mistakes;
+use super::plans::{self, Known};
 use super::secret;
 use super::tree::Tree;
 use crate::prompts::Prompts;
@@ -40,7 +41,8 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
     let teams = ids(&file.teams, TeamId);
     let trunks = trunks(&file, mistakes);
     let numbers = numbers(&file.practices, mistakes);
-    let plans = plans(&file.practices, &teams, mistakes);
+    let plans =
+        plans::practices(&file.practices, &Known { teams: &teams, prompts: &prompts }, mistakes);
     let agents = agents(tree, &file, &teams, realm.as_deref(), mistakes);
     nobody(&file, &teams, &agents, mistakes);
 
@@ -454,89 +456,6 @@ fn numbers(practices: &[Named<'_, PracticeFile<'_>>], mistakes: &mut Mistakes) -
     all
 }
 
-fn plans(
-    practices: &[Named<'_, PracticeFile<'_>>],
-    teams: &BTreeMap<String, TeamId>,
-    mistakes: &mut Mistakes,
-) -> BTreeMap<PracticeId, acd::Practice> {
-    let mut all = BTreeMap::new();
-    for practice in practices {
-        let id = PracticeId(practice.id);
-        if !practice.item.plan.is_tried {
-            mistakes.push(practice.item.plan.place.missing(
-                "missing: what shall become of its callers?",
-                "write `plan = [{ queue = \"TEAM\", for = \"3 min\" }, \"busy\"]`",
-            ));
-        }
-        let steps = plan(&practice.item.plan.items, teams, mistakes);
-        all.insert(
-            id,
-            acd::Practice::without_hours(
-                practice.item.answer_within,
-                practice.item.urgency,
-                acd::Plan { steps },
-            ),
-        );
-    }
-    all
-}
-
-fn plan(
-    steps: &[Located<'_, StepFile>],
-    teams: &BTreeMap<String, TeamId>,
-    mistakes: &mut Mistakes,
-) -> Vec<Step> {
-    let mut plan = Vec::new();
-    // Who is in a queue without end leaves it for a later busy only.
-    let (mut is_over, mut is_endless) = (false, false);
-    for step in steps {
-        if is_over || (is_endless && matches!(step.value, StepFile::Queue { .. })) {
-            mistakes.push(step.place.mistake(
-                "never reached: the step before it has no end",
-                "give the step before a `for`, or remove this one",
-            ));
-        }
-        match &step.value {
-            StepFile::Busy => {
-                is_over = true;
-                plan.push(Step::Busy);
-            }
-            StepFile::Queue { team, until } => {
-                match teams.get(team) {
-                    Some(team) => {
-                        is_endless |= until.is_none();
-                        plan.push(Step::Queue { team: *team, until: *until, nobody: None });
-                    }
-                    None => mistakes.push(
-                        step.place
-                            .within("queue")
-                            .mistake(format!("there is no team {team:?}"), known_team(team, teams)),
-                    ),
-                }
-                if until.is_some_and(|until| until.is_zero()) {
-                    mistakes.push(step.place.mistake(
-                        "`for` is zero: nobody could answer in this step",
-                        "remove the step, or give it time",
-                    ));
-                }
-            }
-        }
-    }
-    plan
-}
-
-/// The remedy for the name of a team that is not there.
-fn known_team(name: &str, teams: &BTreeMap<String, TeamId>) -> String {
-    match nearest(name, teams.keys().map(String::as_str)) {
-        Some(near) => format!("did you mean {near:?}?"),
-        None if teams.is_empty() => "write [teams.NAME] first".to_owned(),
-        None => {
-            let names: Vec<&str> = teams.keys().map(String::as_str).collect();
-            format!("the teams are: {}", names.join(", "))
-        }
-    }
-}
-
 struct Agent {
     floor: acd::Agent,
     call: call::Agent,
@@ -571,7 +490,7 @@ fn agents(
                 Some(id) => hers.push(*id),
                 None => mistakes.push(team.place.mistake(
                     format!("there is no team {:?}", team.value),
-                    known_team(&team.value, teams),
+                    plans::known_team(&team.value, teams),
                 )),
             }
         }

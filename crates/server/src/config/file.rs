@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use acd::{Date, Territory, TimeZone};
 use call::{Country, E164, Limits, Numbering, RegistrarLimits, Source, Urgency};
 use sip::Transport;
 use sip::sdp::Codec;
@@ -97,12 +98,39 @@ pub(super) struct PracticeFile<'t> {
     pub(super) answer_within: Duration,
     pub(super) urgency: Urgency,
     pub(super) plan: List<'t, StepFile>,
+    pub(super) hours: Option<Located<'t, String>>,
+    pub(super) time_zone: TimeZone,
+    pub(super) holidays: Territory,
+    pub(super) holidays_added: List<'t, Date>,
+    pub(super) holidays_removed: List<'t, Date>,
+    pub(super) closed: Option<List<'t, StepFile>>,
+    pub(super) leave: Vec<LeaveFile<'t>>,
 }
 
 pub(super) enum StepFile {
-    Queue { team: String, until: Option<Duration> },
+    Queue { team: String, until: Option<Duration>, nobody: Option<Nobody> },
+    Announce { prompt: String, answer: bool },
     Busy,
 }
+
+/// How long a caller waits for a team that nobody is in.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub(super) enum Nobody {
+    For(Duration),
+    /// He waits for somebody to come.
+    Never,
+}
+
+pub(super) struct LeaveFile<'t> {
+    pub(super) from: Located<'t, Moment>,
+    pub(super) to: Located<'t, Moment>,
+    /// The list, and whether it is written at all.
+    pub(super) plan: Option<List<'t, StepFile>>,
+    pub(super) place: Place<'t>,
+}
+
+/// A day, or a day and a time, as written.
+pub(super) struct Moment(pub(super) String);
 
 pub(super) struct AgentFile<'t> {
     pub(super) name: Option<String>,
@@ -389,28 +417,80 @@ fn practice<'t>(fields: &mut Fields<'t, '_, '_>) -> PracticeFile<'t> {
         answer_within: fields.or("answer_within", Duration::from_secs(25)),
         urgency: fields.or("urgency", Urgency::Normal),
         plan: fields.list_of("plan", step),
+        hours: fields.take("hours"),
+        time_zone: fields.or("time_zone", TimeZone::PARIS),
+        holidays: fields.or("holidays", Territory::France),
+        holidays_added: fields.list("holidays_added"),
+        holidays_removed: fields.list("holidays_removed"),
+        closed: fields.has("closed").then(|| fields.list_of("closed", step)),
+        leave: leave(fields),
     }
 }
 
-/// `{ queue = "TEAM", for = "3 min" }` or `"busy"`.
+/// `[[leave]]`.
+fn leave<'t>(fields: &mut Fields<'t, '_, '_>) -> Vec<LeaveFile<'t>> {
+    let mut all = Vec::new();
+    for (value, place) in fields.elements("leave").unwrap_or_default() {
+        let Some((values, place)) = fields.as_table(value, place) else { continue };
+        let mut fields = Fields::new("leave", values, place.clone(), fields.mistakes);
+        let from = fields.required("from", "\"2026-08-03\"");
+        let to = fields.required("to", "\"2026-08-21\", its last day");
+        let plan = fields.has("plan").then(|| fields.list_of("plan", step));
+        if let (Some(from), Some(to)) = (from, to) {
+            all.push(LeaveFile { from, to, plan, place });
+        }
+    }
+    all
+}
+
+/// `{ queue = "TEAM", for = "3 min" }`, `{ announce = "PROMPT" }` or `"busy"`.
 fn step<'t, 'd>(
     fields: &mut Fields<'t, 'd, '_>,
     value: &'d Spanned<DeValue<'d>>,
     place: Place<'t>,
 ) -> Option<StepFile> {
-    const REMEDY: &str = "write { queue = \"TEAM\", for = \"3 min\" } or \"busy\"";
+    const REMEDY: &str =
+        "write { queue = \"TEAM\", for = \"3 min\" }, { announce = \"PROMPT\" } or \"busy\"";
     match (value.get_ref().as_str(), value.get_ref().as_table()) {
         (Some("busy"), _) => Some(StepFile::Busy),
         (_, Some(values)) => {
-            let mut fields = Fields::new("plan", values, place, fields.mistakes);
-            let until = fields.take("for").map(|located| located.value);
-            let team = fields.required("queue", "\"TEAM\"")?.value;
-            Some(StepFile::Queue { team, until })
+            let mut fields = Fields::new("plan", values, place.clone(), fields.mistakes);
+            match fields.has("announce") {
+                true => announce(&mut fields, &place),
+                false => queue(&mut fields, &place),
+            }
         }
         (_, None) => {
             fields.mistakes.push(place.mistake("no step that is known", REMEDY));
             None
         }
+    }
+}
+
+fn queue<'t>(fields: &mut Fields<'t, '_, '_>, place: &Place<'t>) -> Option<StepFile> {
+    refuse(fields, place, &["answer"], "of a step that announces");
+    let until = fields.take("for").map(|located| located.value);
+    let nobody = fields.take("nobody").map(|located| located.value);
+    let team = fields.required("queue", "\"TEAM\"")?.value;
+    Some(StepFile::Queue { team, until, nobody })
+}
+
+fn announce<'t>(fields: &mut Fields<'t, '_, '_>, place: &Place<'t>) -> Option<StepFile> {
+    refuse(fields, place, &["queue", "for", "nobody"], "of a step in which a caller waits");
+    let answer = fields.or("answer", true);
+    let prompt = fields.take::<String>("announce")?.value;
+    Some(StepFile::Announce { prompt, answer })
+}
+
+/// Keys of the other kind of step.
+fn refuse<'t>(fields: &mut Fields<'t, '_, '_>, place: &Place<'t>, keys: &[&str], of: &str) {
+    for key in keys.iter().copied() {
+        if !fields.has(key) {
+            continue;
+        }
+        let remedy = "remove it, or make two steps: { queue = \"TEAM\", for = \"3 min\" }, then \
+                      { announce = \"PROMPT\" }";
+        fields.mistakes.push(place.within(key).missing(format!("a key {of}"), remedy));
     }
 }
 

@@ -4,11 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use acd::{Date, Territory, TimeZone};
 use call::{Country, E164, Network, Source, Urgency};
 use sip::sdp::Codec;
 use sip::{Algorithm, Transport};
 use toml::de::DeValue;
 
+use super::file::{Moment, Nobody};
 use super::mistake::nearest;
 use crate::log::LogFormat;
 
@@ -168,6 +170,86 @@ impl FromValue for Prefix {
             );
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromValue for bool {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        match value.as_bool() {
+            Some(value) => Ok(value),
+            None => fault(
+                format!("{} where yes or no belongs", a_thing(value)),
+                "write true or false, without quotes",
+            ),
+        }
+    }
+}
+
+/// A duration, or `"never"`.
+impl FromValue for Nobody {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        match value.as_str().map(str::trim) {
+            Some("never") => Ok(Self::Never),
+            Some(_) | None => Duration::from_value(value).map(Self::For).or_else(|_| {
+                fault("not a duration", "write \"10 s\", \"0 s\" for at once, or \"never\"")
+            }),
+        }
+    }
+}
+
+/// A day: TOML's own, or in quotes.
+impl FromValue for Date {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        let Moment(written) = Moment::from_value(value)?;
+        Self::read(&written)
+            .or_else(|error| fault(error.to_string(), "write a day: \"2026-05-15\""))
+    }
+}
+
+/// What of it can be is the matter of [`acd::Period`].
+impl FromValue for Moment {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        match value {
+            DeValue::String(text) => Ok(Self(text.trim().to_owned())),
+            // `2026-08-03T14:00:00` is how TOML writes a local time.
+            DeValue::Datetime(moment) => {
+                let text = moment.to_string();
+                Ok(Self(text.strip_suffix(":00").unwrap_or(&text).to_owned()))
+            }
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => fault(
+                format!("{} where a day belongs", a_thing(value)),
+                "write a day, \"2026-08-03\", or a day and a time, \"2026-08-03T14:00\"",
+            ),
+        }
+    }
+}
+
+impl FromValue for TimeZone {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        let text = text(value, "\"Europe/Paris\"")?;
+        Self::read(text).or_else(|_| {
+            fault(
+                "no time zone",
+                match nearest(text, Self::names()) {
+                    Some(near) => format!("did you mean {near:?}?"),
+                    None => "write one of the IANA database, like \"Europe/Paris\", \
+                             \"Indian/Reunion\" or \"America/Martinique\""
+                        .to_owned(),
+                },
+            )
+        })
+    }
+}
+
+impl FromValue for Territory {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        let all: Vec<(&str, Self)> =
+            Self::names().filter_map(|name| Some((name, Self::read(name)?))).collect();
+        word(value, &all)
     }
 }
 

@@ -596,7 +596,9 @@ fn the_sample_documents_every_key() {
         for key in *keys {
             let is_there = text.lines().any(|line| {
                 let line = line.trim_start_matches("# ");
-                line.starts_with(&format!("{key} = ")) || line == format!("[{key}]")
+                line.starts_with(&format!("{key} = "))
+                    || line == format!("[{key}]")
+                    || line == format!("[[{key}]]")
             }) || text.contains(&format!("{{ {key} = "))
                 || text.contains(&format!(", {key} = "));
             assert!(is_there, "config/ says nothing of `{key}` of [{table}]");

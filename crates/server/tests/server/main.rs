@@ -7,6 +7,7 @@ mod folder;
 mod metrics;
 mod operation;
 mod peer;
+mod plans;
 mod running;
 mod serve;
 mod stream;
