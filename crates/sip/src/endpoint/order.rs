@@ -23,7 +23,7 @@ pub struct Limits {
     /// INVITE and others together; as many [`ClientKey`](crate::ClientKey)s may live.
     pub client_transactions_max: usize,
     pub server_transactions_max: usize,
-    /// Requests of one dialog that await our `respond`. Beyond: 500 with Retry-After.
+    /// Requests of one dialog that await our `respond`. Beyond: 503 with Retry-After.
     pub requests_per_dialog_max: usize,
     /// Early dialogs and forks of one INVITE that are told apart. Beyond: ignored.
     pub forks_max: usize,
