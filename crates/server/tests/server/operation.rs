@@ -45,7 +45,6 @@ struct Scene {
     trunk: Peer,
     phone: Peer,
     text: String,
-    listen: SocketAddr,
 }
 
 impl Scene {
@@ -53,7 +52,7 @@ impl Scene {
         let (trunk, phone, listen) = (Peer::new(), Peer::new(), free());
         let text = text(&trunk, listen, ports);
         let folder = Folder::new(name).with("monoligne.toml", &text);
-        Self { folder, trunk: trunk.calls(listen), phone: phone.calls(listen), text, listen }
+        Self { folder, trunk: trunk.calls(listen), phone: phone.calls(listen), text }
     }
 
     fn config(&self) -> &Path {
@@ -304,7 +303,6 @@ fn who_waits_while_the_server_drains_can_still_be_answered() {
     scene.phone.reply(&invite, 200, SDP);
     scene.trunk.wait_for(200, "one");
     assert_eq!(scene.json("calls")[0]["stage"], "bridged");
-    let _ends_without_waiting = scene.listen;
     serving.signal("TERM");
     let (code, log) = serving.wait();
     assert_eq!(code, Some(0), "{log}");
