@@ -39,6 +39,8 @@ fn star_codes(name: &str, softphone: Softphone) -> Result<()> {
     scene.check_voices(&caller, &anna, talks - 1)?; // before it, the tones that confirm
 
     scene.wait_for_state("anna", "wrap-up")?;
+    let told = scene.server().tell("agents")?.to_string();
+    assert!(told.contains("\"anna\"") && told.contains("\"wrap-up\""), "{told}");
     dial(&mut anna, "*32")?;
     scene.wait_for_state("anna", "available")?;
     let mut next = scene.call(Then::GiveUpAfter(SECOND))?;
