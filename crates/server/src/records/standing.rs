@@ -71,8 +71,8 @@ impl Kept {
         }
     }
 
-    /// In the words of this life. Of the phones only those on UDP whose time is not over: the
-    /// connections of others are gone, and they will come back by themselves.
+    /// In the words of this life. Of the phones only those whose time is not over. A connection is gone
+    /// with the life that held it: the registrar says whether such a phone may be reached by another.
     pub(crate) fn standing(&self, config: &call::Config, reading: &Reading) -> Option<Standing> {
         let agent = config.agents.iter().find(|(_, agent)| agent.user == self.user)?.0;
         let reason = |name: &String| {
@@ -93,16 +93,17 @@ impl Kept {
 
 impl Phone {
     fn binding(&self, reading: &Reading, expires_max: Duration) -> Option<Binding> {
-        if Transport::from_name(&self.transport)? != Transport::Udp {
-            return None;
-        }
+        let transport = match Transport::from_name(&self.transport)? {
+            known @ (Transport::Udp | Transport::Tcp) => known,
+            Transport::Tls | Transport::Ws | Transport::Wss => return None,
+        };
         let left_ms = self.expires_ms.saturating_sub(reading.epoch_ms(reading.now));
         // A wall clock that was set back must not make it live for ever.
         let left = Duration::from_millis(u64::try_from(left_ms).ok()?).min(expires_max);
         Some(Binding {
             contact_uri: self.contact.clone(),
             flow: Flow {
-                transport: Transport::Udp,
+                transport,
                 local: self.local.parse().ok()?,
                 remote: self.remote.parse().ok()?,
                 connection: 0,

@@ -365,6 +365,7 @@ fn what_lasts_of_a_secretary_is_given_back_in_the_words_of_the_next_life() {
     let names = Names::default().with(&paused("repas", 2));
     let mut tcp = standing();
     tcp.bindings[0].flow.transport = sip::Transport::Tcp;
+    tcp.bindings[0].flow.connection = 7;
     let first = call::Standing { bindings: Vec::new(), ..standing() };
     for standing in [first, standing()] {
         records.keep(Entry::Standing(Kept::of(&standing, &reading(), &names)));
@@ -386,11 +387,12 @@ fn what_lasts_of_a_secretary_is_given_back_in_the_words_of_the_next_life() {
     assert_eq!(binding.expires_at, sip::Instant::from_millis(90_005));
     assert_eq!(binding.flow, standing().bindings[0].flow);
     assert_eq!((binding.call_id.as_str(), binding.cseq), ("phone", 7));
-    // What would not reach her: a binding that is over, a connection that is gone, nobody.
+    // What would not reach her: a binding that is over, the connection that is gone, nobody.
     let much_later = Reading { wall: later.wall + Duration::from_secs(100), ..later };
     assert!(kept[0].standing(&config(), &much_later).unwrap().bindings.is_empty());
     let tcp = Kept::of(&tcp, &reading(), &names);
-    assert!(tcp.standing(&config(), &later).unwrap().bindings.is_empty());
+    let flow = tcp.standing(&config(), &later).unwrap().bindings[0].flow;
+    assert_eq!((flow.transport, flow.connection), (sip::Transport::Tcp, 0));
     let nobody = call::Config { agents: BTreeMap::new(), ..config() };
     assert_eq!(kept[0].standing(&nobody, &later), None);
 }
