@@ -11,7 +11,7 @@ use crate::order::ToneCodec;
 pub(crate) const FRAME_SAMPLES: usize = 160;
 
 /// G.711 in both laws, in whole frames of 20 ms; at least one.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Audio {
     pcma: Vec<u8>,
     pcmu: Vec<u8>,

@@ -6,6 +6,7 @@
 mod wave;
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -90,6 +91,13 @@ impl Prompts {
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.values().map(|prompt| prompt.name.as_str())
+    }
+
+    /// Another one for other audio.
+    pub(crate) fn fingerprint(&self, id: PromptId) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.audio(id).hash(&mut hasher);
+        hasher.finish()
     }
 
     #[cfg(test)]

@@ -138,9 +138,12 @@ fn facts(loaded: &Loaded) -> Facts {
         Fact::hidden("algorithms", &registrar.algorithms),
     ];
     facts.insert(("[registrar]", String::new()), registrar);
-    for prompt in engine.prompts.values() {
-        let length = vec![Fact::shown("length", seconds(prompt.duration))];
-        facts.insert(("prompt", prompt.name.clone()), length);
+    for (id, prompt) in &engine.prompts {
+        let facts_of = vec![
+            Fact::shown("length", seconds(prompt.duration)),
+            Fact::hidden("audio", loaded.settings.prompts.fingerprint(*id)),
+        ];
+        facts.insert(("prompt", prompt.name.clone()), facts_of);
     }
     let limits = vec![
         Fact::shown("calls_max", engine.limits.calls_max),

@@ -71,6 +71,18 @@ fn prompts_have_the_names_and_lengths_of_their_files() {
 }
 
 #[test]
+fn other_audio_of_the_same_name_and_length_is_told_apart() {
+    let folder = Folder::new("prompts-changed");
+    folder.put("closed.wav", 800);
+    let (first, again) = (folder.load(), folder.load());
+    let id = first.named("closed").unwrap();
+    assert_eq!(first.fingerprint(id), again.fingerprint(id));
+    folder.put("closed.wav", 790);
+    assert_eq!(folder.load().described(), first.described());
+    assert_ne!(folder.load().fingerprint(id), first.fingerprint(id));
+}
+
+#[test]
 fn no_folder_is_no_prompt_and_no_mistake() {
     let folder = Folder::new("no-prompts");
     fs::remove_dir(folder.0.join(FOLDER)).unwrap();
