@@ -168,7 +168,12 @@ impl Scheduler {
 
     /// The civil time of the last `now`; `None` before the first `Input::Clock`.
     pub fn unix_ms(&self) -> Option<i64> {
-        self.clock.map(|clock| clock.unix_ms(self.now))
+        self.unix_ms_at(self.now)
+    }
+
+    /// The civil time of a later moment, as far as nobody sets the clock until then.
+    pub fn unix_ms_at(&self, now: Instant) -> Option<i64> {
+        self.clock.map(|clock| clock.unix_ms(now))
     }
 
     pub fn setup(&self) -> &Arc<Setup> {

@@ -127,6 +127,10 @@ pub struct TrunkStatus {
 pub struct PracticeStatus {
     pub name: String,
     pub label: String,
+    /// `open`, `closed` or `leave`: which of its plans who calls now is put into.
+    pub situation: String,
+    /// What its hours say of this moment beside that (`"jour férié"`); empty when nothing.
+    pub comment: String,
     pub numbers: usize,
     pub calls: usize,
     pub waiting: usize,
@@ -308,9 +312,19 @@ impl Sources<'_> {
         for practice in self.config.numbers.values() {
             *numbers.entry(*practice).or_default() += 1;
         }
+        let now = acd::Instant::from_micros(self.now.as_micros());
+        let unix_ms = self.engine.scheduler().unix_ms_at(now);
+        let plans = &self.config.floor.practices;
         let practices = self.config.practices.iter().map(|(id, practice)| PracticeStatus {
             name: practice.name.clone(),
             label: practice.label.clone(),
+            situation: plans
+                .get(id)
+                .map_or_else(String::new, |plan| plan.situation(unix_ms).as_str().to_owned()),
+            comment: plans
+                .get(id)
+                .zip(unix_ms)
+                .map_or_else(String::new, |(plan, at)| plan.hours.state(at).comment.to_string()),
             numbers: numbers.get(id).copied().unwrap_or_default(),
             calls: live.get(id).copied().unwrap_or_default(),
             waiting: waiting.get(id).copied().unwrap_or_default(),

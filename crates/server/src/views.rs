@@ -249,18 +249,22 @@ pub fn trunks(status: &Status) -> String {
 pub fn practices(status: &Status) -> String {
     let mut table = Table::new([
         ("PRACTICE", Left),
+        ("NOW", Left),
         ("CALLS", Right),
         ("WAITING", Right),
         ("NUMBERS", Right),
         ("LABEL", Left),
+        ("COMMENT", Left),
     ]);
     for practice in &status.practices {
         table.row([
             practice.name.clone(),
+            practice.situation.clone(),
             practice.calls.to_string(),
             practice.waiting.to_string(),
             practice.numbers.to_string(),
             practice.label.clone(),
+            practice.comment.clone(),
         ]);
     }
     table.or("no practices are configured")

@@ -156,7 +156,7 @@ fn every_view_is_a_table_or_json_and_hides_numbers_unless_asked() {
         ("queue", &["CLASS", "normal", "pool", "in 0:2"]),
         ("registrations", &["sip:101@127.0.0.1", "udp 127.0.0.1", "yes"]),
         ("trunks", &["op", "udp", "127.0.0.1:"]),
-        ("practices", &["Dr Martin", "WAITING"]),
+        ("practices", &["Dr Martin", "open", "WAITING"]),
     ] {
         let shown = told(scene.config(), &[view]);
         for word in words {
@@ -183,12 +183,17 @@ fn a_reload_changes_what_it_names_and_leaves_calls_alone() {
 
     assert_eq!(told(scene.config(), &["reload"]), "nothing changed\n");
     let more = "[teams.pool]\nwrap_up = \"20 s\"\n[practices.petit]\nname = \"Mme Petit\"\n\
-                numbers = [\"01 99 00 56 78\"]\nplan = [\"busy\"]\n";
+                numbers = [\"01 99 00 56 78\"]\nplan = [\"busy\"]\n\
+                hours = '24/7 \"à toute heure\"'\nclosed = [\"busy\"]\n";
     scene.rewrite("[teams.pool]\n", more);
     let changes = told(scene.config(), &["reload"]);
     assert_eq!(changes, "+ practice Mme Petit\n~ team pool: wrap_up 10 s → 20 s\n");
     scene.trunk.invite("0199005678", "two");
     scene.trunk.wait_for(486, "two");
+    let practices = scene.json("practices");
+    let petit = practices.as_array().unwrap().iter().find(|it| it["name"] == "Mme Petit");
+    assert_eq!(petit.unwrap()["situation"], "open");
+    assert_eq!(petit.unwrap()["comment"], "à toute heure");
     let status = scene.json("status");
     assert_eq!(status["calls"][0]["stage"], "bridged");
     assert_eq!(status["registrations"].as_array().unwrap().len(), 1);
