@@ -1,5 +1,4 @@
-//! What an operator does to a running server: another configuration, a restart, orders; and what a
-//! secretary orders by dialling.
+//! What an operator does to a running server: another configuration, right or wrong, and a restart.
 
 use std::time::Duration;
 
