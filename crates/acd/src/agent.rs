@@ -210,7 +210,9 @@ impl Scheduler {
         agent: AgentId,
         event: AgentEvent,
     ) -> Result<(), Refusal> {
-        if !self.setup.agents.contains_key(&agent) {
+        // Who was removed in a call may be back before its end: her line must not stay taken.
+        let is_of_the_past = event == AgentEvent::LineClear && self.desks.contains_key(&agent);
+        if !self.setup.agents.contains_key(&agent) && !is_of_the_past {
             return Err(Refusal::UnknownAgent);
         }
         match event {

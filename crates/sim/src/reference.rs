@@ -518,7 +518,8 @@ impl Reference {
     }
 
     fn agent_event(&mut self, now: Instant, id: AgentId, event: AgentEvent) -> bool {
-        if !self.setup.agents.contains_key(&id) {
+        // The line of who was removed in a call becomes clear all the same.
+        if !self.setup.agents.contains_key(&id) && event != AgentEvent::LineClear {
             return false;
         }
         let Some(agent) = self.agents.get_mut(&id) else { return false };

@@ -388,3 +388,21 @@ fn what_lasts_of_a_call_is_what_she_wished_for_after_it() {
     floor.agent(ANNA, AgentEvent::LogOut);
     assert_eq!(lasting(&floor), Lasting::LoggedOut);
 }
+
+#[test]
+fn a_code_that_ends_while_she_is_in_no_setup_does_not_hold_her_line_once_she_is_back() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    floor.agent(ANNA, AgentEvent::LineTaken);
+    let mut without = setup();
+    without.agents.remove(&ANNA);
+    floor.configures(without);
+    floor.agent(ANNA, AgentEvent::LineClear);
+    floor.configures(setup());
+    floor.agent(ANNA, AgentEvent::LogIn);
+    floor.ends(1);
+    floor.clears(ANNA, 1, 1);
+    floor.agent(ANNA, AgentEvent::EndWrapUp);
+    assert!(floor.is_free(ANNA));
+}
