@@ -6,6 +6,7 @@ use acd::{PracticeId, Situation};
 use sip::sdp::{Audio, Codec, Direction, LocalSession, Offer, SdpError};
 use sip::{DialogKey, Flow, HeaderName, Instant, Malformed, Message, Method, RequestKey};
 
+use super::conversation::answer_to;
 use super::{Engine, Origin, acd_time};
 use crate::action::{Action, Notice};
 use crate::calls::{Call, CallerLeg, Stage, caller_id};
@@ -451,17 +452,22 @@ impl Engine {
     }
 
     /// 180 to a waiting caller, and once more before his network forgets him; 183 while he hears a
-    /// text unanswered.
+    /// text unanswered, with the description that opens his ear.
     pub(super) fn ring_again(&mut self, now: Instant, caller: acd::CallerId) {
-        let Some(call) = self.state.calls.get(&caller) else {
+        let Some(call) = self.state.calls.get_mut(&caller) else {
             return;
         };
-        let status = match call.stage {
-            Stage::Waiting => 180,
-            Stage::Announced { answered_at: None, .. } => 183,
+        let dialog = call.leg.dialog;
+        let (status, sdp) = match call.stage {
+            Stage::Waiting => (180, None),
+            Stage::Announced { answered_at: None, .. } => {
+                let format = call.leg.frozen.clone();
+                (183, format.map(|format| answer_to(call, &format)))
+            }
             Stage::Bridged { .. } | Stage::Returned { .. } | Stage::Announced { .. } => return,
         };
-        if let Err(misuse) = self.state.endpoint.progress(now, call.leg.dialog, status, &[], None) {
+        let said = self.state.endpoint.progress(now, dialog, status, &[], sdp.as_deref());
+        if let Err(misuse) = said {
             tracing::debug!(%misuse, status, "a provisional answer came too late");
         }
         self.state.timers.set(Timer::RingRefresh(caller), now + self.config.ring_refresh);

@@ -22,6 +22,8 @@ use crate::timers::Timer;
 
 /// How much longer than its text an announcement may be.
 const GRACE: Duration = Duration::from_secs(5);
+/// Nobody acknowledges the 183 without which he hears nothing: it is sent once more after this.
+const SAY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// The scheduler's decision: this text, and then the end.
@@ -72,7 +74,7 @@ impl Engine {
         if is_answered {
             self.order_caller_media(caller);
         } else {
-            self.state.timers.set(Timer::RingRefresh(caller), now + self.config.ring_refresh);
+            self.state.timers.set(Timer::RingRefresh(caller), now + SAY_AGAIN_AFTER);
             self.begin_text(now, caller);
         }
     }

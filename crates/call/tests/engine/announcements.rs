@@ -8,7 +8,7 @@ use call::{
     CallRecord, Disposition, Input, MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner, Party,
     Play, Playing, Port, Prompt, ToneCodec,
 };
-use sip::{HeaderName, Method};
+use sip::{HeaderName, Message, Method};
 
 use crate::bench::{Bench, config, sdp};
 
@@ -224,4 +224,15 @@ fn a_stop_ends_a_text_politely() {
     bench.input(Input::HangUpAll);
     assert!(bench.ours(&Method::Bye).is_some());
     assert_eq!(only_record(&bench).disposition, Disposition::Closed);
+}
+
+#[test]
+fn an_early_text_is_heard_though_the_first_183_is_lost() {
+    let mut bench = closed(false);
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    bench.run_for(Duration::from_secs(1));
+    let is_early = |message: &&Message| message.status() == Some(183);
+    let said: Vec<_> = bench.sent.iter().map(|(_, it)| it).filter(is_early).collect();
+    assert_eq!(said.len(), 2);
+    assert!(!said[0].body().is_empty() && said[0].body() == said[1].body());
 }
