@@ -380,7 +380,7 @@ impl Engine {
             }
             Event::Cancelled { dialog, reason: _ } => self.caller_cancelled(now, dialog),
             Event::Acked { dialog, body } => self.acked(now, dialog, body),
-            Event::AckMissing { dialog } => self.caller_ack_is_missing(now, dialog),
+            Event::AckMissing { dialog } => self.ack_is_missing(now, dialog),
             Event::Reinvited { dialog, request, message } => {
                 self.reinvited(now, dialog, request, &message);
             }

@@ -155,8 +155,12 @@ impl Engine {
         }
     }
 
-    /// The endpoint has sent BYE to him.
-    pub(super) fn caller_ack_is_missing(&mut self, now: Instant, dialog: DialogKey) {
+    /// The endpoint has sent BYE there.
+    pub(super) fn ack_is_missing(&mut self, now: Instant, dialog: DialogKey) {
+        if let Some((_, offer)) = self.agent_leg(dialog) {
+            // Of a re-INVITE of hers: her phone vanished, and her caller is still to be served.
+            return self.agent_is_lost(now, offer);
+        }
         let Some(caller) = self.caller_of(dialog) else { return };
         if self.state.calls[&caller].leg.is_confirmed {
             // Of a re-INVITE: they have talked.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use acd::{CallerId, OfferId, PromptId};
 use rand_core::RngCore;
 use sip::sdp::{Codec, Direction, Format};
-use sip::{ClientKey, Instant, Message, Method, Timeout};
+use sip::{ClientKey, Instant, Message, Method, Misuse, Timeout};
 
 use super::Engine;
 use crate::action::Action;
@@ -213,7 +213,13 @@ impl Engine {
                 self.state.timers.stop(Timer::AskAgain(role));
                 self.state.timers.set(Timer::Inquiry(role), now + self.config.inquiry_timeout);
             }
-            Err(misuse) => tracing::debug!(%misuse, "a silent leg could not be asked"),
+            Err(misuse) => {
+                tracing::debug!(%misuse, "a silent leg could not be asked");
+                // Its silence is told once: nothing else would bring us back to it.
+                if let Misuse::Full(_) = misuse {
+                    self.state.timers.set(Timer::AskAgain(role), now + ASK_AGAIN_AFTER);
+                }
+            }
         }
     }
 
@@ -237,6 +243,8 @@ impl Engine {
                 let after = if self.holds(role) { ASK_HELD_AFTER } else { ASK_AGAIN_AFTER };
                 self.state.timers.set(Timer::AskAgain(role), now + after);
             }
+            // Of a question from before it was last heard: a newer one is out, and decides.
+            (true, false) if self.state.inquiries.values().any(|asked| *asked == role) => {}
             (true, false) => self.leg_is_lost(now, role),
             (false, _) => {}
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::{
-    Config, Disposition, Input, MediaEvent, MediaLeg, MediaSource, Playing, Prompt, PromptId,
+    Config, Disposition, Input, MediaEvent, MediaLeg, MediaSource, Playing, Prompt, PromptId, Stage,
 };
 use sip::sdp::{Direction, Offer};
 use sip::{HeaderName, Message, Method};
@@ -227,4 +227,38 @@ fn a_caller_who_is_being_asked_is_asked_on_when_the_next_secretary_takes_him() {
     assert_eq!(legs(&bench), [TALKS, TALKS]);
     bench.run_for(Duration::from_secs(3));
     assert_eq!(bench.records.len(), 1, "no answer to OPTIONS: lost");
+}
+
+#[test]
+fn a_caller_whose_secretarys_phone_never_confirms_its_new_offer_waits_for_the_next() {
+    let (mut bench, invite, _) = talking(with_music());
+    let (port, owner, _) = bench.leg(MediaSource::Latch);
+    bench.input(Input::Media(MediaEvent::Heard { port, owner }));
+    bench.run_for(Duration::from_secs(6));
+    bench.phone_within(&invite, "INVITE", 1, &hers("sendrecv"));
+    bench.run_for(Duration::from_secs(33));
+    let bye = bench.ours(&Method::Bye).expect("her leg is ended (RFC 3261 §13.3.1.4)");
+    bench.answers(&bye, 200);
+    let stages: Vec<Stage> = bench.engine.live_calls().map(|call| call.stage).collect();
+    assert!(matches!(stages[..], [Stage::Returned { .. }]), "{stages:?}");
+    assert!(bench.records.is_empty());
+}
+
+#[test]
+fn a_leg_is_not_lost_by_a_question_from_before_it_was_last_heard() {
+    let (mut bench, _, _) = talking(with_music());
+    let (port, owner, _) = bench.leg(MediaSource::Fixed);
+    bench.input(Input::Media(MediaEvent::Silent { port, owner }));
+    bench.run_for(Duration::from_secs(2));
+    bench.input(Input::Media(MediaEvent::Heard { port, owner }));
+    bench.run_for(Duration::from_secs(29));
+    bench.sent.clear();
+    bench.input(Input::Media(MediaEvent::Silent { port, owner }));
+    let options = bench.ours(&Method::Options).unwrap();
+    // The first one has its time-out after 32 s.
+    bench.run_for(Duration::from_secs(2));
+    assert_eq!(bench.engine.live_calls().count(), 1);
+    bench.answers(&options, 200);
+    bench.run_for(Duration::from_secs(5));
+    assert_eq!(bench.engine.live_calls().count(), 1);
 }
