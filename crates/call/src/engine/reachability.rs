@@ -108,13 +108,18 @@ impl Engine {
         result: &Result<Message, Timeout>,
     ) {
         let Some(flow) = self.state.asked_flows.remove(&client) else { return };
+        // Something else may have come from it since it was asked.
+        let is_in_doubt = self.state.timers.is_set(Timer::PhoneSilent(flow))
+            || self.state.dead_flows.contains(&flow);
         let next = match result {
             Ok(_) => {
                 self.phone_lives(now, &flow);
                 self.config.registrar.options_interval
             }
             Err(Timeout::NoResponse | Timeout::Unreachable) => {
-                self.phone_is_dead(now, flow);
+                if is_in_doubt {
+                    self.phone_is_dead(now, flow);
+                }
                 AGAIN_AFTER
             }
         };

@@ -33,7 +33,7 @@ impl Engine {
         }
         if let Some(user) = &reply.user {
             self.phone_registers(now, user, &flow);
-            self.conversation_follows(user, &flow);
+            self.conversation_follows(now, user, &flow);
             // The answer is kept for the phone's retransmissions, which would look like replays.
             self.registering = Some(reply);
             self.state.endpoint.handle_message(now, flow, message);
@@ -70,8 +70,13 @@ impl Engine {
         self.state.endpoint.handle_transport_error(now, flow);
     }
 
-    /// Her phone is back on a new connection: if the old one is gone, so does her conversation go on.
-    fn conversation_follows(&mut self, user: &str, flow: &Flow) {
+    /// Her phone is back on a new connection: if the old one is gone, so does her conversation go on. A
+    /// phone that was there all along, and only refreshes, is another one of hers.
+    fn conversation_follows(&mut self, now: Instant, user: &str, flow: &Flow) {
+        let mut bindings = self.state.registrar.bindings(user);
+        if !bindings.any(|it| it.flow == *flow && it.registered_at == now) {
+            return;
+        }
         let offer = self.agent_of(user).and_then(|agent| self.state.lines.get(&agent));
         let leg = offer.and_then(|offer| self.state.agent_legs.get(offer));
         if let Some(leg) = leg

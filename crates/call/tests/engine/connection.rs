@@ -141,3 +141,20 @@ fn a_trunks_connection_that_breaks_loses_no_caller() {
     let flow = answer.expect("the caller is answered").0;
     assert_eq!((flow.remote, flow.connection), (TRUNK.parse().unwrap(), 0));
 }
+
+#[test]
+fn a_conversation_does_not_follow_another_phone_of_hers_that_only_refreshes() {
+    let mut bench = Bench::with(&["101"]);
+    bench.connects(OTHER, 6);
+    bench.register(OTHER, "101");
+    bench.run_for(Duration::from_secs(1));
+    bench.connects(PHONE, 7);
+    let to = bench.talk("a", &offer());
+    bench.within("a", &to, "ACK", 1, "");
+    bench.breaks(PHONE);
+    bench.run_for(Duration::from_secs(5));
+    bench.register(OTHER, "101");
+    bench.within("a", &to, "BYE", 2, "");
+    let flow = sent(&bench, &Method::Bye).expect("she is told");
+    assert_eq!((flow.remote, flow.connection), (PHONE.parse().unwrap(), 0));
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::AgentId;
-use call::{Config, Input, MediaEvent, MediaSource};
+use call::{Config, Input, MediaEvent, MediaSource, Stage};
 use sip::{Message, Method};
 
 use crate::bench::{Bench, PHONE, config, sdp};
@@ -155,4 +155,43 @@ fn without_an_interval_no_phone_is_asked() {
     bench.run_for(Duration::from_secs(200));
     assert!(bench.lines().is_empty());
     assert!(is_reachable(&bench));
+}
+
+#[test]
+fn a_phone_that_was_heard_since_it_was_asked_is_not_dead_for_the_question_it_missed() {
+    let mut bench = Bench::new(asking(&["101"]));
+    bench.register(PHONE, "101");
+    asked(&mut bench);
+    bench.run_for(Duration::from_secs(31));
+    assert!(!is_reachable(&bench));
+    bench.register(PHONE, "101");
+    assert!(is_reachable(&bench));
+    bench.run_for(Duration::from_secs(2));
+    assert!(is_reachable(&bench), "the old question timed out");
+}
+
+#[test]
+fn a_silent_leg_that_could_not_be_asked_for_want_of_room_is_asked_later() {
+    let users: Vec<String> = (101..=125).map(|user: u16| user.to_string()).collect();
+    let users: Vec<&str> = users.iter().map(String::as_str).collect();
+    let mut bench = Bench::new(asking(&users));
+    let to = bench.talk("a", &sdp("198.51.100.1", 4000, "8 101"));
+    bench.within("a", &to, "ACK", 1, "");
+    for (user, host) in users.iter().zip(10..).skip(1) {
+        bench.register(&format!("203.0.113.{host}:5060"), user);
+    }
+    bench.input(Input::Configure(config(&users, |config| {
+        config.registrar.options_interval = INTERVAL;
+        config.limits.transactions_max = 0;
+    })));
+    // Phones that do not answer take all the room that there is.
+    bench.run_for(INTERVAL);
+    let (port, owner, _) = bench.leg(MediaSource::Latch);
+    bench.sent.clear();
+    bench.input(Input::Media(MediaEvent::Silent { port, owner }));
+    assert!(bench.lines().is_empty());
+    bench.input(Input::Configure(asking(&users)));
+    bench.run_for(Duration::from_secs(13));
+    let stages: Vec<Stage> = bench.engine.live_calls().map(|call| call.stage).collect();
+    assert!(matches!(stages[..], [Stage::Returned { .. }]), "asked, and lost: {stages:?}");
 }
