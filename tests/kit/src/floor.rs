@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -11,6 +12,10 @@ use crate::process::Process;
 use crate::scratch::Scratch;
 use crate::softphone::{Desk, Softphone};
 use crate::sound::{Tone, write_wav};
+use crate::wait::wait_until;
+
+/// Until one account is registered.
+const REGISTER: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub struct Floor {
@@ -55,6 +60,11 @@ impl Floor {
             let account = softphone.account(&desk).expect("baresip has accounts");
             let account = account.replace("answermode=manual", "answermode=auto");
             control.command("uanew", &account)?;
+            // One after the other: baresip loses commands that arrive together.
+            wait_until(&format!("{user} to register"), REGISTER, || {
+                let events = control.events()?;
+                Ok(events.iter().any(|event| event.kind == "REGISTER_OK").then_some(()))
+            })?;
         }
         Ok(Self { _process: process, _control: control, tone })
     }
