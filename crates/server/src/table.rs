@@ -22,7 +22,7 @@ impl Table {
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(cells.len(), self.head.len(), "a cell a column");
-        self.rows.push(cells.into());
+        self.rows.push(cells.into_iter().map(visible).collect());
     }
 
     /// The lines, or what to say where there are none.
@@ -57,9 +57,24 @@ impl Table {
     }
 }
 
+/// Peers write some of it, and a terminal would obey.
+fn visible(cell: String) -> String {
+    match cell.contains(char::is_control) {
+        true => cell.replace(char::is_control, "\u{fffd}"),
+        false => cell,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_phone_calls_itself_commands_no_terminal() {
+        let mut table = Table::new([("PHONE", Side::Left)]);
+        table.row(["a\u{1b}[31m\u{9b}b\n".to_owned()]);
+        assert_eq!(table.or(""), "PHONE\na\u{fffd}[31m\u{fffd}b\u{fffd}");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell_in_letters() {
