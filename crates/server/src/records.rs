@@ -12,7 +12,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::thread::JoinHandle;
 
@@ -65,6 +65,8 @@ struct Counters {
     held: AtomicU64,
     lost: AtomicU64,
     failing: AtomicU64,
+    /// No more will come: who has no room to look for it must know.
+    is_ending: AtomicBool,
 }
 
 #[derive(Copy, Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -82,6 +84,8 @@ pub struct RecordsStatus {
 pub(crate) struct Writer {
     thread: JoinHandle<()>,
     counters: Arc<Counters>,
+    /// Nobody else writes it meanwhile: two would overwrite what the other remembers.
+    _lock: std::fs::File,
 }
 
 impl Records {
@@ -126,6 +130,7 @@ impl Counters {
 impl Writer {
     /// Opens the file (its folder too) and starts the thread.
     pub(crate) fn start(path: &Path, at: Reading) -> Result<Opened, OpenError> {
+        let lock = schema::lock(path)?;
         let (connection, epoch) = schema::open(path, at)?;
         let kept = standing::read(&connection)?;
         let counters = Arc::new(Counters::default());
@@ -136,11 +141,12 @@ impl Writer {
             .spawn(|| state.run())
             .map_err(OpenError::Thread)?;
         let records = Records { sender, counters: Arc::clone(&counters) };
-        Ok(Opened { writer: Self { thread, counters }, records, epoch, kept })
+        Ok(Opened { writer: Self { thread, counters, _lock: lock }, records, epoch, kept })
     }
 
     /// Waits until everything is written or given up. The driver's end must be gone.
     pub(crate) fn finish(self) -> RecordsStatus {
+        self.counters.is_ending.store(true, Ordering::Relaxed);
         if self.thread.join().is_err() {
             error!("the records' thread has panicked");
         }

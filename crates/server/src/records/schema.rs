@@ -1,5 +1,6 @@
 //! The tables, and opening the file.
 
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -112,6 +113,10 @@ pub enum OpenError {
     File(#[source] io::Error),
     #[error("it is no file of records, or a damaged one; move it and its -wal and -shm away")]
     Foreign,
+    #[error("another monoligne has it: stop that one, or change `data`")]
+    InUse,
+    #[error("another program has locked it (`fuser` names it): let that one end, and start again")]
+    Locked,
     #[error(transparent)]
     Sqlite(rusqlite::Error),
     #[error("made by a newer monoligne (version {found}, known is {VERSION}): start that one")]
@@ -122,12 +127,35 @@ pub enum OpenError {
 
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
+        let is_locked = matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        );
+        if is_locked {
+            return Self::Locked;
+        }
         // Unknown: tables of another program, ours cannot be made beside them or lack something.
         let is_foreign = matches!(
             error.sqlite_error_code(),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown)
         );
         if is_foreign { Self::Foreign } else { Self::Sqlite(error) }
+    }
+}
+
+/// Holds the file for this process, until dropped. The lock is on a file beside it: closing a second
+/// handle of the file itself would take SQLite's own locks away.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    if let Some(folder) = path.parent() {
+        crate::folder::make(folder).map_err(OpenError::Folder)?;
+    }
+    let beside = path.with_extension("lock");
+    crate::folder::make_file(&beside).map_err(OpenError::File)?;
+    let file = File::options().write(true).open(&beside).map_err(OpenError::File)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
+        Err(TryLockError::Error(error)) => Err(OpenError::File(error)),
     }
 }
 

@@ -263,6 +263,49 @@ fn a_full_disk_keeps_ten_thousand_records_and_counts_what_is_beyond() {
 }
 
 #[test]
+fn a_full_disk_keeps_no_server_from_ending_and_each_lost_record_is_counted() {
+    let file = File::new("full-end");
+    let (connection, _) = schema::open(&file.0, reading()).unwrap();
+    connection.pragma_update(None, "max_page_count", 12).unwrap();
+    let counters = Arc::new(Counters::default());
+    let (sender, entries) = std::sync::mpsc::sync_channel(8);
+    let mut state = writer::State::new(connection, entries, Arc::clone(&counters));
+    let records = Records { sender, counters: Arc::clone(&counters) };
+    let mut kept = 0;
+    while counters.status().lost == 0 {
+        records.keep(Entry::Call(entry(kept)));
+        kept += 1;
+        if kept % 4 == 0 {
+            state.turn();
+        }
+    }
+    let thread = std::thread::spawn(|| state.run());
+    drop(records);
+    let status = Writer { thread, counters, _lock: schema::lock(&file.0).unwrap() }.finish();
+    assert_eq!(status.lost + status.written, kept, "{status:?}");
+}
+
+#[test]
+fn a_second_server_on_the_same_records_is_refused_and_the_first_keeps_them() {
+    let file = File::new("twice");
+    let first = Writer::start(&file.0, reading()).unwrap();
+    let second = Writer::start(&file.0, reading());
+    assert!(matches!(second, Err(OpenError::InUse)));
+    drop(first.records);
+    first.writer.finish();
+    assert!(Writer::start(&file.0, reading()).is_ok());
+}
+
+#[test]
+fn records_that_another_program_has_locked_are_told_with_a_remedy() {
+    let file = File::new("locked");
+    drop(schema::open(&file.0, reading()).unwrap());
+    let other = Connection::open(&file.0).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(schema::open(&file.0, reading()), Err(OpenError::Locked)));
+}
+
+#[test]
 fn each_life_gets_a_larger_epoch_even_if_the_clock_goes_back() {
     let file = File::new("epoch");
     let epoch = |at: Reading| schema::open(&file.0, at).unwrap().1;

@@ -42,12 +42,14 @@ impl State {
             self.write_held();
         }
         for _ in 0..LAST_TRIES {
+            self.take_waiting();
             if self.held.is_empty() {
                 return;
             }
             std::thread::park_timeout(RECORDS_RETRY);
             self.write_held();
         }
+        self.held.extend(self.entries.try_iter());
         let lost = calls(self.held.iter());
         if lost > 0 {
             self.counters.lost.fetch_add(lost, Ordering::Relaxed);
@@ -59,6 +61,9 @@ impl State {
     fn gather(&mut self) -> bool {
         let first = if self.held.len() >= RECORDS_HELD_MAX {
             std::thread::park_timeout(RECORDS_RETRY);
+            if self.counters.is_ending.load(Ordering::Relaxed) {
+                return false;
+            }
             None
         } else if self.is_failing {
             match self.entries.recv_timeout(RECORDS_RETRY) {
