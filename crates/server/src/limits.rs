@@ -50,8 +50,11 @@ pub(crate) const PROMPTS_MAX: usize = 500;
 pub(crate) const STREAM_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Octets read from a connection before the others have their turn.
 pub(crate) const STREAM_READ_BYTES: usize = 8 * 1024;
-/// Messages that wait for one peer to read. Beyond: its connection is closed.
-pub(crate) const CONNECTION_QUEUE_MAX: usize = 64;
+/// Messages that wait for one peer to read. Beyond: its connection is closed. One turn of the engine may
+/// have some for each call of a trunk, before its connection can write any.
+pub(crate) const CONNECTION_QUEUE_MAX: usize = 16 * 1024;
+/// The same for a peer that nobody knows.
+pub(crate) const STRANGER_QUEUE_MAX: usize = 64;
 /// How long a peer may read nothing of what we write. Beyond: its connection is closed.
 pub(crate) const STALLED_MAX: Duration = Duration::from_secs(15);
 /// How long a connection may take to be opened.
@@ -60,6 +63,8 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) const LINGER: Duration = Duration::from_millis(500);
 /// Connections that the system holds until they are accepted.
 pub(crate) const ACCEPT_BACKLOG: i32 = 1_024;
+/// How long accepting rests when the system has no room (of files, of memory).
+pub(crate) const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// A silent connection is probed after this, this often and so many times: then its peer is gone.
 pub(crate) const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 pub(crate) const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);

@@ -10,7 +10,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use sip::{Flow, Transmit, Transport};
@@ -25,14 +24,11 @@ use super::Traffic;
 use crate::clock::Clock;
 use crate::inbox::Inbox;
 use crate::limits::{
-    ACCEPT_BACKLOG, CONNECT_TIMEOUT, CONNECTION_QUEUE_MAX, KEEPALIVE_AFTER, KEEPALIVE_EVERY,
-    KEEPALIVE_TRIES, UNACKNOWLEDGED_MAX,
+    ACCEPT_BACKLOG, ACCEPT_REST, CONNECT_TIMEOUT, CONNECTION_QUEUE_MAX, KEEPALIVE_AFTER,
+    KEEPALIVE_EVERY, KEEPALIVE_TRIES, STRANGER_QUEUE_MAX, UNACKNOWLEDGED_MAX,
 };
 use crate::settings::ConnectionSettings;
 use connection::{Connection, Side};
-
-/// How long accepting rests when the system has no room (of files, of memory).
-const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// All connections, of every listener.
 #[derive(Clone)]
@@ -87,6 +83,16 @@ struct Line {
     is_for_any: AtomicBool,
 }
 
+impl Line {
+    fn send(&self, bytes: Bytes) -> Result<(), mpsc::error::TrySendError<Bytes>> {
+        let waiting = self.queue.max_capacity() - self.queue.capacity();
+        if waiting >= STRANGER_QUEUE_MAX && !self.is_known.load(Ordering::Relaxed) {
+            return Err(mpsc::error::TrySendError::Full(bytes));
+        }
+        self.queue.try_send(bytes)
+    }
+}
+
 /// No room that could be made: every connection is of somebody we know.
 #[derive(Debug, thiserror::Error)]
 #[error("there are too many connections of peers that are known")]
@@ -138,7 +144,7 @@ impl Connections {
             None if flow.connection == 0 => self.open(flow)?,
             None => return Err(io::ErrorKind::NotConnected.into()),
         };
-        line.queue.try_send(transmit.bytes.clone()).map_err(|error| match error {
+        line.send(transmit.bytes.clone()).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 self.shared.traffic.connections.overflowed.fetch_add(1, Ordering::Relaxed);
                 line.close.notify_one();

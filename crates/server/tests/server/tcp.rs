@@ -272,6 +272,21 @@ fn a_peer_that_does_not_read_is_closed_and_harms_nobody() {
 }
 
 #[test]
+fn a_peer_that_reads_keeps_its_connection_however_much_comes_at_once() {
+    let floor = floor_with("tcp-burst", "43200-43219", |_| (), register_with_realm);
+    let mut phone = Stream::connect(floor.at);
+    let contact = format!("sip:101@{};transport=tcp", phone.address());
+    register(&mut phone, "p1", &contact);
+    let all: String = (0..400).map(|i| request("OPTIONS", &format!("o{i}"), &phone, "")).collect();
+    phone.send(&all);
+    for i in 0..400 {
+        let answer = phone.receive();
+        assert!(answer.starts_with("SIP/2.0 200 "), "{i}: {answer}");
+    }
+    assert_eq!(floor.status().traffic.connections.overflowed, 0);
+}
+
+#[test]
 fn a_connection_that_nobody_needs_is_closed_and_a_registered_one_is_kept() {
     let limit = |it: &mut ConnectionSettings| it.idle = Duration::from_millis(200);
     let floor = floor_with("tcp-needed", "42680-42719", limit, register_with_realm);

@@ -246,7 +246,7 @@ impl Connection {
             Frame::Ping => {
                 traffic.keep_alives.fetch_add(1, Ordering::Relaxed);
                 // With a queue that is full there is more to say than that we are there.
-                let _full = self.line.queue.try_send(Bytes::from_static(b"\r\n"));
+                let _full = self.line.send(Bytes::from_static(b"\r\n"));
                 return Ok(());
             }
             Frame::Broken(malformed) => {
