@@ -6,7 +6,7 @@
 //! is refused, by `{"error":"…"}`. The socket's file mode is the permission: owner and group.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,9 @@ use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use crate::inbox::Inbox;
-use crate::limits::{ASK_TIMEOUT, CONTROL_CONNECTIONS_MAX, CONTROL_IDLE, CONTROL_LINE_BYTES_MAX};
+use crate::limits::{
+    ACCEPT_REST, ASK_TIMEOUT, CONTROL_CONNECTIONS_MAX, CONTROL_IDLE, CONTROL_LINE_BYTES_MAX,
+};
 use crate::reload::Reloader;
 use crate::server::StartError;
 use crate::status::Status;
@@ -154,7 +156,14 @@ impl Control {
         if let Some(folder) = path.parent() {
             crate::folder::make(folder).map_err(failed)?;
         }
-        if path.exists() {
+        if let Ok(there) = path.symlink_metadata() {
+            if !there.file_type().is_socket() {
+                return Err(failed(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "there is something else than a socket, which is left as it is: move it away, or \
+                     change `control` in [server]",
+                )));
+            }
             if UnixStream::connect(path).is_ok() {
                 return Err(failed(io::Error::new(
                     io::ErrorKind::AddrInUse,
@@ -191,14 +200,20 @@ struct Door {
 
 async fn accept(listener: tokio::net::UnixListener, door: Door) {
     let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS_MAX));
+    let mut is_told = false;
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                warn!(%error, "the control socket cannot be served any longer");
-                return;
+                // As when there are too many open files: it passes.
+                if !std::mem::replace(&mut is_told, true) {
+                    warn!(%error, "the control socket cannot be served for now");
+                }
+                tokio::time::sleep(ACCEPT_REST).await;
+                continue;
             }
         };
+        is_told = false;
         // Without a place the stream is dropped, hence closed.
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
         let door = door.clone();

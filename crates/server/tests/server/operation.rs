@@ -346,3 +346,15 @@ fn check_tells_its_mistakes_as_json_too() {
     assert_eq!(keys, ["practices.martin.name", "practices.martin.nam"]);
     assert!(mistakes[1]["remedy"].as_str().unwrap().contains("`name`"));
 }
+
+#[test]
+fn a_file_in_the_control_sockets_place_is_told_and_left_as_it_is() {
+    let scene = Scene::new("operation-control", "43240-43259");
+    let precious = scene.config().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    let control = format!("[server]\ncontrol = {precious:?}\n");
+    scene.rewrite("[server]\n", &control);
+    let told = refused(scene.config(), &["serve"]);
+    assert!(told.contains("something else than a socket"), "{told}");
+    assert_eq!(fs::read_to_string(precious).unwrap(), "precious");
+}
