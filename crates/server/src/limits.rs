@@ -37,6 +37,10 @@ pub(crate) const CONTROL_CONNECTIONS_MAX: usize = 16;
 pub(crate) const CONTROL_LINE_BYTES_MAX: usize = 16 * 1024;
 /// How long a control connection may be idle.
 pub(crate) const CONTROL_IDLE: Duration = Duration::from_secs(30);
+/// Connections to `/metrics` at once. Beyond: closed at once.
+pub(crate) const METRICS_CONNECTIONS_MAX: usize = 64;
+/// How long such a connection may be without an answer of ours. Prometheus asks once a minute or more.
+pub(crate) const METRICS_IDLE: Duration = Duration::from_secs(90);
 /// How long a source whose registration was refused is not logged again.
 pub(crate) const REFUSAL_LOGGED: Duration = Duration::from_secs(60);
 /// Such sources that are remembered. Beyond: further ones are not logged.

@@ -5,21 +5,31 @@
 //! is a label. The format is OpenMetrics 1.0, which Prometheus asks for.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::serve::Listener;
 use call::Disposition;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep};
 use tracing::warn;
 
 use crate::inbox::Inbox;
+use crate::limits::{METRICS_CONNECTIONS_MAX, METRICS_IDLE};
 use crate::server::StartError;
 use crate::status::{AGENT_STATES, Status};
 use crate::timing::TimingStatus;
@@ -47,8 +57,10 @@ impl Metrics {
 
     /// Answers on the current runtime until it ends.
     pub(crate) fn serve(self, inbox: Inbox) -> Result<(), StartError> {
-        let listener = tokio::net::TcpListener::from_std(self.listener)
+        let listener = TcpListener::from_std(self.listener)
             .map_err(|source| StartError::Metrics { address: self.local, source })?;
+        let listener =
+            Doors { listener, places: Arc::new(Semaphore::new(METRICS_CONNECTIONS_MAX)) };
         let router = Router::new()
             .route("/metrics", get(metrics))
             .route("/healthz", get(health))
@@ -60,6 +72,79 @@ impl Metrics {
             }
         });
         Ok(())
+    }
+}
+
+/// Whoever connects and says nothing takes no descriptor that calls need.
+struct Doors {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+}
+
+impl Listener for Doors {
+    type Io = Visit;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Visit, SocketAddr) {
+        loop {
+            let (stream, remote) = Listener::accept(&mut self.listener).await;
+            // Without a place the stream is dropped, hence closed.
+            let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { continue };
+            let until = Box::pin(sleep(METRICS_IDLE));
+            return (Visit { stream, until, _place: place }, remote);
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// A connection that ends unless something is answered on it in time.
+struct Visit {
+    stream: TcpStream,
+    until: Pin<Box<Sleep>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Visit {
+    fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.until.as_mut().poll(context) {
+            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl AsyncRead for Visit {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Visit {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check(context)?;
+        let count = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.until.as_mut().reset(Instant::now() + METRICS_IDLE);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
