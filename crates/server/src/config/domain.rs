@@ -32,7 +32,6 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
     let listen = listen(&file, mistakes);
     let media = media(&file, &listen, mistakes);
     let (codecs, times) = (codecs(&file, mistakes), times(&file, mistakes));
-    registrar(&file, mistakes);
     let pause_reasons = pause_reasons(&mut file, mistakes);
     let numbers_of_prompts = &mut file.ids.prompts;
     let prompts =
@@ -305,35 +304,6 @@ fn pause_reasons(file: &mut File<'_>, mistakes: &mut Mistakes) -> BTreeMap<u16, 
     known
 }
 
-fn registrar(file: &File<'_>, mistakes: &mut Mistakes) {
-    let registrar = &file.registrar;
-    let ordered = registrar.expires_min <= registrar.expires_default
-        && registrar.expires_default <= registrar.expires_max;
-    if !ordered || registrar.expires_min.is_zero() {
-        mistakes.push(file.registrar_place.missing(
-            format!(
-                "expires_min {:?}, expires_default {:?} and expires_max {:?} are not in this order",
-                registrar.expires_min, registrar.expires_default, registrar.expires_max
-            ),
-            "make them grow: 60 s, 300 s, 3600 s",
-        ));
-    }
-    let interval = registrar.options_interval;
-    if !interval.is_zero() && interval < Duration::from_secs(5) {
-        mistakes.push(file.registrar_place.within("options_interval").missing(
-            format!("{interval:?}: a question would follow before the one ahead is answered"),
-            "write 5 s or more, or \"0 s\" for never",
-        ));
-    }
-    if registrar.bindings_max == 0 {
-        mistakes.push(
-            file.registrar_place
-                .within("bindings_max")
-                .missing("0 phones a secretary: nobody could register", "write 1 or more"),
-        );
-    }
-}
-
 fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::Trunk> {
     let mut known: Vec<(&Named<'_, TrunkFile<'_>>, &Located<'_, call::Source>)> = Vec::new();
     for trunk in &file.trunks {
@@ -341,12 +311,6 @@ fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::T
             mistakes.push(trunk.item.sources.place.missing(
                 "missing: a trunk is known by where its packets come from",
                 "write `sources = [\"192.0.2.0/24\"]`, the operator's addresses",
-            ));
-        }
-        if trunk.item.max_unanswered < Duration::from_secs(1) {
-            mistakes.push(trunk.place.within("max_unanswered").missing(
-                "below one second: every call would be refused",
-                "write what the operator allows, like \"120 s\"",
             ));
         }
         over_tcp(trunk, &file.listen, mistakes);
@@ -538,12 +502,6 @@ fn nobody(
             mistakes.push(team.place.missing(
                 "a team with nobody in it: its callers would wait for ever",
                 format!("write `teams = [{:?}]` for an agent, or remove the team", team.name),
-            ));
-        }
-        if team.item.ring_for < Duration::from_secs(1) {
-            mistakes.push(team.place.within("ring_for").missing(
-                "below one second: no phone could be answered in time",
-                "write 3 rings or more: \"15 s\"",
             ));
         }
     }

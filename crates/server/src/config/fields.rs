@@ -249,6 +249,20 @@ impl<'t, 'd, 'm> Fields<'t, 'd, 'm> {
         self.take(key).map_or(default, |located| located.value)
     }
 
+    /// The same, where what reads well may still be wrong: `wrong` gives the fault and the remedy.
+    pub(super) fn or_unless<T: FromValue>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        wrong: impl FnOnce(&T) -> Option<(String, String)>,
+    ) -> T {
+        let Some(located) = self.take::<T>(key) else { return default };
+        if let Some((fault, remedy)) = wrong(&located.value) {
+            self.mistakes.push(located.place.mistake(fault, remedy));
+        }
+        located.value
+    }
+
     /// Every good element.
     pub(super) fn list<T: FromValue>(&mut self, key: &'static str) -> List<'t, T> {
         self.list_of(key, |fields, value, place| {

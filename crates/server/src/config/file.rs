@@ -31,7 +31,6 @@ pub(super) struct File<'t> {
     pub(super) metrics: Option<SocketAddr>,
     pub(super) calls: CallsFile<'t>,
     pub(super) registrar: RegistrarLimits,
-    pub(super) registrar_place: Place<'t>,
     pub(super) limits: (Limits, acd::Limits, ConnectionSettings),
     pub(super) trunks: Vec<Named<'t, TrunkFile<'t>>>,
     pub(super) practices: Vec<Named<'t, PracticeFile<'t>>>,
@@ -164,9 +163,6 @@ impl<'t> File<'t> {
             metrics: section(&mut main, "metrics", metrics),
             calls: section(&mut main, "calls", calls),
             registrar: section(&mut main, "registrar", registrar),
-            registrar_place: main
-                .table("registrar")
-                .map_or_else(|| place.within("registrar"), |(_, place)| place),
             limits: section(&mut main, "limits", limits),
             trunks: part(&mut main, "trunks", trunk),
             practices,
@@ -332,17 +328,70 @@ fn registrar(fields: &mut Fields<'_, '_, '_>) -> RegistrarLimits {
         let remedy = "write `algorithms = [\"MD5\"]`, or leave the key out";
         fields.mistakes.push(algorithms.place.mistake("none: no phone could register", remedy));
     }
+    let (expires_min, expires_default, expires_max) = expiries(fields, &default);
     RegistrarLimits {
         algorithms: match algorithms.items.is_empty() {
             true => default.algorithms,
             false => algorithms.items.into_iter().map(|algorithm| algorithm.value).collect(),
         },
-        expires_default: fields.or("expires_default", default.expires_default),
-        expires_min: fields.or("expires_min", default.expires_min),
-        expires_max: fields.or("expires_max", default.expires_max),
-        bindings_max: fields.or("bindings_max", default.bindings_max),
-        options_interval: fields.or("options_interval", default.options_interval),
+        expires_default,
+        expires_min,
+        expires_max,
+        bindings_max: fields.or_unless("bindings_max", default.bindings_max, |max| {
+            let fault = "0 phones a secretary: nobody could register";
+            (*max == 0).then(|| (fault.to_owned(), "write 1 or more".to_owned()))
+        }),
+        options_interval: fields.or_unless(
+            "options_interval",
+            default.options_interval,
+            |interval| {
+                let is_short = !interval.is_zero() && *interval < Duration::from_secs(5);
+                is_short.then(|| {
+                    (
+                        "a question would follow before the one ahead is answered".to_owned(),
+                        "write 5 s or more, or \"0 s\" for never".to_owned(),
+                    )
+                })
+            },
+        ),
     }
+}
+
+/// What takes less than a second of its own is no time for people.
+fn a_second(
+    fault: &'static str,
+    remedy: &'static str,
+) -> impl FnOnce(&Duration) -> Option<(String, String)> {
+    move |duration| {
+        let is_short = *duration < Duration::from_secs(1);
+        is_short.then(|| (fault.to_owned(), remedy.to_owned()))
+    }
+}
+
+/// Least, default and most.
+fn expiries(
+    fields: &mut Fields<'_, '_, '_>,
+    default: &RegistrarLimits,
+) -> (Duration, Duration, Duration) {
+    let all = [
+        ("expires_default", default.expires_default),
+        ("expires_min", default.expires_min),
+        ("expires_max", default.expires_max),
+    ];
+    let written = all.map(|(key, _)| fields.take::<Duration>(key));
+    let values = [0, 1, 2].map(|at| written[at].as_ref().map_or(all[at].1, |it| it.value));
+    let [default, min, max] = values;
+    let is_ordered = !min.is_zero() && min <= default && default <= max;
+    if let (false, Some(wrong)) = (is_ordered, written.iter().flatten().next()) {
+        fields.mistakes.push(wrong.place.mistake(
+            format!(
+                "expires_min {min:?}, expires_default {default:?} and expires_max {max:?} are not in \
+                 this order"
+            ),
+            "make them grow: 60 s, 300 s, 3600 s",
+        ));
+    }
+    (min, default, max)
 }
 
 fn metrics(fields: &mut Fields<'_, '_, '_>) -> Option<SocketAddr> {
@@ -362,17 +411,16 @@ fn limits(fields: &mut Fields<'_, '_, '_>) -> (Limits, acd::Limits, ConnectionSe
     let busy = "none: every caller would hear busy";
     let calls_max = at_least_one("calls_max", default.calls_max, busy);
     let waiting_max = at_least_one("waiting_max", acd::Limits::default().waiting_max, busy);
+    let refused = "none: every call would be refused";
+    let transactions_max = at_least_one("transactions_max", default.transactions_max, refused);
+    let dialogs_max = at_least_one("dialogs_max", default.dialogs_max, refused);
     let (closed, own) = ("none: nobody could connect", ConnectionSettings::default());
     let connections = ConnectionSettings {
         max: at_least_one("connections_max", own.max, closed),
         per_source_max: at_least_one("connections_per_source_max", own.per_source_max, closed),
         ..own
     };
-    let limits = Limits {
-        calls_max,
-        transactions_max: fields.or("transactions_max", default.transactions_max),
-        dialogs_max: fields.or("dialogs_max", default.dialogs_max),
-    };
+    let limits = Limits { calls_max, transactions_max, dialogs_max };
     (limits, acd::Limits { waiting_max }, connections)
 }
 
@@ -381,7 +429,14 @@ fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
         name: fields.take("name").map(|located| located.value),
         sources: fields.list("sources"),
         transports: fields.has("transports").then(|| fields.list("transports")),
-        max_unanswered: fields.or("max_unanswered", Duration::from_secs(120)),
+        max_unanswered: fields.or_unless(
+            "max_unanswered",
+            Duration::from_secs(120),
+            a_second(
+                "below one second: every call would be refused",
+                "write what the operator allows, like \"120 s\"",
+            ),
+        ),
         numbers: section(fields, "numbers", numbering),
     }
 }
@@ -496,7 +551,14 @@ fn refuse<'t>(fields: &mut Fields<'t, '_, '_>, place: &Place<'t>, keys: &[&str],
 
 fn team(fields: &mut Fields<'_, '_, '_>) -> acd::Team {
     acd::Team {
-        ring_for: fields.or("ring_for", Duration::from_secs(15)),
+        ring_for: fields.or_unless(
+            "ring_for",
+            Duration::from_secs(15),
+            a_second(
+                "below one second: no phone could be answered in time",
+                "write 3 rings or more: \"15 s\"",
+            ),
+        ),
         wrap_up: fields.or("wrap_up", Duration::from_secs(10)),
         retry_after: section(fields, "retry_after", retry_after),
         misses_max: fields.or("misses_max", 3),

@@ -229,7 +229,11 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
         "password",
     ),
     ("[agents.101]", "[agents.\"1 0\"]", "agents.1 0", "cannot be the user", "letters"),
-    ("", "[registrar]\nexpires_min = 900", "registrar", "not in this order", "60 s"),
+    ("", "[registrar]\nexpires_min = 900", "registrar.expires_min", "not in this order", "60 s"),
+    ("", "[registrar]\nbindings_max = 0", "registrar.bindings_max", "nobody", "1 or more"),
+    ("", "[registrar]\noptions_interval = 1", "registrar.options_interval", "ahead", "5 s"),
+    ("", "[limits]\ndialogs_max = 0", "limits.dialogs_max", "refused", "1 or more"),
+    ("", "[limits]\ntransactions_max = 0", "limits.transactions_max", "refused", "1 or more"),
     ("", "[calls]\nring_refresh = \"2 min\"", "calls.ring_refresh", "out of range", "60s"),
     ("", "[calls]\ncodecs = [\"G729\"]", "calls.codecs[0]", "unknown word", "G722"),
     ("", "[media]\nports = \"5000-5100\"", "media.ports", "port 5060 of [[listen]]", "without it"),
@@ -650,4 +654,21 @@ fn the_samples_commented_defaults_are_the_real_ones() {
 
 fn sample() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
+}
+
+#[test]
+fn a_value_out_of_its_range_is_told_with_its_own_line() {
+    let folder = Folder::new("config-range")
+        .with("monoligne.toml", "[registrar]\n\nexpires_min = 900\nbindings_max = 0\n")
+        .with("teams/pool.toml", "# Some words.\n\nring_for = 0\n")
+        .with("trunks/op.toml", "sources = [\"192.0.2.7\"]\nmax_unanswered = 0\n");
+    let told = config::load(&folder.0).unwrap_err().to_string();
+    for place in [
+        "monoligne.toml:3: registrar.expires_min = 900: ",
+        "monoligne.toml:4: registrar.bindings_max = 0: ",
+        "teams/pool.toml:3: teams.pool.ring_for = 0: ",
+        "trunks/op.toml:2: trunks.op.max_unanswered = 0: ",
+    ] {
+        assert!(told.contains(place), "{place} in {told}");
+    }
 }
