@@ -268,7 +268,7 @@ impl Page<'_> {
         let states = AGENT_STATES.map(|state| (state, of(state)));
         self.gauges("agents", "Secretaries, by their state", "state", states)?;
         let reachable = status.agents.iter().filter(|agent| agent.is_reachable).count();
-        self.gauge("agents_reachable", "Secretaries whose phone is registered", reachable)?;
+        self.gauge("agents_reachable", "Secretaries whose phone can be reached", reachable)?;
         let phones = status.registrations.len();
         self.gauge("registrations", "Phones that are registered", phones)
     }

@@ -89,7 +89,7 @@ pub(crate) fn told(names: &Names, agent: AgentId, after: Option<&AgentView>) -> 
         Some(acd::Pending::LogOut) => ", and logs out after it",
         Some(acd::Pending::Pause { .. }) => ", and pauses after it",
         None if view.state == AgentState::Available && !view.reachable => {
-            ", but no phone of hers is registered: she gets no calls"
+            ", but no phone of hers can be reached: she gets no calls"
         }
         None => "",
     };

@@ -94,7 +94,7 @@ pub struct AgentStatus {
     pub left_ms: Option<u64>,
     /// What she does after her call: `pause` or `log out`.
     pub then: Option<String>,
-    /// Her phone is registered.
+    /// A phone of hers can be reached.
     pub is_reachable: bool,
     pub misses: u32,
 }

@@ -129,7 +129,7 @@ fn orders_are_told_back_and_what_would_change_nothing_is_refused() {
     let refuse =
         |user: &str, words: &[&str]| refused(scene.config(), &[&["agent", user], words].concat());
     assert!(refuse("101", &["pause"]).contains("101 is logged out: log her in first"));
-    assert!(order(&["log-in"]).contains("available, but no phone of hers is registered"));
+    assert!(order(&["log-in"]).contains("available, but no phone of hers can be reached"));
     assert!(refuse("101", &["end-wrap-up"]).contains("there is no wrap-up to end"));
     assert!(refuse("1001", &["pause"]).contains("did you mean \"101\"?"));
     let unknown = refuse("101", &["pause", "--reason", "repos"]);
