@@ -71,10 +71,21 @@ impl Scene {
     fn json(&self, view: &str) -> Value {
         serde_json::from_str(&told(self.config(), &[view, "--json"])).unwrap()
     }
+
+    /// Waits until 101 is in this state: what makes her so may still be on its way.
+    fn until_she_is(&self, state: &str) {
+        for _ in 0..1_000 {
+            if self.json("agents")[0]["state"] == state {
+                return;
+            }
+        }
+        panic!("she never is {state}: {}", self.json("agents"));
+    }
 }
 
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-                   m=audio 9 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
+const SDP: &str = "\
+    v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+    m=audio 9 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
 
 #[test]
 fn a_restart_costs_no_registration_and_one_stale_nonce() {
@@ -136,6 +147,50 @@ fn orders_are_told_back_and_what_would_change_nothing_is_refused() {
     assert!(unknown.contains("did you mean \"repas\"?"), "{unknown}");
     assert!(order(&["pause"]).contains("101 (101): paused"));
     assert!(order(&["log-out"]).contains("101 (101): logged out"));
+}
+
+#[test]
+fn a_wrap_up_ends_by_order() {
+    let scene = Scene::new("wrap-up", "43000-43039");
+    scene.rewrite("[teams.pool]\n", "[teams.pool]\nwrap_up = \"1 h\"\n");
+    let _serving = scene.start();
+    scene.phone.register("101", 1, None);
+    scene.trunk.invite("0199001234", "one");
+    let invite = scene.phone.rung();
+    scene.phone.reply(&invite, 200, SDP);
+    let answer = scene.trunk.wait_for(200, "one");
+    scene.trunk.within("0199001234", "one", "ACK", 1, &answer);
+    scene.trunk.within("0199001234", "one", "BYE", 2, &answer);
+    scene.phone.reply(&scene.phone.asked("BYE"), 200, "");
+    scene.until_she_is("wrap-up");
+    // Who calls meanwhile waits for her, and rings as soon as it is over.
+    scene.trunk.invite("0199001234", "two");
+    scene.trunk.wait_for(180, "two");
+    assert_eq!(scene.json("calls")[0]["stage"], "waiting");
+    let shown = told(scene.config(), &["agent", "101", "end-wrap-up"]);
+    assert_eq!(shown, "101 (101): offered\n");
+    scene.phone.reply(&scene.phone.rung(), 200, SDP);
+    scene.trunk.wait_for(200, "two");
+}
+
+#[test]
+fn who_does_not_respond_is_rung_again_after_resume() {
+    let scene = Scene::new("resume", "43040-43079");
+    scene.rewrite("[teams.pool]\n", "[teams.pool]\nring_for = \"1 s\"\nmisses_max = 1\n");
+    let _serving = scene.start();
+    scene.phone.register("101", 1, None);
+    scene.trunk.invite("0199001234", "one");
+    let missed = scene.phone.rung();
+    scene.phone.reply(&missed, 180, "");
+    scene.phone.reply(&scene.phone.asked("CANCEL"), 200, "");
+    scene.phone.reply(&missed, 487, "");
+    scene.phone.asked("ACK");
+    scene.until_she_is("not responding");
+    assert_eq!(scene.json("calls")[0]["stage"], "waiting");
+    let shown = told(scene.config(), &["agent", "101", "resume"]);
+    assert_eq!(shown, "101 (101): offered\n");
+    scene.phone.reply(&scene.phone.rung(), 200, SDP);
+    scene.trunk.wait_for(200, "one");
 }
 
 #[test]

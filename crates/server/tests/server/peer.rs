@@ -132,9 +132,14 @@ impl Peer {
 
     /// The next INVITE that rings here.
     pub(crate) fn rung(&self) -> String {
+        self.asked("INVITE")
+    }
+
+    /// The next request of this method; what else comes is passed over.
+    pub(crate) fn asked(&self, method: &str) -> String {
         loop {
             let message = self.receive();
-            if message.starts_with("INVITE ") {
+            if message.starts_with(&format!("{method} ")) {
                 return message;
             }
         }
@@ -145,12 +150,13 @@ impl Peer {
         let header = |name: &str| {
             request.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned()
         };
+        let tag = if header("To:").contains(";tag=") { "" } else { ";tag=phone" };
         let content = match body.is_empty() {
             true => String::new(),
             false => "Content-Type: application/sdp\r\n".to_owned(),
         };
         let text = format!(
-            "SIP/2.0 {status} Reply\r\n{}\r\n{}\r\n{};tag=phone\r\n{}\r\n{}\r\n\
+            "SIP/2.0 {status} Reply\r\n{}\r\n{}\r\n{}{tag}\r\n{}\r\n{}\r\n\
              Contact: <sip:phone@{}>\r\n{content}Content-Length: {}\r\n\r\n{body}",
             header("Via:"),
             header("From:"),
