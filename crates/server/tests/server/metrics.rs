@@ -8,8 +8,8 @@ use std::time::Duration;
 use server::{Server, config};
 
 use crate::folder::Folder;
+use crate::operation::{SDP, text};
 use crate::peer::Peer;
-use crate::running::text;
 
 struct Floor {
     server: Server,
@@ -19,7 +19,8 @@ struct Floor {
 
 fn floor(name: &str, ports: &str) -> Floor {
     let peer = Peer::new();
-    let folder = Folder::new(name).with("monoligne.toml", &text(&peer, "127.0.0.1:5060", ports));
+    let listen = "127.0.0.1:5060".parse().unwrap();
+    let folder = Folder::new(name).with("monoligne.toml", &text(&peer, listen, ports));
     let loaded = config::load(&folder.0).unwrap();
     let ports = loaded.settings.media.ports.clone();
     let records = folder.0.join("data/records.sqlite");
@@ -157,6 +158,33 @@ fn the_figures_of_a_call_are_scraped_as_they_are() {
     for secret in ["39980001", "0199001234", "99001234", "\"101\"", "Martin"] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");
     }
+    server.shutdown(Duration::ZERO);
+}
+
+#[test]
+fn an_answered_call_is_timed_once_it_is_over() {
+    let Floor { server, peer, _folder } = floor("timed", "43080-43119");
+    let at = server.metrics_addr().unwrap();
+    let timings = ["setup", "first_offer", "handover"];
+    let count = |page: &Page, it| page.of(&format!("monoligne_call_{it}_seconds_count"));
+    let phone = Peer::new().calls(server.local_addr());
+    phone.register("101", 1, None);
+    peer.invite("0199001234", "one");
+    let invite = phone.rung();
+    phone.reply(&invite, 200, SDP);
+    let answer = peer.wait_for(200, "one");
+    peer.within("0199001234", "one", "ACK", 1, &answer);
+    let page = Page::read(&get(at, "/metrics").1);
+    assert_eq!(page.of("monoligne_calls_in_stage{stage=\"bridged\"}"), 1.0);
+    assert_eq!(timings.map(|it| count(&page, it)), [0.0; 3]);
+
+    peer.within("0199001234", "one", "BYE", 2, &answer);
+    phone.reply(&phone.asked("BYE"), 200, "");
+    // Her phone's answer may still be on its way.
+    let mut pages = (0..1_000).map(|_| Page::read(&get(at, "/metrics").1));
+    let page = pages.find(|page| count(page, "setup") > 0.0).expect("a call that is over is timed");
+    assert_eq!(timings.map(|it| count(&page, it)), [1.0; 3]);
+    assert_eq!(page.of("monoligne_calls_total{disposition=\"answered\"}"), 1.0);
     server.shutdown(Duration::ZERO);
 }
 

@@ -13,7 +13,7 @@ use crate::running;
 use crate::serve::{Serving, free, monoligne};
 
 /// As [`running::text`], with the password `secret` for 101 and two reasons to pause.
-fn text(trunk: &Peer, listen: SocketAddr, ports: &str) -> String {
+pub(crate) fn text(trunk: &Peer, listen: SocketAddr, ports: &str) -> String {
     let ha1 = sip::ha1_md5("101", "pbx.example.fr", "secret");
     let ha1: String = ha1.iter().map(|byte| format!("{byte:02x}")).collect();
     let text = running::text(trunk, &listen.to_string(), ports);
@@ -83,7 +83,7 @@ impl Scene {
     }
 }
 
-const SDP: &str = "\
+pub(crate) const SDP: &str = "\
     v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
     m=audio 9 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n";
 
