@@ -41,6 +41,10 @@ pub(crate) const CONTROL_IDLE: Duration = Duration::from_secs(30);
 pub(crate) const METRICS_CONNECTIONS_MAX: usize = 64;
 /// How long such a connection may be without an answer of ours. Prometheus asks once a minute or more.
 pub(crate) const METRICS_IDLE: Duration = Duration::from_secs(90);
+/// Lines that wait for stderr to be read. Beyond: dropped, and counted in a line once there is room.
+pub(crate) const LOG_LINES_MAX: usize = 8_192;
+/// How long the process waits at its end for stderr to be read.
+pub(crate) const LOG_FLUSH: Duration = Duration::from_secs(1);
 /// How long a source whose registration was refused is not logged again.
 pub(crate) const REFUSAL_LOGGED: Duration = Duration::from_secs(60);
 /// Such sources that are remembered. Beyond: further ones are not logged.

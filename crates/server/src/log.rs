@@ -3,16 +3,19 @@
 //! Telephone numbers reach a log only by their `Debug`, which hides all but two digits.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::net::IpAddr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use call::{AgentId, Notice, PracticeId, TrunkId};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::broadcast::{self, error::RecvError};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::limits::{REFUSAL_LOGGED, REFUSALS_LOGGED_MAX};
+use crate::limits::{LOG_FLUSH, LOG_LINES_MAX, REFUSAL_LOGGED, REFUSALS_LOGGED_MAX};
 use crate::names::Names;
 use crate::server::Told;
 
@@ -43,7 +46,7 @@ pub fn init(settings: &LogSettings) {
     let overriding = asked.as_deref().filter(|asked| is_level(asked));
     let filter = EnvFilter::try_new(overriding.unwrap_or(&settings.level))
         .unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer());
     let installed = match settings.format {
         LogFormat::Text => builder.compact().with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_ansi(false).try_init(),
@@ -53,6 +56,73 @@ pub fn init(settings: &LogSettings) {
     if let (Some(asked), None) = (&asked, overriding) {
         warn!(asked, level = settings.level, "MONOLIGNE_LOG is ignored: write {LEVELS}");
     }
+}
+
+/// Lines on their way to stderr, for the whole process.
+static LINES: OnceLock<SyncSender<Line>> = OnceLock::new();
+/// Lines that found no room.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+enum Line {
+    Text(Vec<u8>),
+    /// All before is written: tell so.
+    Flush(SyncSender<()>),
+}
+
+/// Hands each line to a thread of its own: the engine logs too, and whoever reads stderr may have
+/// stopped.
+struct Hand;
+
+impl Write for Hand {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let sent = LINES.get().map(|lines| lines.try_send(Line::Text(line.to_vec())));
+        if !matches!(sent, Some(Ok(()))) {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn writer() -> impl Fn() -> Hand {
+    LINES.get_or_init(|| {
+        let (sender, lines) = sync_channel(LOG_LINES_MAX);
+        let thread = std::thread::Builder::new().name("stderr".to_owned());
+        if let Err(error) = thread.spawn(move || print(&lines)) {
+            // Nobody else will say it.
+            let _closed = writeln!(io::stderr(), "monoligne: cannot log: {error}");
+        }
+        sender
+    });
+    || Hand
+}
+
+fn print(lines: &Receiver<Line>) {
+    for line in lines {
+        match line {
+            Line::Text(text) => {
+                // A closed stderr leaves nobody to tell.
+                let _closed = io::stderr().write_all(&text);
+            }
+            Line::Flush(done) => {
+                let _given_up = done.try_send(());
+            }
+        }
+        let dropped = DROPPED.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            warn!(dropped, "lines not logged: stderr was not read fast enough");
+        }
+    }
+}
+
+/// Waits a moment until what was logged is written: for the end of the process.
+pub(crate) fn flush() {
+    let (done, is_done) = sync_channel(1);
+    let Some(Ok(())) = LINES.get().map(|lines| lines.try_send(Line::Flush(done))) else { return };
+    let _nobody_reads = is_done.recv_timeout(LOG_FLUSH);
 }
 
 /// What [`is_level`] accepts, for remedies.
@@ -76,7 +146,7 @@ pub(crate) fn is_level(text: &str) -> bool {
 
 /// Writes milestones on a thread of its own, so that a slow terminal delays no call. It ends with
 /// the engine.
-pub(crate) fn spawn(mut notices: Receiver<Told>) -> io::Result<JoinHandle<()>> {
+pub(crate) fn spawn(mut notices: broadcast::Receiver<Told>) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("log".to_owned()).spawn(move || {
         let mut refusals = Refusals::default();
         loop {

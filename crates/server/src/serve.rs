@@ -27,7 +27,9 @@ pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot listen for signals")?;
-    runtime.block_on(serve(loaded))
+    let served = runtime.block_on(serve(loaded));
+    crate::log::flush();
+    served
 }
 
 async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
@@ -66,6 +68,7 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
                 report = &mut stopped => report,
                 name = signals.next() => {
                     error!(signal = name, "aborted: calls are cut, their records may be lost");
+                    crate::log::flush();
                     std::process::exit(1);
                 }
             }

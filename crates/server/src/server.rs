@@ -266,6 +266,7 @@ impl Server {
             let _ = logger.join();
         }
         let records = self.writer.take().map(Writer::finish).unwrap_or_default();
+        crate::log::flush();
         Report { records, ..report }
     }
 }

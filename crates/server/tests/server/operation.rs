@@ -413,3 +413,24 @@ fn a_file_in_the_control_sockets_place_is_told_and_left_as_it_is() {
     assert!(told.contains("something else than a socket"), "{told}");
     assert_eq!(fs::read_to_string(precious).unwrap(), "precious");
 }
+
+#[test]
+fn a_log_that_nobody_reads_stops_no_call() {
+    let scene = Scene::new("operation-log", "43300-43319");
+    scene.rewrite("[calls]\n", "[log]\nlevel = \"trace\"\n[calls]\n");
+    // Its stderr is a pipe, which holds 64 kB.
+    let serving = scene.start();
+    for _ in 0..50 {
+        for _ in 0..40 {
+            scene.trunk.send(b"INVITE sip:somebody SIP/2.0\r\n\r\n");
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+    }
+    scene.trunk.invite("0199001234", "one");
+    scene.trunk.wait_for(180, "one");
+    assert_eq!(scene.json("calls").as_array().unwrap().len(), 1);
+    serving.signal("TERM");
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.len() > 64 * 1024 && log.contains("stopped"), "{log}");
+}
