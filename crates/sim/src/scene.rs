@@ -52,6 +52,8 @@ pub struct Scene {
     pub reloads: Vec<(Instant, Reload)>,
     /// Takes no new calls from then on, or (`true`) ends all that are up.
     pub drains: Vec<(Instant, bool)>,
+    /// The process is another one from then on; before the first call alone.
+    pub restarts: Vec<Instant>,
     /// Snapshots and new engines, one in so many steps; 0: never.
     pub restore_permille: u64,
 }
@@ -145,6 +147,7 @@ impl Scene {
             noise: noise(dice, day),
             reloads: reloads(dice, &config, day),
             drains: drains(dice, day),
+            restarts: Vec::new(),
             restore_permille: 4,
             config,
         }

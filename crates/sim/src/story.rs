@@ -25,6 +25,7 @@ pub struct Story {
     commands: Vec<(Instant, AgentId, AgentCommand)>,
     reloads: Vec<(Instant, Reload)>,
     drains: Vec<(Instant, bool)>,
+    restarts: Vec<Instant>,
     clock: Vec<(Instant, i64)>,
     max_unanswered: Duration,
 }
@@ -63,6 +64,7 @@ impl Story {
             commands: Vec::new(),
             reloads: Vec::new(),
             drains: Vec::new(),
+            restarts: Vec::new(),
             clock: Vec::new(),
             max_unanswered: Duration::from_secs(150),
         };
@@ -133,6 +135,12 @@ impl Story {
     /// No new calls are taken from then on.
     pub fn drains(&mut self, seconds: f64) {
         self.drains.push((at(seconds), false));
+    }
+
+    /// Another engine takes over, which knows what was remembered and nothing else; before the first
+    /// call alone.
+    pub fn restarts(&mut self, seconds: f64) {
+        self.restarts.push(at(seconds));
     }
 
     /// What she dials on her phone.
@@ -209,6 +217,7 @@ impl Story {
         scene.noise = Vec::new();
         scene.reloads = self.reloads;
         scene.drains = self.drains;
+        scene.restarts = self.restarts;
         scene.restore_permille = 100;
         let played = crate::play(1, scene, Options { trace: true, restore: true });
         if let Some((at, failure)) = &played.failure {

@@ -158,6 +158,8 @@ enum What {
     Drain {
         hangs_up: bool,
     },
+    /// The process ends and starts anew.
+    Restart,
     /// Somebody sets the wall clock.
     Clock(i64),
     /// Nobody here takes TCP.
@@ -293,6 +295,9 @@ impl World {
         for (at, hangs_up) in std::mem::take(&mut self.scene.drains) {
             self.push(at, What::Drain { hangs_up });
         }
+        for at in std::mem::take(&mut self.scene.restarts) {
+            self.push(at, What::Restart);
+        }
         for (at, noise) in std::mem::take(&mut self.scene.noise) {
             self.push(at, What::Noise(noise));
         }
@@ -402,6 +407,7 @@ impl World {
             What::QuestionsEnd => self.end_questions(),
             What::Reload(reload) => self.reload(reload),
             What::Drain { hangs_up } => self.drain(hangs_up),
+            What::Restart => self.restart(),
             What::Clock(unix_ms) => self.input(Input::Clock { unix_ms }),
             What::Refused(flow) => self.input(Input::FlowFailed { flow }),
             What::Noise(noise) => self.noise(noise),

@@ -38,6 +38,21 @@ fn two_callers_and_one_secretary_are_served_strictly_one_at_a_time() {
 }
 
 #[test]
+fn secretaries_stand_as_they_did_when_the_engine_starts_anew() {
+    let mut story = Story::new();
+    let paused = story.secretary(0.1, &[answers()]);
+    let available = story.secretary(1.0, &[answers()]);
+    story.commands(2.0, paused, AgentCommand::Pause { reason: 1 });
+    story.restarts(3.0);
+    let first = story.caller(5.0, 30.0);
+    let second = story.caller(7.0, 3.0);
+    story.commands(12.0, paused, AgentCommand::Resume);
+    let played = story.play();
+    assert_eq!(played.rings(), [(available, first), (paused, second)]);
+    assert_eq!(played.record(second).offers[0].offered_at, at(12.0), "he waited for her");
+}
+
+#[test]
 fn longest_idle_secretary_rings_first() {
     let mut story = Story::new();
     let late = story.secretary(2.0, &[answers()]);

@@ -1,11 +1,12 @@
-//! Configurations that change while calls are up, and a process that is about to end.
+//! Configurations that change while calls are up, a process that is about to end, and one after it.
 
 use std::sync::Arc;
 
-use call::{Config, Input};
+use call::{Config, Engine, Input, Setup};
 
 use super::{What, World};
 use crate::failure::Failure;
+use crate::invariants::Invariants;
 use crate::phone::PhoneAlarm;
 use crate::scene::{self, Reload};
 use crate::stage::Alarm;
@@ -80,5 +81,23 @@ impl World {
         self.truth.is_draining = true;
         self.truth.is_hung_up |= hangs_up;
         self.input(if hangs_up { Input::HangUpAll } else { Input::Drain })
+    }
+
+    /// Another life, which is told the last word of the one before.
+    pub(super) fn restart(&mut self) -> Result<(), Failure> {
+        assert_eq!(self.engine.ledger().offered, 0, "the ledger of a life knows its calls alone");
+        let seed = self.restore_dice.bytes32();
+        let setup = Setup { node: 1, epoch: 2, seed, user_agent: "monoligne".to_owned() };
+        self.engine = Engine::new(Arc::clone(&self.scene.config), setup);
+        self.engine.log_scheduler(true);
+        self.invariants = Invariants::new(&self.scene.config);
+        // One by one: after each input what is remembered is checked against what the engine knows.
+        let remembered = std::mem::take(&mut self.remembered);
+        self.input(Input::Ports(self.scene.pool.clone()))?;
+        for (agent, standing) in remembered {
+            self.remembered.insert(agent, standing.clone());
+            self.input(Input::Standing(standing))?;
+        }
+        Ok(())
     }
 }
