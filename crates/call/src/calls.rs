@@ -169,6 +169,8 @@ pub(crate) struct AgentLeg {
     pub(crate) agent: AgentId,
     pub(crate) dialog: DialogKey,
     pub(crate) flow: Flow,
+    /// The Contact that was rung there.
+    pub(crate) contact_uri: String,
     pub(crate) offered_at: Instant,
     pub(crate) ringing_at: Option<Instant>,
     /// A packet of hers came. It may overtake her 200.

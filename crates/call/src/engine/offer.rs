@@ -75,6 +75,7 @@ impl Engine {
         let media = self.own(port, Role::Agent(offer));
         let mut session = LocalSession::new(self.random_session_id(), (address, port).into());
         let sdp = session.offer(&formats, telephone_event, Direction::SendRecv);
+        let contact_uri = request_uri.clone();
         let invite = Invite {
             target: Target::Flow(flow),
             request_uri,
@@ -92,6 +93,7 @@ impl Engine {
                     agent,
                     dialog,
                     flow,
+                    contact_uri,
                     offered_at: now,
                     ringing_at: None,
                     heard: false,

@@ -33,7 +33,7 @@ impl Engine {
         }
         if let Some(user) = &reply.user {
             self.phone_registers(now, user, &flow);
-            self.conversation_follows(now, user, &flow);
+            self.conversation_follows(user, &flow);
             // The answer is kept for the phone's retransmissions, which would look like replays.
             self.registering = Some(reply);
             self.state.endpoint.handle_message(now, flow, message);
@@ -70,18 +70,16 @@ impl Engine {
         self.state.endpoint.handle_transport_error(now, flow);
     }
 
-    /// Her phone is back on a new connection: if the old one is gone, so does her conversation go on. A
-    /// phone that was there all along, and only refreshes, is another one of hers.
-    fn conversation_follows(&mut self, now: Instant, user: &str, flow: &Flow) {
-        let mut bindings = self.state.registrar.bindings(user);
-        if !bindings.any(|it| it.flow == *flow && it.registered_at == now) {
-            return;
-        }
+    /// Her phone is back on a new connection: if the old one is gone, so does her conversation go on.
+    /// What was there when she was rung, under another Contact, is another phone of hers.
+    fn conversation_follows(&mut self, user: &str, flow: &Flow) {
         let offer = self.agent_of(user).and_then(|agent| self.state.lines.get(&agent));
-        let leg = offer.and_then(|offer| self.state.agent_legs.get(offer));
-        if let Some(leg) = leg
-            && let Err(misuse) = self.state.endpoint.follow(leg.dialog, *flow)
-        {
+        let Some(leg) = offer.and_then(|offer| self.state.agent_legs.get(offer)) else { return };
+        let is_it = self.state.registrar.bindings(user).any(|it| {
+            let may_be = it.contact_uri == leg.contact_uri || it.registered_at > leg.offered_at;
+            it.flow == *flow && may_be
+        });
+        if is_it && let Err(misuse) = self.state.endpoint.follow(leg.dialog, *flow) {
             tracing::debug!(%misuse, "her leg is no dialog yet");
         }
     }

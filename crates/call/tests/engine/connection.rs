@@ -158,3 +158,19 @@ fn a_conversation_does_not_follow_another_phone_of_hers_that_only_refreshes() {
     let flow = sent(&bench, &Method::Bye).expect("she is told");
     assert_eq!((flow.remote, flow.connection), (PHONE.parse().unwrap(), 0));
 }
+
+#[test]
+fn a_conversation_follows_a_phone_that_was_back_before_its_old_connection_was_known_to_be_gone() {
+    let mut bench = Bench::with(&["101"]);
+    bench.connects(PHONE, 7);
+    let to = bench.talk("a", &offer());
+    bench.within("a", &to, "ACK", 1, "");
+    let old = bench.flow(PHONE);
+    bench.run_for(Duration::from_secs(5));
+    register(&mut bench, 8);
+    bench.run_for(Duration::from_secs(5));
+    bench.input(Input::FlowFailed { flow: old });
+    register(&mut bench, 8);
+    bench.within("a", &to, "BYE", 2, "");
+    assert_eq!(sent(&bench, &Method::Bye).expect("she is told").connection, 8);
+}
