@@ -450,6 +450,7 @@ impl Engine {
         self.state.registrar.configure(registrar_rules(&config));
         self.state.endpoint.configure(endpoint_limits(&config));
         self.config = config;
+        self.reconsider_phones(now);
     }
 
     fn handle_agent_command(&mut self, now: Instant, agent: AgentId, command: AgentCommand) {

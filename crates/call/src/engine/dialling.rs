@@ -177,8 +177,11 @@ impl Engine {
         Some(Listener { offer, format, remote, receives })
     }
 
-    /// The ACK came: she listens.
+    /// The ACK came: she listens, at a phone that is there whatever it answers to OPTIONS.
     pub(super) fn code_acked(&mut self, now: Instant, dialog: DialogKey) {
+        if let Some(flow) = self.state.codes.get(&dialog).map(|leg| leg.flow) {
+            self.phone_lives(now, &flow);
+        }
         self.state.timers.set(Timer::CodeEnds(dialog), now + TONE_MAX);
         self.order_code_media(dialog, true);
     }

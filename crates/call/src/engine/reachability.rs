@@ -36,6 +36,20 @@ impl Engine {
         }
     }
 
+    /// Whether phones are asked at all may be another matter from here on. If they are not, nothing could
+    /// bring back one that was found dead, perhaps because it answers no OPTIONS.
+    pub(super) fn reconsider_phones(&mut self, now: Instant) {
+        if self.config.registrar.options_interval.is_zero() {
+            for flow in self.state.dead_flows.clone() {
+                self.phone_lives(now, &flow);
+            }
+        } else {
+            for user in self.users.keys().cloned().collect::<Vec<_>>() {
+                self.watch_phones(now, &user);
+            }
+        }
+    }
+
     /// Between a quarter of it and all of it, so that phones that came together are asked apart.
     fn spread(&mut self, interval: Duration) -> Duration {
         let quarter = interval / 4;

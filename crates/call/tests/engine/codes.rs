@@ -241,3 +241,16 @@ fn codes_end_when_everybody_is_hung_up_on() {
     bench.input(Input::HangUpAll);
     assert_eq!(bench.lines(), ["BYE"]);
 }
+
+#[test]
+fn who_dials_a_code_is_reachable_whatever_her_phone_answers_to_options() {
+    let mut bench = Bench::new(config(&["101"], |config| {
+        config.registrar.options_interval = Duration::from_secs(20);
+    }));
+    bench.register(PHONE, "101");
+    bench.run_for(Duration::from_secs(25));
+    let is_reachable = |bench: &Bench| bench.engine.scheduler().agent(ANNA).unwrap().reachable;
+    assert!(!is_reachable(&bench));
+    dial(&mut bench, "*30");
+    assert!(is_reachable(&bench));
+}

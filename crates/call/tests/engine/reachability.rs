@@ -195,3 +195,19 @@ fn a_silent_leg_that_could_not_be_asked_for_want_of_room_is_asked_later() {
     let stages: Vec<Stage> = bench.engine.live_calls().map(|call| call.stage).collect();
     assert!(matches!(stages[..], [Stage::Returned { .. }]), "asked, and lost: {stages:?}");
 }
+
+#[test]
+fn who_stops_asking_phones_has_those_back_that_did_not_answer_and_who_begins_asks_all() {
+    let mut bench = Bench::new(asking(&["101"]));
+    bench.register(PHONE, "101");
+    bench.run_for(Duration::from_secs(30));
+    assert!(!is_reachable(&bench));
+    bench.input(Input::Configure(config(&["101"], |_| ())));
+    assert!(is_reachable(&bench));
+    bench.run_for(Duration::from_secs(40));
+    assert!(is_reachable(&bench), "nothing of before is held against it");
+    bench.input(Input::Configure(asking(&["101"])));
+    let options = asked(&mut bench);
+    bench.answers(&options, 200);
+    assert!(is_reachable(&bench));
+}
