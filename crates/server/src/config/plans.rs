@@ -194,7 +194,12 @@ fn plan(steps: &[Located<'_, StepFile>], known: &Known<'_>, mistakes: &mut Mista
     let (mut is_over, mut is_endless) = (false, false);
     let mut last_team = None;
     for (index, step) in steps.iter().enumerate() {
-        if is_over || (is_endless && matches!(step.value, StepFile::Queue { .. })) {
+        if is_over {
+            mistakes.push(step.place.mistake(
+                "never reached: the step before it ends the call",
+                "write it before that step, or remove it",
+            ));
+        } else if is_endless && matches!(step.value, StepFile::Queue { .. }) {
             mistakes.push(step.place.mistake(
                 "never reached: the step before it has no end",
                 "give the step before a `for`, or remove this one",

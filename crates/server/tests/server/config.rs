@@ -198,8 +198,8 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
         "plan = ",
         r#"plan = ["busy", { queue = "pool" }]"#,
         "practices.martin.plan[1]",
-        "never reached",
-        "`for`",
+        "ends the call",
+        "before that step",
     ),
     (
         "[teams.pool]",

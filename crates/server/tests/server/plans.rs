@@ -198,7 +198,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "that announces",
         "two steps",
     ),
-    ("plan = [{ announce = \"closed\" }, \"busy\"]", "plan[1]", "never reached", "remove this one"),
+    ("plan = [{ announce = \"closed\" }, \"busy\"]", "plan[1]", "ends the call", "remove it"),
     (
         "plan = [{ queue = \"pool\", nobody = \"never\" }, { queue = \"night\" }]",
         "plan[1]",
