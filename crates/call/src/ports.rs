@@ -54,6 +54,11 @@ impl Ports {
         self.in_use
     }
 
+    /// Neither held nor promised to a call that has not asked yet.
+    pub(crate) fn spare(&self) -> usize {
+        self.shards.iter().map(Shard::spare).sum()
+    }
+
     /// A pair for a caller, with the right to a second one. `None`: the pool is spent.
     pub(crate) fn admit(&mut self) -> Option<Port> {
         let shard = self.shards.iter_mut().max_by_key(|shard| shard.spare())?;

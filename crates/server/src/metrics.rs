@@ -334,6 +334,11 @@ impl Page<'_> {
     fn voice(&mut self, status: &Status) -> fmt::Result {
         let relay = &status.relay;
         self.gauge("media_port_pairs_in_use", "Port pairs that calls hold", status.ports_in_use)?;
+        self.gauge(
+            "media_port_pairs_spare",
+            "Port pairs for new calls, two each; below two callers hear busy",
+            status.ports_spare,
+        )?;
         self.gauge("media_port_pairs", "Port pairs that there are", status.ports)?;
         self.gauge("relay_legs", "Legs that the relay has", relay.legs)?;
         let each = [

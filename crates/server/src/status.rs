@@ -33,6 +33,8 @@ pub struct Status {
     pub trunks: Vec<TrunkStatus>,
     pub practices: Vec<PracticeStatus>,
     pub ports_in_use: usize,
+    /// For new calls: the second pair of each live one is kept for it.
+    pub ports_spare: usize,
     pub ports: usize,
     pub sip: sip::Counts,
     pub traffic: TrafficStatus,
@@ -192,6 +194,7 @@ pub(crate) fn of(sources: Sources<'_>) -> Status {
         practices: sources.practices(&calls),
         ledger: engine.ledger().clone(),
         ports_in_use: engine.ports_in_use(),
+        ports_spare: engine.ports_spare(),
         sip: engine.endpoint_counts(),
         listen: sources.listen,
         draining: sources.draining,

@@ -48,7 +48,13 @@ pub fn status(status: &Status) -> String {
     }
     line("secretaries", people(&status.agents));
     line("phones", format!("{} registered", status.registrations.len()));
-    line("voice ports", format!("{} of {} pairs in use", status.ports_in_use, status.ports));
+    line(
+        "voice ports",
+        format!(
+            "{} of {} pairs in use, {} spare",
+            status.ports_in_use, status.ports, status.ports_spare
+        ),
+    );
     line(
         "messages",
         format!(

@@ -76,6 +76,11 @@ impl Engine {
         self.state.ports.in_use()
     }
 
+    /// Port pairs that new calls may take, two each.
+    pub fn ports_spare(&self) -> usize {
+        self.state.ports.spare()
+    }
+
     /// She was last found unreachable there, and nothing came from it since.
     pub fn is_dead(&self, flow: &Flow) -> bool {
         self.state.dead_flows.contains(flow)

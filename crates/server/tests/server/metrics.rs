@@ -142,6 +142,8 @@ fn the_figures_of_a_call_are_scraped_as_they_are() {
         ("monoligne_agents{state=\"logged out\"}", 1.0),
         ("monoligne_registrations", 0.0),
         ("monoligne_media_port_pairs_in_use", 1.0),
+        // The waiting caller's second pair is kept for him.
+        ("monoligne_media_port_pairs_spare", 18.0),
         ("monoligne_media_port_pairs", 20.0),
         ("monoligne_draining", 0.0),
         ("monoligne_records_failing", 0.0),
