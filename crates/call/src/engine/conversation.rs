@@ -294,11 +294,10 @@ impl Engine {
         if !matches!(leg.state, AgentLegState::Talking { .. }) {
             return;
         }
-        let (dialog, agent, flow) = (leg.dialog, leg.agent, leg.flow);
+        let (dialog, flow) = (leg.dialog, leg.flow);
         self.hang_up(now, dialog);
         // Ahead of her caller's return, so that he is not offered to the phone that just died.
-        let event = acd::AgentEvent::Unreachable;
-        self.inform(now, acd::Input::Agent { agent, event });
+        self.phone_is_dead(now, flow);
         self.give_back(now, offer);
         self.doubt_phone(now, flow);
     }

@@ -211,3 +211,19 @@ fn who_stops_asking_phones_has_those_back_that_did_not_answer_and_who_begins_ask
     bench.answers(&options, 200);
     assert!(is_reachable(&bench));
 }
+
+#[test]
+fn who_vanished_from_a_call_on_one_phone_is_reachable_on_another() {
+    let mut bench = Bench::new(asking(&["101"]));
+    bench.connects("203.0.113.8:5060", 6);
+    bench.register("203.0.113.8:5060", "101");
+    bench.run_for(Duration::from_secs(1));
+    let to = bench.talk("a", &sdp("198.51.100.1", 4000, "8 101"));
+    bench.within("a", &to, "ACK", 1, "");
+    let (port, owner, _) = bench.leg(MediaSource::Latch);
+    bench.input(Input::Media(MediaEvent::Silent { port, owner }));
+    bench.run_for(Duration::from_secs(3));
+    let stages: Vec<Stage> = bench.engine.live_calls().map(|call| call.stage).collect();
+    assert!(matches!(stages[..], [Stage::Returned { .. }]), "{stages:?}");
+    assert!(is_reachable(&bench));
+}
