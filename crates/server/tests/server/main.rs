@@ -8,6 +8,7 @@ mod metrics;
 mod operation;
 mod peer;
 mod plans;
+mod ports;
 mod running;
 mod serve;
 mod stream;

@@ -10,6 +10,7 @@ use server::{Server, config};
 use crate::folder::Folder;
 use crate::operation::{SDP, text};
 use crate::peer::Peer;
+use crate::ports::ports;
 
 struct Floor {
     server: Server,
@@ -118,7 +119,7 @@ impl Page {
 
 #[test]
 fn the_figures_of_a_call_are_scraped_as_they_are() {
-    let Floor { server, peer, _folder } = floor("metrics", "42920-42959");
+    let Floor { server, peer, _folder } = floor("metrics", &ports(40));
     let at = server.metrics_addr().unwrap();
     peer.invite("0199001234", "one");
     peer.wait_for(180, "one");
@@ -165,7 +166,7 @@ fn the_figures_of_a_call_are_scraped_as_they_are() {
 
 #[test]
 fn an_answered_call_is_timed_once_it_is_over() {
-    let Floor { server, peer, _folder } = floor("timed", "43080-43119");
+    let Floor { server, peer, _folder } = floor("timed", &ports(40));
     let at = server.metrics_addr().unwrap();
     let timings = ["setup", "first_offer", "handover"];
     let count = |page: &Page, it| page.of(&format!("monoligne_call_{it}_seconds_count"));
@@ -192,7 +193,7 @@ fn an_answered_call_is_timed_once_it_is_over() {
 
 #[test]
 fn health_and_readiness_are_told_and_end_with_the_server() {
-    let Floor { server, peer, _folder } = floor("health", "42960-42999");
+    let Floor { server, peer, _folder } = floor("health", &ports(40));
     let at = server.metrics_addr().unwrap();
     assert_eq!(get(at, "/healthz"), (200, "ok\n".to_owned()));
     assert_eq!(get(at, "/readyz"), (200, "ready\n".to_owned()));
@@ -212,7 +213,7 @@ fn health_and_readiness_are_told_and_end_with_the_server() {
 
 #[test]
 fn who_connects_for_figures_and_asks_nothing_takes_a_bounded_number_of_places() {
-    let floor = floor("metrics-idle", "43280-43299");
+    let floor = floor("metrics-idle", &ports(20));
     let at = floor.server.metrics_addr().unwrap();
     let mut closed = 0;
     let idle: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(at).unwrap()).collect();

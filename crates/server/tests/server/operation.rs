@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::folder::Folder;
 use crate::peer::Peer;
+use crate::ports::{free, ports};
 use crate::running;
-use crate::serve::{Serving, free, monoligne};
+use crate::serve::{Serving, monoligne};
 
 /// As [`running::text`], with the password `secret` for 101 and two reasons to pause.
 pub(crate) fn text(trunk: &Peer, listen: SocketAddr, ports: &str) -> String {
@@ -89,7 +90,7 @@ pub(crate) const SDP: &str = "\
 
 #[test]
 fn a_restart_costs_no_registration_and_one_stale_nonce() {
-    let scene = Scene::new("restart", "42440-42479");
+    let scene = Scene::new("restart", &ports(40));
     let serving = scene.start();
     let registered = scene.phone.register("101", 1, None);
     assert!(registered.answer.starts_with("SIP/2.0 200 "), "{}", registered.answer);
@@ -115,7 +116,7 @@ fn a_restart_costs_no_registration_and_one_stale_nonce() {
 
 #[test]
 fn a_pause_outlives_a_restart_and_a_kill() {
-    let scene = Scene::new("pause", "42480-42519");
+    let scene = Scene::new("pause", &ports(40));
     let serving = scene.start();
     scene.phone.register("101", 1, None);
     let shown = told(scene.config(), &["agent", "101", "pause", "--reason", "repas"]);
@@ -134,7 +135,7 @@ fn a_pause_outlives_a_restart_and_a_kill() {
 
 #[test]
 fn orders_are_told_back_and_what_would_change_nothing_is_refused() {
-    let scene = Scene::new("orders", "42520-42559");
+    let scene = Scene::new("orders", &ports(40));
     let _serving = scene.start();
     let order = |words: &[&str]| told(scene.config(), &[&["agent", "101"], words].concat());
     let refuse =
@@ -151,7 +152,7 @@ fn orders_are_told_back_and_what_would_change_nothing_is_refused() {
 
 #[test]
 fn a_wrap_up_ends_by_order() {
-    let scene = Scene::new("wrap-up", "43000-43039");
+    let scene = Scene::new("wrap-up", &ports(40));
     scene.rewrite("[teams.pool]\n", "[teams.pool]\nwrap_up = \"1 h\"\n");
     let _serving = scene.start();
     scene.phone.register("101", 1, None);
@@ -175,7 +176,7 @@ fn a_wrap_up_ends_by_order() {
 
 #[test]
 fn who_does_not_respond_is_rung_again_after_resume() {
-    let scene = Scene::new("resume", "43040-43079");
+    let scene = Scene::new("resume", &ports(40));
     scene.rewrite("[teams.pool]\n", "[teams.pool]\nring_for = \"1 s\"\nmisses_max = 1\n");
     let _serving = scene.start();
     scene.phone.register("101", 1, None);
@@ -195,7 +196,7 @@ fn who_does_not_respond_is_rung_again_after_resume() {
 
 #[test]
 fn every_view_is_a_table_or_json_and_hides_numbers_unless_asked() {
-    let scene = Scene::new("views", "42560-42599");
+    let scene = Scene::new("views", &ports(40));
     let _serving = scene.start();
     scene.phone.register("101", 1, None);
     scene.trunk.invite("0199001234", "one");
@@ -227,7 +228,7 @@ fn every_view_is_a_table_or_json_and_hides_numbers_unless_asked() {
 
 #[test]
 fn a_reload_changes_what_it_names_and_leaves_calls_alone() {
-    let scene = Scene::new("reload", "42600-42639");
+    let scene = Scene::new("reload", &ports(40));
     let serving = scene.start();
     scene.phone.register("101", 1, None);
     scene.trunk.invite("0199001234", "one");
@@ -271,7 +272,7 @@ fn a_reload_changes_what_it_names_and_leaves_calls_alone() {
 
 #[test]
 fn a_wrong_reload_is_refused_whole_with_every_mistake() {
-    let scene = Scene::new("wrong", "42640-42679");
+    let scene = Scene::new("wrong", &ports(40));
     let _serving = scene.start();
     scene.rewrite("name = \"Dr Martin\"", "nam = \"Dr Martin\"\nlabel = 5");
     let told_back = refused(scene.config(), &["reload"]);
@@ -287,19 +288,22 @@ fn a_wrong_reload_is_refused_whole_with_every_mistake() {
 
 #[test]
 fn what_needs_a_restart_refuses_the_reload_and_says_so() {
-    let scene = Scene::new("fixed", "42680-42719");
+    let all = ports(40);
+    let (first, _) = all.split_once('-').unwrap();
+    let fewer = format!("{first}-{}", first.parse::<u16>().unwrap() + 19);
+    let scene = Scene::new("fixed", &all);
     let _serving = scene.start();
-    let text = scene.text.replace("42680-42719", "42680-42699").replace("Dr Martin", "Dr Martinet");
+    let text = scene.text.replace(&all, &fewer).replace("Dr Martin", "Dr Martinet");
     fs::write(scene.config().join("monoligne.toml"), text).unwrap();
     let told_back = refused(scene.config(), &["reload"]);
     assert!(told_back.contains("needs a restart"), "{told_back}");
-    assert!(told_back.contains("[media] ports: 42680-42719 → 42680-42699"), "{told_back}");
+    assert!(told_back.contains(&format!("[media] ports: {all} → {fewer}")), "{told_back}");
     assert_eq!(scene.json("practices")[0]["name"], "Dr Martin", "nothing of it was taken");
 }
 
 #[test]
 fn a_removed_secretary_is_gone_and_comes_back_as_herself() {
-    let scene = Scene::new("removed", "42720-42759");
+    let scene = Scene::new("removed", &ports(40));
     let more = "[agents.102]\nteams = [\"pool\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n";
     let both = format!("{}{more}", scene.text);
     fs::write(scene.config().join("monoligne.toml"), &both).unwrap();
@@ -320,7 +324,7 @@ fn a_removed_secretary_is_gone_and_comes_back_as_herself() {
 
 #[test]
 fn two_hundred_reloads_leave_the_memory_as_it_is() {
-    let scene = Scene::new("memory", "42760-42799");
+    let scene = Scene::new("memory", &ports(40));
     let serving = scene.start();
     let resident = || {
         let statm = fs::read_to_string(format!("/proc/{}/statm", serving.id())).unwrap();
@@ -349,7 +353,7 @@ fn two_hundred_reloads_leave_the_memory_as_it_is() {
 
 #[test]
 fn who_waits_while_the_server_drains_can_still_be_answered() {
-    let scene = Scene::new("draining", "42800-42839");
+    let scene = Scene::new("draining", &ports(40));
     scene.rewrite("\"1 s\"", "\"30 s\"");
     let serving = scene.start();
     scene.trunk.invite("0199001234", "one");
@@ -373,7 +377,7 @@ fn who_waits_while_the_server_drains_can_still_be_answered() {
 fn a_watch_that_is_no_terminal_prints_one_after_another() {
     use std::io::{BufRead as _, BufReader};
     use std::process::Stdio;
-    let scene = Scene::new("watch", "42840-42879");
+    let scene = Scene::new("watch", &ports(40));
     let _serving = scene.start();
     let mut child = monoligne()
         .args(["agents", "--json", "--watch", "1", "--config"])
@@ -391,7 +395,7 @@ fn a_watch_that_is_no_terminal_prints_one_after_another() {
 
 #[test]
 fn check_tells_its_mistakes_as_json_too() {
-    let scene = Scene::new("check-json", "42880-42919");
+    let scene = Scene::new("check-json", &ports(40));
     assert_eq!(told(scene.config(), &["check", "--json"]), "[]\n");
     scene.rewrite("name = \"Dr Martin\"", "nam = \"Dr Martin\"");
     let output = command(scene.config(), &["check", "--json"]);
@@ -404,7 +408,7 @@ fn check_tells_its_mistakes_as_json_too() {
 
 #[test]
 fn a_file_in_the_control_sockets_place_is_told_and_left_as_it_is() {
-    let scene = Scene::new("operation-control", "43240-43259");
+    let scene = Scene::new("operation-control", &ports(20));
     let precious = scene.config().join("precious");
     fs::write(&precious, "precious").unwrap();
     let control = format!("[server]\ncontrol = {precious:?}\n");
@@ -416,7 +420,7 @@ fn a_file_in_the_control_sockets_place_is_told_and_left_as_it_is() {
 
 #[test]
 fn a_log_that_nobody_reads_stops_no_call() {
-    let scene = Scene::new("operation-log", "43300-43319");
+    let scene = Scene::new("operation-log", &ports(20));
     scene.rewrite("[calls]\n", "[log]\nlevel = \"trace\"\n[calls]\n");
     // Its stderr is a pipe, which holds 64 kB.
     let serving = scene.start();

@@ -10,6 +10,7 @@ use server::{Server, ServerSettings};
 
 use crate::folder::Folder;
 use crate::peer::Peer;
+use crate::ports::ports;
 
 /// A server whose only trunk is this peer, and whose only secretary has no phone.
 pub(crate) fn text(peer: &Peer, listen: &str, ports: &str) -> String {
@@ -61,7 +62,7 @@ fn calls(path: &Path) -> Vec<server::records::CallRow> {
 
 #[test]
 fn a_call_is_told_counted_and_recorded() {
-    let Floor { mut server, peer, _folder } = floor("told", "42000-42039");
+    let Floor { mut server, peer, _folder } = floor("told", &ports(40));
     let mut notices = server.notices();
     peer.invite("0199001234", "one");
     peer.wait_for(180, "one");
@@ -90,7 +91,7 @@ fn a_call_is_told_counted_and_recorded() {
 
 #[test]
 fn invites_that_can_be_no_calls_are_answered_each_time_and_recorded_once() {
-    let Floor { server, peer, _folder } = floor("vain", "42440-42479");
+    let Floor { server, peer, _folder } = floor("vain", &ports(40));
     let vain = [
         ("Require: teleportation", 420, "unsupported"),
         ("Max-Forwards: 0", 483, "looped"),
@@ -112,7 +113,7 @@ fn invites_that_can_be_no_calls_are_answered_each_time_and_recorded_once() {
 
 #[test]
 fn garbage_is_counted_and_harms_nobody() {
-    let Floor { server, peer, _folder } = floor("garbage", "42040-42079");
+    let Floor { server, peer, _folder } = floor("garbage", &ports(40));
     let mut noise = Noise(7);
     let mut sent = 0;
     let good = format!(
@@ -156,7 +157,7 @@ fn garbage_is_counted_and_harms_nobody() {
 
 #[test]
 fn a_dropped_server_leaves_its_port_and_its_records_in_order() {
-    let Floor { server, peer, _folder } = floor("dropped", "42080-42119");
+    let Floor { server, peer, _folder } = floor("dropped", &ports(40));
     peer.invite("0199001234", "one");
     peer.wait_for(180, "one");
     let (address, path) = (server.local_addr(), server.records_path().to_owned());

@@ -1,7 +1,7 @@
 //! The real binary: refusals with their exit code, the drain, the control socket.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -9,6 +9,7 @@ use server::records::Reader;
 
 use crate::folder::Folder;
 use crate::peer::Peer;
+use crate::ports::{free, ports};
 use crate::running::text;
 
 pub(crate) fn monoligne() -> Command {
@@ -66,14 +67,9 @@ impl Drop for Serving {
     }
 }
 
-/// A free UDP port of loopback; somebody else could take it in between, which fails loudly.
-pub(crate) fn free() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 #[test]
 fn a_wrong_configuration_is_refused_with_line_and_exit_code_2() {
-    let text = text(&Peer::new(), "127.0.0.1:5060", "42120-42159").replace("numbers", "nubmers");
+    let text = text(&Peer::new(), "127.0.0.1:5060", &ports(40)).replace("numbers", "nubmers");
     let line = 1 + text.lines().position(|line| line.starts_with("nubmers")).unwrap();
     let folder = Folder::new("refused").with("monoligne.toml", &text);
     for subcommand in ["serve", "check"] {
@@ -89,7 +85,7 @@ fn a_wrong_configuration_is_refused_with_line_and_exit_code_2() {
 #[test]
 fn a_good_configuration_is_told_so() {
     let folder = Folder::new("fine")
-        .with("monoligne.toml", &text(&Peer::new(), "127.0.0.1:5060", "42160-42199"));
+        .with("monoligne.toml", &text(&Peer::new(), "127.0.0.1:5060", &ports(40)));
     let output = run("check", &folder.0);
     assert_eq!(output.status.code(), Some(0));
     let told = String::from_utf8(output.stdout).unwrap();
@@ -101,7 +97,7 @@ fn a_taken_port_is_told_with_its_remedy() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap().to_string();
     let folder =
-        Folder::new("taken").with("monoligne.toml", &text(&Peer::new(), &listen, "42200-42239"));
+        Folder::new("taken").with("monoligne.toml", &text(&Peer::new(), &listen, &ports(40)));
     let output = run("serve", &folder.0);
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{told}");
@@ -111,8 +107,8 @@ fn a_taken_port_is_told_with_its_remedy() {
 #[test]
 fn sigterm_drains_hangs_up_what_is_left_and_keeps_the_records() {
     let (peer, listen) = (Peer::new(), free());
-    let folder = Folder::new("drain")
-        .with("monoligne.toml", &text(&peer, &listen.to_string(), "42240-42279"));
+    let folder =
+        Folder::new("drain").with("monoligne.toml", &text(&peer, &listen.to_string(), &ports(40)));
     let serving = Serving::start(&folder.0);
     let peer = peer.calls(listen);
     peer.invite("0199001234", "one");
@@ -136,8 +132,8 @@ fn sigterm_drains_hangs_up_what_is_left_and_keeps_the_records() {
 #[test]
 fn without_calls_sigint_ends_at_once() {
     let (peer, listen) = (Peer::new(), free());
-    let folder = Folder::new("sigint")
-        .with("monoligne.toml", &text(&peer, &listen.to_string(), "42280-42319"));
+    let folder =
+        Folder::new("sigint").with("monoligne.toml", &text(&peer, &listen.to_string(), &ports(40)));
     let serving = Serving::start(&folder.0);
     serving.signal("INT");
     let (code, log) = serving.wait();
@@ -147,7 +143,7 @@ fn without_calls_sigint_ends_at_once() {
 #[test]
 fn a_second_signal_hangs_up_what_is_left_and_keeps_its_record() {
     let (peer, listen) = (Peer::new(), free());
-    let text = text(&peer, &listen.to_string(), "42320-42359").replace("\"1 s\"", "\"1 h\"");
+    let text = text(&peer, &listen.to_string(), &ports(40)).replace("\"1 s\"", "\"1 h\"");
     let folder = Folder::new("second").with("monoligne.toml", &text);
     let serving = Serving::start(&folder.0);
     let peer = peer.calls(listen);
@@ -168,7 +164,7 @@ fn a_second_signal_hangs_up_what_is_left_and_keeps_its_record() {
 #[test]
 fn a_third_signal_aborts_what_does_not_end() {
     let (peer, listen) = (Peer::new(), free());
-    let text = text(&peer, &listen.to_string(), "42400-42439").replace("\"1 s\"", "\"1 h\"");
+    let text = text(&peer, &listen.to_string(), &ports(40)).replace("\"1 s\"", "\"1 h\"");
     let folder = Folder::new("third").with("monoligne.toml", &text);
     let serving = Serving::start(&folder.0);
     let peer = peer.calls(listen);
@@ -190,8 +186,8 @@ fn a_third_signal_aborts_what_does_not_end() {
 #[test]
 fn status_is_told_over_the_control_socket() {
     let (peer, listen) = (Peer::new(), free());
-    let folder = Folder::new("status")
-        .with("monoligne.toml", &text(&peer, &listen.to_string(), "42360-42399"));
+    let folder =
+        Folder::new("status").with("monoligne.toml", &text(&peer, &listen.to_string(), &ports(40)));
     assert!(!run("status", &folder.0).status.success(), "nobody is there yet");
     let mut serving = Serving::start(&folder.0);
     let peer = peer.calls(listen);

@@ -8,6 +8,7 @@ use server::{ConnectionSettings, Server, ServerSettings, Status};
 
 use crate::folder::Folder;
 use crate::peer::Peer;
+use crate::ports::ports;
 use crate::running::text;
 use crate::stream::{Stream, body, header};
 
@@ -142,7 +143,7 @@ fn answer(stream: &Stream, invite: &str, contact: &str) {
 
 #[test]
 fn messages_are_read_however_the_stream_is_cut() {
-    let floor = floor("tcp-cut", "42440-42479");
+    let floor = floor("tcp-cut", &ports(40));
     let mut stream = Stream::connect(floor.at);
     for octet in hello("slowly", &stream).chars() {
         stream.send(&octet.to_string());
@@ -162,7 +163,7 @@ fn messages_are_read_however_the_stream_is_cut() {
 #[test]
 fn a_ping_is_answered_and_does_not_count_as_a_message() {
     use std::io::Read as _;
-    let floor = floor("tcp-ping", "42480-42519");
+    let floor = floor("tcp-ping", &ports(40));
     let mut stream = Stream::connect(floor.at);
     stream.send("\r\n\r\n");
     let mut pong = [0; 2];
@@ -176,7 +177,7 @@ fn a_ping_is_answered_and_does_not_count_as_a_message() {
 #[test]
 fn who_takes_too_long_or_speaks_something_else_is_closed() {
     let limit = |it: &mut ConnectionSettings| it.message_within = Duration::from_millis(300);
-    let floor = floor_with("tcp-slow", "42520-42559", limit, |text| text);
+    let floor = floor_with("tcp-slow", &ports(40), limit, |text| text);
     let mut silent = Stream::connect(floor.at);
     let mut half = Stream::connect(floor.at);
     half.send("REGISTER sip:pbx.example.fr SIP/2.0\r\nVia");
@@ -206,7 +207,7 @@ fn a_message_whose_end_is_unknown_is_answered_and_ends_the_connection() {
         let end = at + text[at..].find('"').unwrap();
         format!("{}{}", &text[..at], &text[end..])
     };
-    let floor = floor_with("tcp-end", "42560-42599", |_| (), |text| take_port(change(text)));
+    let floor = floor_with("tcp-end", &ports(40), |_| (), |text| take_port(change(text)));
     for lines in ["", "Content-Length: -1\r\n", "Content-Length: 0\r\nl: 0\r\n"] {
         let mut trunk = Stream::connect(floor.at);
         let good = request("OPTIONS", "end", &trunk, "");
@@ -227,7 +228,7 @@ fn a_message_whose_end_is_unknown_is_answered_and_ends_the_connection() {
 #[test]
 fn idle_connections_are_bounded_and_make_room_for_honest_ones() {
     let limit = |it: &mut ConnectionSettings| (it.max, it.per_source_max) = (200, 100);
-    let floor = floor_with("tcp-idle", "42600-42639", limit, register_with_realm);
+    let floor = floor_with("tcp-idle", &ports(40), limit, register_with_realm);
     let mut phone = Stream::connect(floor.at);
     register(&mut phone, "phone", "sip:101@127.0.0.1:5070;transport=tcp");
     let mut idle = Vec::new();
@@ -251,7 +252,7 @@ fn idle_connections_are_bounded_and_make_room_for_honest_ones() {
 
 #[test]
 fn a_peer_that_does_not_read_is_closed_and_harms_nobody() {
-    let floor = floor_with("tcp-deaf", "42640-42679", |_| (), register_with_realm);
+    let floor = floor_with("tcp-deaf", &ports(40), |_| (), register_with_realm);
     let deaf = Stream::connect(floor.at);
     // Many answers that nobody reads; its own system takes a few hundred kilobytes.
     let lines = format!("Subject: {}\r\n", "x".repeat(7_000));
@@ -273,7 +274,7 @@ fn a_peer_that_does_not_read_is_closed_and_harms_nobody() {
 
 #[test]
 fn a_peer_that_reads_keeps_its_connection_however_much_comes_at_once() {
-    let floor = floor_with("tcp-burst", "43200-43219", |_| (), register_with_realm);
+    let floor = floor_with("tcp-burst", &ports(20), |_| (), register_with_realm);
     let mut phone = Stream::connect(floor.at);
     let contact = format!("sip:101@{};transport=tcp", phone.address());
     register(&mut phone, "p1", &contact);
@@ -289,7 +290,7 @@ fn a_peer_that_reads_keeps_its_connection_however_much_comes_at_once() {
 #[test]
 fn a_connection_that_nobody_needs_is_closed_and_a_registered_one_is_kept() {
     let limit = |it: &mut ConnectionSettings| it.idle = Duration::from_millis(200);
-    let floor = floor_with("tcp-needed", "42680-42719", limit, register_with_realm);
+    let floor = floor_with("tcp-needed", &ports(40), limit, register_with_realm);
     let mut phone = Stream::connect(floor.at);
     register(&mut phone, "phone", "sip:101@127.0.0.1:5070;transport=tcp");
     let mut other = Stream::connect(floor.at);
@@ -305,7 +306,7 @@ fn a_connection_that_nobody_needs_is_closed_and_a_registered_one_is_kept() {
 
 #[test]
 fn a_phone_lives_on_its_connection_and_comes_back_on_another() {
-    let floor = floor_with("tcp-life", "42720-42759", |_| (), register_with_realm);
+    let floor = floor_with("tcp-life", &ports(40), |_| (), register_with_realm);
     let contact = "sip:101@127.0.0.1:5070;transport=tcp";
     let mut phone = Stream::connect(floor.at);
     register(&mut phone, "one", contact);
@@ -348,7 +349,7 @@ fn a_phone_lives_on_its_connection_and_comes_back_on_another() {
 
 #[test]
 fn the_end_of_a_call_reaches_a_phone_on_its_new_connection() {
-    let floor = floor_with("tcp-moved", "42760-42799", |_| (), register_with_realm);
+    let floor = floor_with("tcp-moved", &ports(40), |_| (), register_with_realm);
     let contact = "sip:101@127.0.0.1:5070;transport=tcp";
     let mut phone = Stream::connect(floor.at);
     register(&mut phone, "one", contact);
@@ -432,7 +433,7 @@ impl Datagrams {
 
 #[test]
 fn a_large_invite_goes_by_tcp_to_a_phone_that_takes_it() {
-    let floor = floor_with("tcp-large", "42800-42839", |_| (), register_with_realm);
+    let floor = floor_with("tcp-large", &ports(40), |_| (), register_with_realm);
     let phone = Datagrams::new(floor.at, true);
     phone.register();
     floor.trunk.invite("0199001234", "call");
@@ -448,7 +449,7 @@ fn a_large_invite_goes_by_tcp_to_a_phone_that_takes_it() {
 
 #[test]
 fn a_large_invite_falls_back_to_udp_where_tcp_is_refused() {
-    let floor = floor_with("tcp-back", "42840-42879", |_| (), register_with_realm);
+    let floor = floor_with("tcp-back", &ports(40), |_| (), register_with_realm);
     let phone = Datagrams::new(floor.at, false);
     phone.register();
     floor.trunk.invite("0199001234", "call");
