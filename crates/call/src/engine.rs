@@ -39,7 +39,7 @@ pub use view::{AgentLegView, CallView, CodeLegView, SchedulerEntry, SchedulerKin
 use crate::action::{Action, AgentCommand, Input, Ledger, Notice};
 use crate::calls::{AgentLeg, Call};
 use crate::config::{Config, TrunkId};
-use crate::media::Owner;
+use crate::media::{Owner, Port};
 use crate::ports::Ports;
 use crate::record::CallRef;
 use crate::standing::Standings;
@@ -100,6 +100,8 @@ struct State {
     lines: BTreeMap<AgentId, OfferId>,
     dialogs: BTreeMap<DialogKey, Role>,
     owners: BTreeMap<Owner, Role>,
+    /// Pairs of callers whose calls are over and whose dialogs are not.
+    resting: BTreeMap<DialogKey, Port>,
     inquiries: BTreeMap<ClientKey, Role>,
     timers: Timers,
     standings: Standings,
@@ -182,6 +184,7 @@ impl Engine {
             lines: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             owners: BTreeMap::new(),
+            resting: BTreeMap::new(),
             inquiries: BTreeMap::new(),
             timers: Timers::default(),
             standings: Standings::default(),

@@ -2,7 +2,8 @@
 //!
 //! A call takes its caller's pair when it arrives and the right to a second one for the secretary's
 //! leg, in the same shard: an admitted call cannot fail later for want of a port. Freed pairs go to the
-//! end of the line, so that a pair rests as long as the pool allows before its next call.
+//! end of the line, so that a pair rests as long as the pool allows before its next call; one whose caller
+//! has not heard of the end yet rests until he has.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -115,6 +116,17 @@ impl Ports {
     pub(crate) fn return_single(&mut self, port: Port) {
         self.shard_mut(port).free.push_back(port);
         self.in_use -= 1;
+    }
+
+    /// The pair that was given back last is kept from use until [`Self::wake`]: somebody may still
+    /// send to it.
+    pub(crate) fn rest(&mut self, port: Port) {
+        let given_back = self.shard_mut(port).free.pop_back();
+        debug_assert_eq!(given_back, Some(port), "a pair rests as it is given back");
+    }
+
+    pub(crate) fn wake(&mut self, port: Port) {
+        self.shard_mut(port).free.push_back(port);
     }
 
     fn shard_mut(&mut self, port: Port) -> &mut Shard {

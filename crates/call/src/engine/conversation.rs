@@ -203,6 +203,9 @@ impl Engine {
             self.code_leg_is_gone(now, dialog);
         }
         self.state.dialogs.remove(&dialog);
+        if let Some(port) = self.state.resting.remove(&dialog) {
+            self.state.ports.wake(port);
+        }
     }
 
     fn caller_hung_up(&mut self, now: Instant, caller: CallerId, party: Party) {
@@ -404,6 +407,12 @@ impl Engine {
             Stage::Waiting | Stage::Bridged { .. } | Stage::Returned { .. } => {
                 self.state.ports.leave(call.leg.media.port);
             }
+        }
+        // Our BYE has no answer yet, or waits for his ACK: he may go on talking, and the next call of
+        // his trunk has the same address.
+        if self.state.endpoint.is_open(call.leg.dialog) {
+            self.state.ports.rest(call.leg.media.port);
+            self.state.resting.insert(call.leg.dialog, call.leg.media.port);
         }
         self.record(CallRecord {
             call: call.reference,

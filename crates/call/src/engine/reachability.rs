@@ -122,28 +122,30 @@ impl Engine {
         result: &Result<Message, Timeout>,
     ) {
         let Some(flow) = self.state.asked_flows.remove(&client) else { return };
-        // Something else may have come from it since it was asked.
-        let is_in_doubt = self.state.timers.is_set(Timer::PhoneSilent(flow))
-            || self.state.dead_flows.contains(&flow);
         let next = match result {
             Ok(_) => {
                 self.phone_lives(now, &flow);
                 self.config.registrar.options_interval
             }
             Err(Timeout::NoResponse | Timeout::Unreachable) => {
-                if is_in_doubt {
-                    self.phone_is_dead(now, flow);
-                }
+                self.phone_is_dead(now, flow);
                 AGAIN_AFTER
             }
         };
         self.state.timers.set(Timer::AskPhone(flow), now + next);
     }
 
-    /// Something came from there that only a living phone sends.
+    /// Something came from there that only a living phone sends. A question that is out was asked before
+    /// that, and proves nothing any more: it is asked anew in its time.
     pub(super) fn phone_lives(&mut self, now: Instant, flow: &Flow) {
         self.state.dead_flows.remove(flow);
         self.state.timers.stop(Timer::PhoneSilent(*flow));
+        let questions = self.state.asked_flows.len();
+        self.state.asked_flows.retain(|_, asked| asked != flow);
+        if self.state.asked_flows.len() < questions {
+            let later = now + self.config.registrar.options_interval;
+            self.state.timers.set(Timer::AskPhone(*flow), later);
+        }
         for agent in self.agents_on(flow) {
             if self.state.scheduler.agent(agent).is_some_and(|view| !view.reachable) {
                 self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Reachable });

@@ -9,6 +9,7 @@ mod fixtures;
 mod hold;
 mod lasting;
 mod ledger;
+mod ports;
 mod reachability;
 mod routing;
 
