@@ -319,12 +319,19 @@ impl Phone {
             }
             PhoneAlarm::RegisterUnanswered { cseq } => {
                 let is_pending = self.registration.pending.is_some();
-                if cseq == self.registration.cseq && is_pending && !self.is_unknown(stage.now) {
-                    stage.fail(Check::Unanswered, format!("REGISTER of phone {}", self.index));
+                if cseq != self.registration.cseq || !is_pending {
+                    return;
                 }
+                if !self.is_unknown(stage.now) {
+                    return stage
+                        .fail(Check::Unanswered, format!("REGISTER of phone {}", self.index));
+                }
+                // Nobody knows her at the moment: another try, as phones do.
+                self.registration.pending = None;
+                self.after(stage, T1_64, PhoneAlarm::Register);
             }
             PhoneAlarm::Unregister => {
-                if self.wants_registration {
+                if self.wants_registration && !stage.closing {
                     self.wants_registration = false;
                     self.register(stage, 0, None);
                     let pause = stage.millis(15_000, 50_000);

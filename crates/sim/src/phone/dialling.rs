@@ -264,7 +264,8 @@ impl Dial {
             return Err(Failure::new(Check::WrongStatus, detail));
         }
         if status == 200 {
-            self.open = true;
+            // A phone that was switched off meanwhile knows nothing of it.
+            self.open = self.state != DialState::Over;
             let described = self.witness.description(message.body())?;
             if described.types != [8] {
                 let detail = format!("{} is answered in {:?}", self.number, described.types);
