@@ -27,6 +27,11 @@ fn check_whole(scene: &Scene, caller: &Caller) -> Result<()> {
     heard.check("the caller", PROMPT, Duration::ZERO)?;
     let missing = LENGTH.saturating_sub(heard.length());
     assert!(missing < Duration::from_millis(100), "he heard {:?}", heard.length());
+    // Once, and a silence at its end; not faster than it is spoken.
+    assert!(heard.length() < LENGTH + SECOND, "he heard {:?}", heard.length());
+    let packets = scene.tap().select(|d| d.to == caller.ear);
+    let span = packets.last().zip(packets.first()).map(|(last, first)| last.at - first.at);
+    assert!(span.is_some_and(|span| span > LENGTH.mul_f64(0.9)), "it came within {span:?}");
     Ok(())
 }
 

@@ -107,3 +107,37 @@ fn the_sample_configuration_takes_a_call_as_the_readme_says() -> Result<()> {
     server.stop()?;
     scratch.remove()
 }
+
+#[test]
+fn a_call_forwarded_to_a_shared_number_rings_for_its_practice_and_another_as_unidentified()
+-> Result<()> {
+    const SHARED: &str = "+33140000099";
+    let unidentified = format!(
+        "[unidentified]\n\
+         name = \"Calls without a practice\"\n\
+         label = \"Which practice?\"\n\
+         numbers = [\"{SHARED}\"]\n\
+         plan = [{{ queue = \"floor\" }}]\n"
+    );
+    let setup = Setup { agents: vec!["anna"], more: unidentified, ..Setup::default() };
+    let mut scene = Scene::open("shared", setup)?;
+    let mut anna = scene.phone("anna")?;
+    let plan = |caller| Plan::new(SHARED, &caller_number(caller), Then::HangUpAfter(TALK));
+    let plans = [plan(0).forwarded_from(PRACTICE), plan(1)];
+    let mut shown = Vec::new();
+    for plan in &plans {
+        let mut caller = scene.place(TRUNK, plan)?;
+        shown.push(anna.wait_for("CALL_INCOMING", SOON)?.name);
+        anna.accept()?;
+        anna.wait_for("CALL_CLOSED", SOON)?;
+        caller.finish(SOON)?;
+        scene.wait_for_state("anna", "available")?;
+    }
+    assert!(!shown[0].starts_with("Which practice?"), "{shown:?}");
+    assert!(shown[1].starts_with("Which practice?"), "{shown:?}");
+    let records = scene.close()?;
+    let practice = |caller| records.of(caller).map(|row| row.practice.clone());
+    assert_ne!(practice(0)?.as_deref(), Some("Calls without a practice"));
+    assert_eq!(practice(1)?.as_deref(), Some("Calls without a practice"));
+    Ok(())
+}

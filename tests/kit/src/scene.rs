@@ -42,7 +42,8 @@ pub struct Scene {
     /// The users of all phones that were switched on; one may have had two.
     phones: Vec<String>,
     callers: u16,
-    /// Caller and dialled number of each call that the server must have a record of.
+    /// Caller of each call that the server must have a record of, and the number that led to whom it
+    /// was for.
     placed: Vec<(String, String)>,
     _network: Namespace,
 }
@@ -146,7 +147,8 @@ impl Scene {
         let index = self.callers;
         self.callers += 1;
         if source == TRUNK {
-            self.placed.push((plan.caller.clone(), plan.number.clone()));
+            let number = plan.forwarded_from.as_ref().unwrap_or(&plan.number);
+            self.placed.push((plan.caller.clone(), number.clone()));
         }
         let tone = Tone(400 + 150 * u32::from(index));
         let source = SocketAddr::new(source, CALLER_FIRST + index);
@@ -246,6 +248,11 @@ impl Scene {
         let status = self.server().status()?;
         ensure!(status.ledger.single_line_violations == 0, "single-line violations");
         ensure!(status.ledger.ledger_imbalances == 0, "offered is not what ended and what is live");
+        let ended: u64 = status.ledger.dispositions.values().sum();
+        let live = status.calls.len() as u64;
+        ensure!(status.ledger.offered == ended + live, "{:?}, {live} live", status.ledger);
+        let is_lost = status.ledger.dispositions.keys().any(|how| how.as_str() == "lost");
+        ensure!(!is_lost, "a call was lost: {:?}", status.ledger);
         self.server.take().expect("only `close` takes the server").stop()?;
         for user in &self.phones {
             let most = self.tap.most_calls_at(user);

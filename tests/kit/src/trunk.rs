@@ -114,6 +114,8 @@ pub struct Plan {
     pub wish: Wish,
     pub transport: Transport,
     pub then: Then,
+    /// The line that was called and is forwarded to `number` (RFC 5806).
+    pub forwarded_from: Option<String>,
     /// Places the call once for each of these numbers, so many a second.
     crowd: Option<(Vec<String>, usize)>,
 }
@@ -121,11 +123,24 @@ pub struct Plan {
 impl Plan {
     pub fn new(number: &str, caller: &str, then: Then) -> Self {
         let (number, caller) = (number.to_owned(), caller.to_owned());
-        Self { number, caller, wish: PCMA, transport: Transport::Udp, then, crowd: None }
+        Self {
+            number,
+            caller,
+            wish: PCMA,
+            transport: Transport::Udp,
+            then,
+            forwarded_from: None,
+            crowd: None,
+        }
     }
 
     pub fn wishing(mut self, wish: Wish) -> Self {
         self.wish = wish;
+        self
+    }
+
+    pub fn forwarded_from(mut self, line: &str) -> Self {
+        self.forwarded_from = Some(line.to_owned());
         self
     }
 
@@ -151,12 +166,16 @@ impl Plan {
             Then::Stay => (Duration::ZERO, 0),
         };
         let (offer, answer) = self.wish.bodies();
+        let forwarded = self.forwarded_from.as_ref().map_or_else(String::new, |line| {
+            format!("Diversion: <sip:{line}@[local_ip]>;reason=unconditional\n")
+        });
         let template = self.then.scenario();
         template
             .replace("@INVITE@", INVITE)
             .replace("@ACKNOWLEDGE@", ACKNOWLEDGE)
             .replace("@NUMBER@", &self.number)
             .replace("@CALLER@", &self.caller)
+            .replace("@FORWARDED@", &forwarded)
             .replace("@OFFER@", &offer)
             .replace("@ANSWER@", &answer)
             .replace("@HOLD@", &self.wish.body(2, "sendonly"))
