@@ -1,20 +1,40 @@
-//! Reading an operator's INVITE of 1.3 kB, ours and rsip's in the same run.
+//! Reading a message off the wire, ours and rsip's in the same run.
 
-use std::fmt::Write;
 use std::hint::black_box;
 
-use bytes::Bytes;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use benches::{Bar, CountingAllocator, Figures, allocations, median_ns, messages};
+use criterion::{Criterion, Throughput};
 use sip::Message;
 
-criterion_group!(benches, parse);
-criterion_main!(benches);
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+const READ: &str = "read";
+const RSIP: &str = "rsip";
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    parse(&mut criterion);
+    criterion.final_summary();
+
+    let bytes = messages::invite();
+    let mut figures = Figures::of("parse");
+    let ((), ours) = allocations(|| drop(black_box(Message::read(black_box(&bytes).clone()))));
+    figures.judge("INVITE", "allocations", ours.count as f64, "", Bar::AtMost(0.0));
+    if let Some(median) = median_ns("parse", READ) {
+        figures.judge("INVITE", "time", median / 1_000.0, "us", Bar::AtMost(0.8));
+    }
+    if let Some(median) = median_ns("parse", RSIP) {
+        figures.tell("INVITE by rsip", "time", median / 1_000.0, "us");
+    }
+    figures.keep().expect("the file of figures can be written");
+}
 
 fn parse(criterion: &mut Criterion) {
-    let bytes = invite();
+    let bytes = messages::invite();
     let mut group = criterion.benchmark_group("parse");
     group.throughput(Throughput::Bytes(bytes.len() as u64));
-    group.bench_function("read", |bencher| {
+    group.bench_function(READ, |bencher| {
         bencher.iter(|| Message::read(black_box(&bytes).clone()).is_ok());
     });
     group.bench_function("read, then what a transaction asks", |bencher| {
@@ -26,33 +46,8 @@ fn parse(criterion: &mut Criterion) {
             black_box((via, tags, numbers));
         });
     });
-    group.bench_function("rsip", |bencher| {
+    group.bench_function(RSIP, |bencher| {
         bencher.iter(|| rsip::SipMessage::try_from(black_box(&bytes[..])).is_ok());
     });
     group.finish();
-}
-
-fn invite() -> Bytes {
-    let sdp = "v=0\r\no=- 1730000000 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.21\r\n\
-        t=0 0\r\nm=audio 20480 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\n\
-        a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
-        a=ptime:20\r\na=sendrecv\r\n";
-    let mut text = String::from(
-        "INVITE sip:+33972101010@203.0.113.5:5060;user=phone SIP/2.0\r\n\
-        Via: SIP/2.0/UDP 192.0.2.20:5060;branch=z9hG4bK0g1l2k30a8h1r4c5p6s0.1;rport\r\n\
-        Via: SIP/2.0/UDP 10.1.2.3:5060;received=192.0.2.19;branch=z9hG4bK7d1c.4f0a93b1\r\n\
-        Record-Route: <sip:192.0.2.20;lr;ftag=7f3a99c1>\r\nMax-Forwards: 66\r\n\
-        From: \"0612345678\" <sip:+33612345678@operateur.example;user=phone>;tag=7f3a99c1\r\n\
-        To: <sip:+33972101010@operateur.example;user=phone>\r\n\
-        Call-ID: 5c1d7f2e-3b91-4a0e-8d5b-9e4f6a7c1b20@10.1.2.3\r\nCSeq: 1 INVITE\r\n\
-        Contact: <sip:+33612345678@192.0.2.20:5060;transport=udp>\r\n\
-        Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, INFO, UPDATE, PRACK\r\n\
-        Supported: timer, 100rel, replaces\r\nSession-Expires: 1800;refresher=uac\r\n\
-        Min-SE: 90\r\nP-Asserted-Identity: <sip:+33612345678@operateur.example;user=phone>\r\n\
-        Diversion: <sip:+33140506070@operateur.example;user=phone>;reason=unconditional\r\n\
-        Privacy: none\r\nUser-Agent: Operateur SBC 9.1\r\nAccept: application/sdp\r\n\
-        Content-Type: application/sdp\r\n",
-    );
-    write!(text, "Content-Length: {}\r\n\r\n{sdp}", sdp.len()).expect("a String takes all");
-    Bytes::from(text)
 }

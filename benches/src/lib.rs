@@ -1,1 +1,17 @@
-//! The measurements are the `[[bench]]` targets beside this folder.
+//! What the measurements share: figures with their bars, the machine's name, counted allocations.
+//!
+//! Each `[[bench]]` beside this folder prints for people and, where `MONOLIGNE_FIGURES` names a file,
+//! appends its figures to it, one JSON object a line: `run` makes the table of the README out of them.
+
+#![expect(clippy::print_stdout, reason = "a bench speaks to the terminal")]
+
+mod allocations;
+mod estimates;
+mod figures;
+mod machine;
+pub mod messages;
+
+pub use allocations::{Allocations, CountingAllocator, allocations};
+pub use estimates::median_ns;
+pub use figures::{Bar, Figure, Figures};
+pub use machine::Machine;
