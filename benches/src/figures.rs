@@ -53,11 +53,22 @@ impl fmt::Display for Bar {
 pub struct Figures {
     bench: &'static str,
     figures: Vec<Figure>,
+    is_json: bool,
 }
 
 impl Figures {
     pub fn of(bench: &'static str) -> Self {
-        Self { bench, figures: Vec::new() }
+        Self { bench, figures: Vec::new(), is_json: false }
+    }
+
+    /// What is for people goes to stderr, and in the end all figures as one JSON array to stdout.
+    pub fn as_json(bench: &'static str) -> Self {
+        Self { is_json: true, ..Self::of(bench) }
+    }
+
+    /// Something for people to read meanwhile.
+    pub fn note(&self, text: &str) {
+        if self.is_json { eprintln!("{text}") } else { println!("{text}") }
     }
 
     /// A figure that is only told: a reference, or a circumstance.
@@ -87,7 +98,7 @@ impl Figures {
             unit: unit.to_owned(),
             bar,
         };
-        println!("{figure}");
+        self.note(&figure.to_string());
         self.figures.push(figure);
     }
 
@@ -95,8 +106,12 @@ impl Figures {
         &self.figures
     }
 
-    /// Appends them to the file that `MONOLIGNE_FIGURES` names, if it names one.
+    /// Appends them to the file that `MONOLIGNE_FIGURES` names, if it names one; prints JSON if that is
+    /// wanted.
     pub fn keep(&self) -> std::io::Result<()> {
+        if self.is_json {
+            println!("{}", serde_json::to_string_pretty(&self.figures)?);
+        }
         let Some(path) = std::env::var_os("MONOLIGNE_FIGURES").map(PathBuf::from) else {
             return Ok(());
         };

@@ -3,7 +3,7 @@
 //! Each `[[bench]]` beside this folder prints for people and, where `MONOLIGNE_FIGURES` names a file,
 //! appends its figures to it, one JSON object a line: `run` makes the table of the README out of them.
 
-#![expect(clippy::print_stdout, reason = "a bench speaks to the terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench speaks to the terminal")]
 
 mod allocations;
 mod estimates;

@@ -44,7 +44,7 @@ const PACKET_TIME: Duration = Duration::from_millis(20);
 pub struct Floor {
     lines: Vec<Line>,
     seed: u64,
-    origin: tokio::time::Instant,
+    clock: Clock,
     next_packets: Instant,
     happenings: VecDeque<Happening>,
 }
@@ -55,7 +55,7 @@ impl Floor {
         Self {
             lines: Vec::new(),
             seed,
-            origin: tokio::time::Instant::now(),
+            clock: Clock { origin: tokio::time::Instant::now() },
             next_packets: Instant::ZERO,
             happenings: VecDeque::new(),
         }
@@ -63,8 +63,7 @@ impl Floor {
 
     /// Time since the floor began, as in all its [`Happening`]s.
     pub fn now(&self) -> Instant {
-        let elapsed = self.origin.elapsed().as_micros();
-        Instant::from_micros(u64::try_from(elapsed).unwrap_or(u64::MAX))
+        self.clock.now()
     }
 
     /// A group of phones behind one socket of this address. They do not register by themselves:
@@ -228,7 +227,7 @@ impl Floor {
             (Some(a), Some(b)) => a.min(b),
             (a, b) => a.or(b).unwrap_or_else(|| self.now() + Duration::from_secs(1)),
         };
-        self.origin + wake.saturating_duration_since(Instant::ZERO)
+        self.clock.origin + wake.saturating_duration_since(Instant::ZERO)
     }
 
     async fn readable(&self) {
@@ -253,7 +252,7 @@ impl Floor {
             }
         }
         for line in &mut self.lines {
-            line.handle_readable(now);
+            line.handle_readable(self.clock);
             line.handle_timeout(now);
             if packets_due {
                 line.handle_voices(now);
@@ -267,6 +266,19 @@ impl Floor {
             line.flush();
             line.take_happenings(&mut self.happenings);
         }
+    }
+}
+
+/// Time since a floor began.
+#[derive(Copy, Clone)]
+struct Clock {
+    origin: tokio::time::Instant,
+}
+
+impl Clock {
+    fn now(self) -> Instant {
+        let elapsed = self.origin.elapsed().as_micros();
+        Instant::from_micros(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 }
 

@@ -11,6 +11,7 @@ use sip::{
     Transport,
 };
 
+use super::Clock;
 use super::party::{Happening, PhoneState, PhonesSetup, Sound, TrunkSetup, Violation};
 use super::phones::Phones;
 use super::tone::Heard;
@@ -170,13 +171,16 @@ impl Line {
         party.into_iter().chain(endpoint).min()
     }
 
-    pub(super) fn handle_readable(&mut self, now: Instant) {
+    /// Each datagram has its own time, and is answered before the next one is read: what is measured
+    /// here is not the length of our own batch.
+    pub(super) fn handle_readable(&mut self, clock: Clock) {
         for _ in 0..READ_MAX {
             // WouldBlock, or an ICMP error of an earlier send: nothing to read either way.
             let Ok((length, from)) = self.socket.try_recv_from(&mut self.buffer) else { return };
             if self.is_cut {
                 continue;
             }
+            let now = clock.now();
             let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
             let ua = self.ua_mut();
             match Message::read(bytes) {
@@ -187,6 +191,7 @@ impl Line {
                 Err(_) => ua.violation(Violation::Unreadable { line: ua.line, at: now }),
             }
             self.handle_events(now);
+            self.flush();
         }
     }
 

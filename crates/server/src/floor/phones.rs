@@ -14,7 +14,7 @@ use sip::{
 use super::line::{Media, Ua};
 use super::party::{
     Happening, Manner, PhoneCall, PhoneEnd, PhoneRef, PhoneSetup, PhoneState, PhonesSetup,
-    Reaction, Violation,
+    Reaction, Sound, Violation,
 };
 use super::timers::Timers;
 
@@ -367,11 +367,10 @@ impl Phones {
                     return;
                 }
                 call.answered_at = Some(now);
-                self.ua.speak(now, &mut call.media, &call.offer);
-                if call.media.voice().is_some() {
-                    self.voices.insert(index);
-                }
                 let caller = call.caller.clone();
+                if self.phones[index as usize].setup.sound != Sound::Token {
+                    self.speak(now, dialog);
+                }
                 self.ua.tell(Happening::PhoneAnswered { phone, at: now, caller });
             }
             Reaction::Decline { status, .. } => {
@@ -388,8 +387,23 @@ impl Phones {
             return;
         }
         call.confirmed_at = Some(now);
-        if let Reaction::Answer { talk: Some(talk), .. } = call.manner.reaction {
+        let talk = match call.manner.reaction {
+            Reaction::Answer { talk, .. } => talk,
+            Reaction::Decline { .. } | Reaction::LetRing => None,
+        };
+        if let Some(talk) = talk {
             self.timers.set(now + talk, PhoneTimer::HangUp(dialog));
+        }
+        self.speak(now, dialog);
+    }
+
+    /// Begins to speak, if she has not yet.
+    fn speak(&mut self, now: Instant, dialog: DialogKey) {
+        let Some(index) = self.by_dialog.get(&dialog).copied() else { return };
+        let Some(call) = self.phones[index as usize].call.as_mut() else { return };
+        self.ua.speak(now, &mut call.media, &call.offer);
+        if call.media.voice().is_some() {
+            self.voices.insert(index);
         }
     }
 
