@@ -14,11 +14,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use benches::centre::Staff;
 use benches::{Bar, Figures, Machine};
 use clap::Parser;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use server::{Server, Staff, Usage};
+use server::{Server, Usage};
 use server_under_load as server;
 use world::{Seen, World};
 

@@ -1,7 +1,6 @@
 //! The server that is measured: its configuration, its process, and what the system says of it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -12,39 +11,13 @@ use anyhow::{Context as _, ensure};
 use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process};
 
 use super::pin;
+use benches::centre::Staff;
 
-pub(crate) const REALM: &str = "load.invalid";
-/// The operator has an address of his own: it is how the server knows him.
-pub(crate) const OPERATOR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// Of the numbers that the French regulator keeps for fiction.
-pub(crate) const BUSY_NUMBER: &str = "0199001234";
-pub(crate) const QUEUE_NUMBER: &str = "0199005678";
 /// Below what systems give to sockets that ask for no port in particular.
 const PORTS_FROM: u16 = 4_000;
 const PORTS_TO: u16 = 32_767;
 /// Open files of the server that are no voice ports.
 const OTHER_FILES: u64 = 500;
-
-/// Who is there to take calls.
-#[derive(Copy, Clone)]
-pub(crate) struct Staff {
-    /// Of the practice whose callers find a free secretary.
-    pub(crate) busy: usize,
-    /// Of the one whose callers always wait.
-    pub(crate) queue: usize,
-}
-
-impl Staff {
-    /// Users of the phones, and their team.
-    pub(crate) fn users(self) -> impl Iterator<Item = (String, &'static str)> {
-        let busy = (0..self.busy).map(|index| (format!("b{index}"), "busy"));
-        busy.chain((0..self.queue).map(|index| (format!("q{index}"), "queue")))
-    }
-}
-
-pub(crate) fn password(user: &str) -> String {
-    format!("secret-{user}")
-}
 
 pub(crate) struct Server {
     child: Child,
@@ -85,8 +58,11 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
         let address = free.context("find a free port")?;
-        fs::write(folder.join("monoligne.toml"), configuration(address, staff))
-            .context("write the configuration")?;
+        fs::write(
+            folder.join("monoligne.toml"),
+            staff.configuration(address, PORTS_FROM..=last_port()),
+        )
+        .context("write the configuration")?;
         let log = folder.join("server.log");
         let stderr = fs::File::create(&log).context("make the server's log")?;
         // A child inherits the cores of its parent.
@@ -178,31 +154,4 @@ fn last_port() -> u16 {
     let files = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let ports = files.saturating_sub(OTHER_FILES).min(u64::from(PORTS_TO - PORTS_FROM) + 1);
     PORTS_FROM + u16::try_from(ports).expect("below the highest port") - 1
-}
-
-fn configuration(address: SocketAddr, staff: Staff) -> String {
-    let last_port = last_port();
-    let mut text = format!(
-        "[server]\nrealm = \"{REALM}\"\n\n[[listen]]\naddress = \"{address}\"\n\n\
-         [media]\nports = \"{PORTS_FROM}-{last_port}\"\n\n\
-         [trunks.operator]\nsources = [\"{OPERATOR}\"]\n\n"
-    );
-    for (team, number) in [("busy", BUSY_NUMBER), ("queue", QUEUE_NUMBER)] {
-        write!(
-            text,
-            "[teams.{team}]\nwrap_up = \"0 s\"\n\n\
-             [practices.{team}]\nname = \"{team}\"\nnumbers = [\"{number}\"]\n\
-             plan = [{{ queue = \"{team}\", for = \"100 s\" }}, \"busy\"]\n\n"
-        )
-        .expect("a String takes all");
-    }
-    for (user, team) in staff.users() {
-        let ha1: String = sip::ha1_md5(&user, REALM, &password(&user))
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        writeln!(text, "[agents.{user}]\nteams = [\"{team}\"]\nha1 = \"{ha1}\"\n")
-            .expect("a String takes all");
-    }
-    text
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::ensure;
+use benches::centre::{BUSY_NUMBER, OPERATOR, QUEUE_NUMBER, REALM, Staff, password};
 use hdrhistogram::Histogram;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
@@ -14,10 +15,10 @@ use server::floor::{
 };
 use sip::Instant;
 
-use super::server::{BUSY_NUMBER, OPERATOR, QUEUE_NUMBER, REALM, Staff, password};
-
 /// Phones behind one socket.
-const PHONES_A_LINE: usize = 100;
+const PHONES_A_LINE: usize = 10;
+/// Phones that register at once.
+const REGISTERING: usize = 100;
 /// Nobody talks for less.
 pub(crate) const TALK: Duration = Duration::from_secs(1);
 /// A caller who waits for so long fails the test.
@@ -120,14 +121,14 @@ impl World {
         let all: Vec<PhoneRef> = (0..self.phones)
             .map(|index| PhoneRef {
                 line: u16::try_from(index / PHONES_A_LINE).expect("a few lines"),
-                index: u32::try_from(index % PHONES_A_LINE).expect("below a hundred"),
+                index: u32::try_from(index % PHONES_A_LINE).expect("below a line's"),
             })
             .collect();
-        for (index, some) in all.chunks(PHONES_A_LINE).enumerate() {
+        for (index, some) in all.chunks(REGISTERING).enumerate() {
             for phone in some {
                 self.floor.register(*phone);
             }
-            let expected = index * PHONES_A_LINE + some.len();
+            let expected = index * REGISTERING + some.len();
             let at_most = Duration::from_secs(10);
             let done = self.floor.run_until(at_most, |floor| floor.registered() == expected).await;
             let registered = self.floor.registered();

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench speaks to the terminal")]
 
 mod allocations;
+pub mod centre;
 mod estimates;
 mod figures;
 mod machine;

@@ -9,6 +9,7 @@ use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::limits::{BATCH_MAX, PACKET_BYTES_MAX, READY_MAX};
@@ -76,10 +77,12 @@ impl Ready {
     }
 }
 
-/// A bell: rung from any thread, readable until it is cleared.
+/// A bell: rung from any thread, readable until it is cleared. While it rings, ringing it again costs
+/// no system call.
 #[derive(Debug)]
 pub(crate) struct Bell {
     descriptor: OwnedFd,
+    is_ringing: AtomicBool,
 }
 
 impl Bell {
@@ -87,20 +90,28 @@ impl Bell {
         // SAFETY: takes no pointer.
         let descriptor =
             unsafe { owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)) }?;
-        Ok(Bell { descriptor })
+        Ok(Bell { descriptor, is_ringing: AtomicBool::new(false) })
     }
 
+    /// What was done before is seen by who looks for it after [`clear`](Self::clear).
     pub(crate) fn ring(&self) {
+        if self.is_ringing.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let one = 1_u64.to_ne_bytes();
         // SAFETY: the eight bytes outlive the call. It can only fail when the counter is full, and
         // then the bell is ringing.
         unsafe { libc::write(self.descriptor.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 
+    /// To be followed by a look at what it may have rung for.
     pub(crate) fn clear(&self) {
         let mut count = [0_u8; 8];
         // SAFETY: the eight bytes outlive the call. It can only fail when the bell is silent.
         unsafe { libc::read(self.descriptor.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        // Only now: whoever finds it still ringing has done his work before our look, and whoever does
+        // not writes anew.
+        self.is_ringing.swap(false, Ordering::AcqRel);
     }
 
     /// Waits until it rings or the time is over.

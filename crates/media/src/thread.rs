@@ -68,6 +68,7 @@ pub(crate) struct Thread {
 /// A port pair, and who has it.
 struct Slot {
     pair: Pair,
+    is_v4: bool,
     /// Steps by one with every owner.
     generation: u64,
     tenant: Option<Tenant>,
@@ -128,11 +129,10 @@ impl Thread {
             now = self.clock.now();
             self.counters.wakeups += 1;
             self.take_orders(now, &mut batch);
-            let (mut has_packets, mut has_backlog) = (false, ready.len() == READY_MAX);
+            let mut has_backlog = ready.len() == READY_MAX || !self.wires.orders.is_empty();
             for position in 0..ready.len() {
                 let number = ready.number(position);
                 if number != BELL {
-                    has_packets = true;
                     has_backlog |= self.relay(now, number, &mut batch) == BATCH_MAX;
                 }
             }
@@ -142,8 +142,8 @@ impl Thread {
                 self.wires.told.ring();
             }
             self.wires.figures.store(&self.counters);
-            if has_packets && !has_backlog && !self.gather.is_zero() {
-                self.wires.bell.wait(self.gather);
+            if !has_backlog && !self.gather.is_zero() {
+                std::thread::sleep(self.gather);
             }
         }
     }
@@ -419,7 +419,8 @@ impl Thread {
 
 impl Slot {
     fn new(pair: Pair) -> Slot {
-        Slot { pair, generation: 0, tenant: None, is_playing: false }
+        let is_v4 = pair.rtp.local_addr().is_ok_and(|address| address.is_ipv4());
+        Slot { pair, is_v4, generation: 0, tenant: None, is_playing: false }
     }
 
     fn is_owned_by(&self, owner: u64) -> bool {
@@ -438,9 +439,8 @@ impl Slot {
 
     /// Whether the leg can be done here.
     fn check(&self, leg: &Leg) -> Result<(), &'static str> {
-        let is_v4 = self.pair.rtp.local_addr().is_ok_and(|address| address.is_ipv4());
         for address in leg.remote.iter().flat_map(|remote| [remote.rtp, remote.rtcp]) {
-            if address.is_ipv4() != is_v4 {
+            if address.is_ipv4() != self.is_v4 {
                 return Err("the remote address is of another IP version than the relay's");
             }
             let is_broadcast = matches!(address.ip(), IpAddr::V4(ip) if ip.is_broadcast());

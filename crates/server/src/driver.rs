@@ -5,19 +5,19 @@
 //! out in their order, and sleeps until the next input or the engine's next timer. It never waits
 //! for a disk, a socket or a subscriber.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use call::{Action, Engine, Input, Ledger, Standing};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tracing::{debug, error, info, warn};
 
 use crate::clock::{self, Clock, Reading};
 use crate::control::AgentOrder;
-use crate::inbox::{Inbox, Item};
-use crate::limits::{BATCH_MAX, FAREWELL};
+use crate::inbox::{Inbox, Item, Outlet};
+use crate::limits::{BATCH_MAX, FAREWELL, TIMER_GRAIN};
 use crate::names::Names;
 use crate::order;
 use crate::records::{CallEntry, Entry, Kept, Records, RecordsStatus};
@@ -38,7 +38,7 @@ pub(crate) struct Driver {
     told_clock: clock::Told,
     config: Arc<call::Config>,
     engine: Engine,
-    items: Receiver<Item>,
+    outlet: Outlet,
     inbox: Inbox,
     sockets: Sockets,
     media: Media,
@@ -56,6 +56,7 @@ pub(crate) struct Driver {
 /// What one turn works on; kept for its allocations.
 #[derive(Default)]
 struct Batch {
+    items: VecDeque<Item>,
     /// When the edge had each message of the batch.
     arrivals: Vec<sip::Instant>,
     actions: Vec<Action>,
@@ -96,7 +97,7 @@ impl Driver {
         clock: Clock,
         config: Arc<call::Config>,
         setup: call::Setup,
-        items: Receiver<Item>,
+        outlet: Outlet,
         inbox: Inbox,
         sockets: Sockets,
         media: Media,
@@ -112,7 +113,7 @@ impl Driver {
             clock,
             config,
             engine,
-            items,
+            outlet,
             inbox,
             sockets,
             media,
@@ -127,8 +128,12 @@ impl Driver {
         }
     }
 
-    pub(crate) fn spawn(self) -> std::io::Result<JoinHandle<Report>> {
-        std::thread::Builder::new().name("engine".to_owned()).spawn(|| self.run())
+    /// What says that it lives is dropped when it has ended, however.
+    pub(crate) fn spawn(self, alive: watch::Sender<()>) -> std::io::Result<JoinHandle<Report>> {
+        std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            let _alive = alive;
+            self.run()
+        })
     }
 
     fn run(mut self) -> Report {
@@ -140,10 +145,10 @@ impl Driver {
         }
         let mut hung_up = 0;
         loop {
-            let first = self.wait();
+            self.wait();
             let reading = self.clock.read();
             self.tell_clock(&reading);
-            self.take(reading.now, first);
+            self.take(reading.now);
             self.advance_stage(reading.now, &mut hung_up);
             self.carry_out(&reading);
             if matches!(self.stage, Stage::Done) {
@@ -167,14 +172,19 @@ impl Driver {
         }
     }
 
-    /// Sleeps until there is an input or a timer is due.
-    fn wait(&mut self) -> Option<Item> {
+    /// Sleeps until there is an input or a timer is due, and takes what there is.
+    fn wait(&mut self) {
+        let sleep = self.may_sleep();
+        self.outlet.take(BATCH_MAX, sleep, &mut self.batch.items);
+    }
+
+    fn may_sleep(&mut self) -> Duration {
         if !self.batch.failed.is_empty() || self.batch.more_events {
-            return self.items.try_recv().ok();
+            return Duration::ZERO;
         }
         let mut sleep = SLEEP_MAX;
         if let Some((at, _)) = self.engine.poll_timeout() {
-            sleep = sleep.min(self.clock.until(at));
+            sleep = sleep.min(self.clock.until(at).max(TIMER_GRAIN));
         }
         match self.stage {
             Stage::Draining { until } | Stage::Leaving { until } => {
@@ -185,12 +195,11 @@ impl Driver {
         if self.media.flush() {
             sleep = sleep.min(RELAY_RETRY);
         }
-        // Never disconnected: the driver keeps a sender itself, for the edge's counter.
-        self.items.recv_timeout(sleep).ok()
+        sleep
     }
 
     /// Feeds the engine a batch: timers, refused packets, the relay's events, then what came in.
-    fn take(&mut self, now: sip::Instant, first: Option<Item>) {
+    fn take(&mut self, now: sip::Instant) {
         if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.engine.handle_timeout(now);
             self.collect();
@@ -206,11 +215,11 @@ impl Driver {
             };
             self.input(now, Input::Media(event));
         }
-        let mut next = first;
-        for _ in 0..BATCH_MAX {
-            let Some(item) = next.take().or_else(|| self.items.try_recv().ok()) else { break };
+        let mut items = std::mem::take(&mut self.batch.items);
+        for item in items.drain(..) {
             self.item(now, item);
         }
+        self.batch.items = items;
     }
 
     fn item(&mut self, now: sip::Instant, item: Item) {

@@ -13,17 +13,16 @@
 mod line;
 mod party;
 mod phones;
+mod ready;
 mod timers;
 mod tone;
 mod trunk;
 mod verdict;
 mod voice;
 
-use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::IpAddr;
-use std::task::Poll;
 use std::time::Duration;
 
 use sip::Instant;
@@ -36,17 +35,25 @@ pub use tone::{Ear, Heard, Hearing, Second, Tone, alaw_decode, alaw_encode};
 pub use verdict::{Conversation, Pairing};
 
 use line::Line;
+use ready::Ready;
 
 /// How often every voice sends a packet.
 const PACKET_TIME: Duration = Duration::from_millis(20);
+const DATAGRAM_BYTES_MAX: usize = 65_535;
 
 /// All lines of one task. Made and driven within a tokio runtime.
 pub struct Floor {
     lines: Vec<Line>,
     seed: u64,
     clock: Clock,
+    /// Which lines have something to read; there once there is a line.
+    ready: Option<Ready>,
+    /// When each line wants to be looked at, the first one first.
+    due: BTreeSet<(Instant, u16)>,
+    due_at: Vec<Option<Instant>>,
     next_packets: Instant,
     happenings: VecDeque<Happening>,
+    buffer: Box<[u8]>,
 }
 
 impl Floor {
@@ -56,8 +63,12 @@ impl Floor {
             lines: Vec::new(),
             seed,
             clock: Clock { origin: tokio::time::Instant::now() },
+            ready: None,
+            due: BTreeSet::new(),
+            due_at: Vec::new(),
             next_packets: Instant::ZERO,
             happenings: VecDeque::new(),
+            buffer: vec![0; DATAGRAM_BYTES_MAX].into_boxed_slice(),
         }
     }
 
@@ -72,15 +83,26 @@ impl Floor {
         let (line, seed) = self.next_line();
         let phones = (0u32..).take(setup.phones.len()).map(|index| PhoneRef { line, index });
         let phones = phones.collect();
-        self.lines.push(Line::phones(line, seed, bind, setup)?);
+        self.add(Line::phones(line, seed, bind, setup)?)?;
         Ok(phones)
     }
 
     /// A trunk on a socket of this address. Gives the line to [`Floor::place`] calls on.
     pub fn add_trunk(&mut self, bind: IpAddr, setup: TrunkSetup) -> io::Result<u16> {
         let (line, seed) = self.next_line();
-        self.lines.push(Line::trunk(line, seed, bind, setup)?);
+        self.add(Line::trunk(line, seed, bind, setup)?)?;
         Ok(line)
+    }
+
+    fn add(&mut self, line: Line) -> io::Result<()> {
+        let ready = match &mut self.ready {
+            Some(ready) => ready,
+            none => none.insert(Ready::new()?),
+        };
+        ready.add(line.socket(), self.lines.len())?;
+        self.lines.push(line);
+        self.due_at.push(None);
+        Ok(())
     }
 
     fn next_line(&self) -> (u16, [u8; 32]) {
@@ -100,14 +122,14 @@ impl Floor {
     pub fn register(&mut self, phone: PhoneRef) {
         let now = self.now();
         self.lines[usize::from(phone.line)].with_phones(|phones| phones.register(now, phone.index));
-        self.flush();
+        self.settle(phone.line);
     }
 
     pub fn unregister(&mut self, phone: PhoneRef) {
         let now = self.now();
         self.lines[usize::from(phone.line)]
             .with_phones(|phones| phones.unregister(now, phone.index));
-        self.flush();
+        self.settle(phone.line);
     }
 
     /// Cuts a line's power: its parties neither speak nor hear, and forget everything. Calls end
@@ -115,7 +137,7 @@ impl Floor {
     pub fn cut(&mut self, line: u16) {
         let now = self.now();
         self.lines[usize::from(line)].cut(now);
-        self.flush();
+        self.settle(line);
     }
 
     /// Gives the power back. Phones are to be registered anew.
@@ -127,14 +149,14 @@ impl Floor {
     pub fn hang_up_phone(&mut self, phone: PhoneRef) {
         let now = self.now();
         self.lines[usize::from(phone.line)].with_phones(|phones| phones.hang_up(now, phone.index));
-        self.flush();
+        self.settle(phone.line);
     }
 
     /// Places a call. Its end comes as [`Happening::CallEnded`], always.
     pub fn place(&mut self, trunk: u16, plan: CallPlan) -> CallRef {
         let now = self.now();
         let call = self.lines[usize::from(trunk)].with_trunk(|trunk| trunk.place(now, plan));
-        self.flush();
+        self.settle(trunk);
         call
     }
 
@@ -142,16 +164,19 @@ impl Floor {
     pub fn hang_up(&mut self, call: CallRef) {
         let now = self.now();
         self.lines[usize::from(call.line)].with_trunk(|trunk| trunk.hang_up(now, call.index));
-        self.flush();
+        self.settle(call.line);
     }
 
     /// Every caller hangs up.
     pub fn hang_up_all(&mut self) {
-        let now = self.now();
-        for line in &mut self.lines {
+        let (now, mut touched) = (self.now(), Vec::new());
+        for (line, number) in self.lines.iter_mut().zip(0..) {
             line.hang_up_all(now);
+            touched.push(number);
         }
-        self.flush();
+        for line in touched {
+            self.settle(line);
+        }
     }
 
     pub fn phone_state(&self, phone: PhoneRef) -> PhoneState {
@@ -185,9 +210,12 @@ impl Floor {
     /// Waits until something comes or is due, handles it, and returns. Cancel-safe.
     pub async fn step(&mut self) {
         let wake = self.wake_at();
-        tokio::select! {
-            () = self.readable() => {}
-            () = tokio::time::sleep_until(wake) => {}
+        match &mut self.ready {
+            Some(ready) => tokio::select! {
+                () = ready.wait() => {}
+                () = tokio::time::sleep_until(wake) => {}
+            },
+            None => tokio::time::sleep_until(wake).await,
         }
         self.handle_all();
     }
@@ -221,7 +249,7 @@ impl Floor {
     }
 
     fn wake_at(&self) -> tokio::time::Instant {
-        let lines = self.lines.iter().filter_map(Line::poll_timeout).min();
+        let lines = self.due.first().map(|(at, _)| *at);
         let voices = self.lines.iter().any(Line::has_voices).then_some(self.next_packets);
         let wake = match (lines, voices) {
             (Some(a), Some(b)) => a.min(b),
@@ -230,41 +258,44 @@ impl Floor {
         self.clock.origin + wake.saturating_duration_since(Instant::ZERO)
     }
 
-    async fn readable(&self) {
-        poll_fn(|context| {
-            let mut is_ready = false;
-            for line in &self.lines {
-                // Each one: those that are not ready must wake us.
-                is_ready |= line.socket().poll_recv_ready(context).is_ready();
-            }
-            if is_ready { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
-
+    /// What came, then what is due.
     fn handle_all(&mut self) {
+        let ready = self.ready.as_mut().map(Ready::take).unwrap_or_default();
+        for number in ready {
+            let Some(line) = self.lines.get_mut(usize::from(number)) else { continue };
+            line.handle_readable(self.clock, &mut self.buffer);
+            self.settle(number);
+        }
         let now = self.now();
-        let packets_due = now >= self.next_packets;
-        if packets_due {
+        while let Some((_, number)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.lines[usize::from(number)].handle_timeout(now);
+            self.settle(number);
+        }
+        if now >= self.next_packets {
             self.next_packets = now.max(self.next_packets + PACKET_TIME);
             if self.next_packets == now {
                 self.next_packets += PACKET_TIME;
             }
-        }
-        for line in &mut self.lines {
-            line.handle_readable(self.clock);
-            line.handle_timeout(now);
-            if packets_due {
+            for line in &mut self.lines {
                 line.handle_voices(now);
             }
         }
-        self.flush();
     }
 
-    fn flush(&mut self) {
-        for line in &mut self.lines {
-            line.flush();
-            line.take_happenings(&mut self.happenings);
+    /// Says what a line has to say, and looks when it wants to be looked at again.
+    fn settle(&mut self, number: u16) {
+        let line = &mut self.lines[usize::from(number)];
+        line.flush();
+        line.take_happenings(&mut self.happenings);
+        let (next, before) = (line.poll_timeout(), &mut self.due_at[usize::from(number)]);
+        if *before != next {
+            if let Some(before) = *before {
+                self.due.remove(&(before, number));
+            }
+            if let Some(next) = next {
+                self.due.insert((next, number));
+            }
+            *before = next;
         }
     }
 }

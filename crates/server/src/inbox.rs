@@ -1,8 +1,12 @@
 //! The driver's bounded inbox: everything that reaches the engine goes through it.
+//!
+//! Whoever has several things to say says them together, and the driver takes many at once: on a busy
+//! system waking a thread costs more than what it then does.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::control::AgentOrder;
@@ -29,11 +33,32 @@ pub(crate) enum Item {
     Stop { drain: Duration },
 }
 
-/// The sending end. Clones share the counter.
+/// The sending end.
 #[derive(Clone)]
 pub(crate) struct Inbox {
-    sender: SyncSender<Item>,
-    dropped: Arc<AtomicU64>,
+    shared: Arc<Shared>,
+}
+
+/// The driver's end. With it the inbox ends.
+pub(crate) struct Outlet {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// For the driver: there is something.
+    has_items: Condvar,
+    /// For whoever waits to say something: there is room, or nobody listens any more.
+    has_room: Condvar,
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    is_ended: bool,
+    /// Senders that wait for room.
+    waiting: usize,
 }
 
 /// The driver is gone, or does not answer in time.
@@ -41,33 +66,70 @@ pub(crate) struct Inbox {
 #[error("the engine has ended or does not answer")]
 pub struct Ended;
 
-pub(crate) fn inbox() -> (Inbox, Receiver<Item>) {
-    let (sender, receiver) = sync_channel(INBOX_MAX);
-    (Inbox { sender, dropped: Arc::new(AtomicU64::new(0)) }, receiver)
+pub(crate) fn inbox() -> (Inbox, Outlet) {
+    let shared = Arc::new(Shared {
+        queue: Mutex::default(),
+        has_items: Condvar::new(),
+        has_room: Condvar::new(),
+        dropped: AtomicU64::new(0),
+    });
+    (Inbox { shared: Arc::clone(&shared) }, Outlet { shared })
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // Nothing that can panic is done with it.
+        self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 impl Inbox {
-    /// For what the network sends: a full inbox drops it, and it is counted. `false`: the driver is
-    /// gone.
-    pub(crate) fn offer(&self, item: Item) -> bool {
-        match self.sender.try_send(item) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-                true
-            }
-            Err(TrySendError::Disconnected(_)) => false,
+    /// For what the network sends: what finds no room is dropped and counted. `false`: the driver is
+    /// gone. Nothing is left in `items`.
+    pub(crate) fn offer(&self, items: &mut Vec<Item>) -> bool {
+        let mut queue = self.shared.lock();
+        if queue.is_ended {
+            items.clear();
+            return false;
         }
+        let room = INBOX_MAX.saturating_sub(queue.items.len()).min(items.len());
+        queue.items.extend(items.drain(..room));
+        drop(queue);
+        self.shared.has_items.notify_one();
+        self.shared.dropped.fetch_add(items.len() as u64, Ordering::Relaxed);
+        items.clear();
+        true
+    }
+
+    /// `Err` gives back what found no room.
+    fn try_send(&self, item: Item) -> Result<(), TrySendError> {
+        let mut queue = self.shared.lock();
+        if queue.is_ended {
+            return Err(TrySendError::Ended);
+        }
+        if queue.items.len() >= INBOX_MAX {
+            return Err(TrySendError::Full(Box::new(item)));
+        }
+        queue.items.push_back(item);
+        drop(queue);
+        self.shared.has_items.notify_one();
+        Ok(())
+    }
+
+    /// The relay has events. A full inbox keeps the driver awake, and it looks each batch. `false`: the
+    /// driver is gone.
+    pub(crate) fn media_ready(&self) -> bool {
+        !matches!(self.try_send(Item::MediaReady), Err(TrySendError::Ended))
     }
 
     /// For what nobody sends again: waits for room without keeping a thread.
     pub(crate) async fn deliver(&self, at: sip::Instant, input: call::Input) -> Result<(), Ended> {
         let mut item = Item::Input { at, input };
         loop {
-            item = match self.sender.try_send(item) {
+            item = match self.try_send(item) {
                 Ok(()) => return Ok(()),
-                Err(TrySendError::Full(item)) => item,
-                Err(TrySendError::Disconnected(_)) => return Err(Ended),
+                Err(TrySendError::Full(item)) => *item,
+                Err(TrySendError::Ended) => return Err(Ended),
             };
             tokio::time::sleep(ROOM_RETRY).await;
         }
@@ -75,12 +137,25 @@ impl Inbox {
 
     /// A full inbox is asked again when the connection has been idle for as long once more.
     pub(crate) fn ask_if_used(&self, connection: sip::Flow) {
-        let _full_or_ended = self.sender.try_send(Item::Idle(connection));
+        let _full_or_ended = self.try_send(Item::Idle(connection));
     }
 
     /// For our own orders: waits for room.
     pub(crate) fn send(&self, item: Item) -> Result<(), Ended> {
-        self.sender.send(item).map_err(|_| Ended)
+        let mut queue = self.shared.lock();
+        while !queue.is_ended && queue.items.len() >= INBOX_MAX {
+            queue.waiting += 1;
+            let woken = self.shared.has_room.wait(queue);
+            queue = woken.unwrap_or_else(std::sync::PoisonError::into_inner);
+            queue.waiting -= 1;
+        }
+        if queue.is_ended {
+            return Err(Ended);
+        }
+        queue.items.push_back(item);
+        drop(queue);
+        self.shared.has_items.notify_one();
+        Ok(())
     }
 
     pub(crate) fn ask_status(&self, numbers: bool) -> Result<Status, Ended> {
@@ -102,6 +177,102 @@ impl Inbox {
     }
 
     pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+}
+
+enum TrySendError {
+    Full(Box<Item>),
+    Ended,
+}
+
+impl Outlet {
+    /// Waits until there is something or the time is over, then takes at most so many, in order.
+    pub(crate) fn take(&self, at_most: usize, timeout: Duration, into: &mut VecDeque<Item>) {
+        let mut queue = self.shared.lock();
+        if queue.items.is_empty() && !timeout.is_zero() {
+            let is_empty = |queue: &mut Queue| queue.items.is_empty();
+            let woken = self.shared.has_items.wait_timeout_while(queue, timeout, is_empty);
+            queue = woken.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+        let count = queue.items.len().min(at_most);
+        if into.is_empty() && count == queue.items.len() {
+            std::mem::swap(&mut queue.items, into);
+        } else {
+            into.extend(queue.items.drain(..count));
+        }
+        let has_waiting = queue.waiting > 0;
+        drop(queue);
+        if has_waiting {
+            self.shared.has_room.notify_all();
+        }
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        let mut queue = self.shared.lock();
+        queue.is_ended = true;
+        // Whoever waits for an answer shall not wait longer.
+        let items = std::mem::take(&mut queue.items);
+        drop(queue);
+        drop(items);
+        self.shared.has_room.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(outlet: &Outlet, at_most: usize) -> usize {
+        let mut items = VecDeque::new();
+        outlet.take(at_most, Duration::ZERO, &mut items);
+        items.len()
+    }
+
+    #[test]
+    fn a_full_inbox_drops_and_counts() {
+        let (inbox, outlet) = inbox();
+        let mut items: Vec<Item> = (0..INBOX_MAX + 3).map(|_| Item::MediaReady).collect();
+        assert!(inbox.offer(&mut items));
+        assert_eq!((inbox.dropped(), items.len()), (3, 0));
+        assert_eq!(take(&outlet, 10), 10);
+        assert_eq!(take(&outlet, INBOX_MAX), INBOX_MAX - 10);
+        drop(outlet);
+        assert!(!inbox.offer(&mut vec![Item::MediaReady]), "an ended engine is told");
+        assert!(!inbox.media_ready());
+    }
+
+    #[test]
+    fn our_own_orders_wait_for_room_and_hear_of_the_end() {
+        let (inbox, outlet) = inbox();
+        let full = |inbox: &Inbox| {
+            inbox.offer(&mut (0..INBOX_MAX).map(|_| Item::MediaReady).collect());
+            let inbox = inbox.clone();
+            std::thread::spawn(move || inbox.send(Item::MediaReady))
+        };
+        let waits = full(&inbox);
+        while inbox.shared.lock().waiting == 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(take(&outlet, 1), 1);
+        assert!(waits.join().unwrap().is_ok());
+        let waits = full(&inbox);
+        while inbox.shared.lock().waiting == 0 {
+            std::thread::yield_now();
+        }
+        drop(outlet);
+        assert!(waits.join().unwrap().is_err());
+    }
+
+    #[test]
+    fn the_driver_is_woken_by_what_comes() {
+        let (inbox, outlet) = inbox();
+        let sender = std::thread::spawn(move || inbox.send(Item::MediaReady));
+        let mut items = VecDeque::new();
+        outlet.take(5, Duration::from_secs(60), &mut items);
+        assert_eq!(items.len(), 1);
+        assert!(sender.join().unwrap().is_ok());
     }
 }

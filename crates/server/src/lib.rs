@@ -38,6 +38,7 @@ mod table;
 mod timing;
 mod transport;
 pub mod views;
+mod watch;
 
 pub use clock::Clock;
 pub use log::{LogFormat, LogSettings, init as init_log};

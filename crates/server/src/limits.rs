@@ -9,8 +9,15 @@ pub(crate) const INBOX_MAX: usize = 8_192;
 pub(crate) const ROOM_RETRY: Duration = Duration::from_millis(2);
 /// Inputs that the engine takes before what they led to goes out.
 pub(crate) const BATCH_MAX: usize = 256;
-/// Datagrams read from one socket before the task yields.
+/// Datagrams read from one socket before the engine gets them.
 pub(crate) const READ_BATCH_MAX: usize = 64;
+/// How long further datagrams gather in the socket after some were read.
+pub(crate) const GATHER: Duration = Duration::from_micros(500);
+/// The engine's timers run at most so late: each that is due wakes its thread, and there are some for
+/// each message.
+pub(crate) const TIMER_GRAIN: Duration = Duration::from_millis(1);
+/// How long lines of the log, records and the relay's news gather: nobody waits for them.
+pub(crate) const NEWS_GATHER: Duration = Duration::from_millis(5);
 /// Octets of a datagram. A UDP payload cannot be larger.
 pub(crate) const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// What a signalling socket may hold, as asked for: a burst while the process is not scheduled.
@@ -43,6 +50,8 @@ pub(crate) const METRICS_CONNECTIONS_MAX: usize = 64;
 pub(crate) const METRICS_IDLE: Duration = Duration::from_secs(90);
 /// Lines that wait for stderr to be read. Beyond: dropped, and counted in a line once there is room.
 pub(crate) const LOG_LINES_MAX: usize = 8_192;
+/// Octets of them that are written at once, about.
+pub(crate) const LOG_WRITE_BYTES: usize = 64 * 1024;
 /// How long the process waits at its end for stderr to be read.
 pub(crate) const LOG_FLUSH: Duration = Duration::from_secs(1);
 /// How long a source whose registration was refused is not logged again.

@@ -15,7 +15,9 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::limits::{LOG_FLUSH, LOG_LINES_MAX, REFUSAL_LOGGED, REFUSALS_LOGGED_MAX};
+use crate::limits::{
+    LOG_FLUSH, LOG_LINES_MAX, LOG_WRITE_BYTES, NEWS_GATHER, REFUSAL_LOGGED, REFUSALS_LOGGED_MAX,
+};
 use crate::names::Names;
 use crate::server::Told;
 
@@ -100,20 +102,32 @@ fn writer() -> impl Fn() -> Hand {
     || Hand
 }
 
+/// Writes what has gathered, and lets more gather.
 fn print(lines: &Receiver<Line>) {
-    for line in lines {
-        match line {
-            Line::Text(text) => {
-                // A closed stderr leaves nobody to tell.
-                let _closed = io::stderr().write_all(&text);
+    let mut gathered = Vec::new();
+    while let Ok(first) = lines.recv() {
+        let mut asked = None;
+        for line in std::iter::once(first).chain(lines.try_iter()) {
+            match line {
+                Line::Text(text) => gathered.extend_from_slice(&text),
+                Line::Flush(done) => asked = Some(done),
             }
-            Line::Flush(done) => {
-                let _given_up = done.try_send(());
+            if asked.is_some() || gathered.len() >= LOG_WRITE_BYTES {
+                break;
             }
         }
+        // A closed stderr leaves nobody to tell.
+        let _closed = io::stderr().write_all(&gathered);
+        gathered.clear();
         let dropped = DROPPED.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             warn!(dropped, "lines not logged: stderr was not read fast enough");
+        }
+        match asked {
+            Some(done) => {
+                let _given_up = done.try_send(());
+            }
+            None => std::thread::sleep(NEWS_GATHER),
         }
     }
 }
@@ -149,16 +163,21 @@ pub(crate) fn is_level(text: &str) -> bool {
 pub(crate) fn spawn(mut notices: broadcast::Receiver<Told>) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("log".to_owned()).spawn(move || {
         let mut refusals = Refusals::default();
+        let mut log = |told: Told| {
+            if !refusals.is_repeated(&told) {
+                write(&told.names, told.notice);
+            }
+        };
         loop {
             match notices.blocking_recv() {
-                Ok(told) => {
-                    if !refusals.is_repeated(&told) {
-                        write(&told.names, told.notice);
-                    }
-                }
+                Ok(told) => log(told),
                 Err(RecvError::Lagged(missed)) => warn!(missed, "milestones not logged"),
                 Err(RecvError::Closed) => return,
             }
+            while let Ok(told) = notices.try_recv() {
+                log(told);
+            }
+            std::thread::sleep(NEWS_GATHER);
         }
     })
 }

@@ -1,24 +1,25 @@
 //! The relay's place in the driver: orders out, events in, in the words of either crate.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use call::{
     MediaEvent, MediaLeg, MediaOrder, MediaSource, MediaStats, Owner, Play, Playing, Pool,
     ToneCodec,
 };
-use tokio::io::unix::AsyncFd;
-use tracing::{error, warn};
+use tracing::error;
 
-use crate::inbox::{Inbox, Item};
+use crate::inbox::Inbox;
+use crate::limits::NEWS_GATHER;
 use crate::prompts::Prompts;
 use crate::server::StartError;
 use crate::settings::MediaSettings;
+use crate::watch::Watch;
 
 pub(crate) struct Media {
     relay: media::Relay,
+    /// Before the driver runs there is none.
+    watch: Option<Watch>,
     pool: Pool,
     prompts: Prompts,
     /// Orders that a full ring refused, in their order.
@@ -68,34 +69,23 @@ impl Media {
             shards: relay.shards().to_vec(),
         };
         let waiting = Waiting::of(&pool);
-        Ok(Self { relay, pool, prompts, waiting })
+        Ok(Self { relay, watch: None, pool, prompts, waiting })
     }
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }
 
-    /// Wakes the driver when events wait. The task ends with the runtime, or with the engine.
-    pub(crate) fn watch(&self, inbox: Inbox) -> Result<(), StartError> {
+    /// Wakes the driver when events wait, but not more often than nobody minds.
+    pub(crate) fn watch(&mut self, inbox: Inbox) -> Result<(), StartError> {
         let system = |source| StartError::System { what: "watch the relay", source };
-        let readable: OwnedFd = self.relay.event_fd().try_clone_to_owned().map_err(system)?;
-        let readable = register(readable).map_err(system)?;
-        tokio::spawn(async move {
-            loop {
-                match readable.readable().await {
-                    // Cleared before the driver looks: what comes after wakes again.
-                    Ok(mut guard) => guard.clear_ready(),
-                    Err(error) => {
-                        warn!(%error, "the relay's events cannot be awaited any longer");
-                        return;
-                    }
-                }
-                // A full inbox keeps the driver awake, and it looks each batch: no need to insist.
-                if !inbox.offer(Item::MediaReady) {
-                    return;
-                }
-            }
+        let readable = self.relay.event_fd().try_clone_to_owned().map_err(system)?;
+        let watch = Watch::start("media-news", readable, move || {
+            let is_alive = inbox.media_ready();
+            std::thread::sleep(NEWS_GATHER);
+            is_alive
         });
+        self.watch = Some(watch.map_err(system)?);
         Ok(())
     }
 
@@ -135,15 +125,9 @@ impl Media {
     }
 
     pub(crate) fn shutdown(self) {
+        drop(self.watch);
         self.relay.shutdown();
     }
-}
-
-#[expect(unsafe_code, reason = "tokio has no safe way to await a descriptor of another's making")]
-fn register(readable: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    // SAFETY: the descriptor is owned, stays in the `AsyncFd` until that is dropped, and nothing
-    // replaces or closes it before.
-    unsafe { AsyncFd::register(readable) }.map_err(|error| error.into_parts().1)
 }
 
 fn translate(prompts: &Prompts, order: MediaOrder) -> media::Order {

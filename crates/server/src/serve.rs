@@ -9,14 +9,13 @@ use std::time::Duration;
 use acd::Step;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::broadcast::error::RecvError;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Loaded};
 use crate::driver::Report;
 use crate::inbox::Item;
 use crate::notify::notify;
-use crate::server::{Notices, Server};
+use crate::server::Server;
 use crate::settings::ListenTransports;
 
 /// Serves until a signal. The first one drains, the second hangs up what is left, the third aborts.
@@ -34,8 +33,8 @@ pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
 
 async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let mut server = Server::start_loaded(&loaded).context("does not start")?;
-    let mut notices = server.notices();
+    let server = Server::start_loaded(&loaded).context("does not start")?;
+    let mut life = server.life();
     say(&welcome(&loaded, &server))?;
     notify("READY=1");
 
@@ -48,7 +47,7 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
                 }
                 None => reload(&server).await,
             },
-            () = ended(&mut notices) => {
+            () = life.ended() => {
                 error!("the engine has ended by itself");
                 break;
             }
@@ -115,16 +114,6 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
-}
-
-/// Returns when the engine has ended.
-async fn ended(notices: &mut Notices) {
-    loop {
-        match notices.recv().await {
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use call::{AgentCommand, AgentId, Ledger, Notice};
 use sip::Transport;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tracing::warn;
 
 use crate::clock::{Clock, Reading};
@@ -36,6 +36,7 @@ pub struct Server {
     driver: Option<JoinHandle<Report>>,
     notices: broadcast::WeakSender<Told>,
     first_notices: Option<Notices>,
+    life: Life,
     locals: Vec<SocketAddr>,
     records: PathBuf,
     control: Option<PathBuf>,
@@ -60,6 +61,17 @@ pub struct Told {
 /// Milestones as they happen. `recv().await` or `blocking_recv()`; one who falls behind by
 /// 8,192 is told how many he missed; `Closed` when the engine has ended.
 pub type Notices = broadcast::Receiver<Told>;
+
+/// The engine's, as others see it.
+#[derive(Clone)]
+pub(crate) struct Life(watch::Receiver<()>);
+
+impl Life {
+    /// Returns when the engine has ended.
+    pub(crate) async fn ended(&mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -103,12 +115,13 @@ impl Server {
     ) -> Result<Self, StartError> {
         let config = Arc::new(config);
         let clock = Clock::start();
-        let (inbox, items) = inbox();
+        let (inbox, outlet) = inbox();
         let reloads = Arc::new(Reloads::default());
         let reloader = loaded.map(|loaded| {
             Arc::new(Reloader::new(loaded.clone(), inbox.clone(), clock, Arc::clone(&reloads)))
         });
         let (notices, first_notices) = broadcast::channel(NOTICES_MAX);
+        let (alive, life) = watch::channel(());
 
         let bound = transport::bind(&settings.listen)?;
         let locals: Vec<SocketAddr> = bound.iter().map(|listener| listener.local).collect();
@@ -119,12 +132,12 @@ impl Server {
             Writer::start(&settings.records, clock.read())
                 .map_err(|source| StartError::Records { path: settings.records.clone(), source })?;
         let standings = standings(&kept, &config, &locals, &clock.read());
-        let media = Media::start(&settings.media, settings.prompts)?;
+        let mut media = Media::start(&settings.media, settings.prompts)?;
+        media.watch(inbox.clone())?;
 
         let edge = Edge::start()?;
         let sockets = {
             let _entered = edge.enter();
-            media.watch(inbox.clone())?;
             if let Some(control) = control {
                 control.serve(inbox.clone(), reloader.clone())?;
             }
@@ -146,7 +159,7 @@ impl Server {
             clock,
             config,
             setup,
-            items,
+            outlet,
             inbox.clone(),
             sockets,
             media,
@@ -155,13 +168,14 @@ impl Server {
             reloads,
             standings,
         )
-        .spawn()
+        .spawn(alive)
         .map_err(|source| StartError::System { what: "start a thread", source })?;
         Ok(Self {
             inbox,
             driver: Some(driver),
             notices: weak,
             first_notices: Some(first_notices),
+            life: Life(life),
             locals,
             records: settings.records,
             control: settings.control,
@@ -191,6 +205,11 @@ impl Server {
             // The engine has ended: a receiver that says so.
             (None, None) => broadcast::channel(1).1,
         }
+    }
+
+    /// Through which the engine's end is heard of.
+    pub(crate) fn life(&self) -> Life {
+        self.life.clone()
     }
 
     /// A snapshot, made between two inputs of the engine.

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::inbox::Inbox;
 use crate::server::StartError;
 use crate::settings::{ConnectionSettings, Listen};
+use crate::watch::Watch;
 use tcp::{Connections, Home};
 
 /// Two sockets of one free port: how often another is tried when TCP's is taken.
@@ -118,6 +119,7 @@ pub(crate) fn remedy(transport: Transport, error: &io::Error, address: &SocketAd
 pub(crate) struct Sockets {
     listen: Vec<ListenStatus>,
     udp: Vec<(SocketAddr, UdpSocket)>,
+    _readers: Vec<Watch>,
     tcp: Connections,
     traffic: Arc<Traffic>,
 }
@@ -181,8 +183,8 @@ pub struct ConnectionsStatus {
 }
 
 impl Sockets {
-    /// Starts reading and accepting on the current runtime; the sending ends are returned. `epoch`
-    /// differs at each start on this machine.
+    /// Starts reading, and accepting on the current runtime; the sending ends are returned, with which
+    /// the reading ends. `epoch` differs at each start on this machine.
     pub(crate) fn serve(
         bound: Vec<Bound>,
         connections: ConnectionSettings,
@@ -193,22 +195,22 @@ impl Sockets {
         let system = |source| StartError::System { what: "share a socket", source };
         let traffic = Arc::new(Traffic::default());
         let tcp = Connections::new(connections, epoch, clock, inbox.clone(), Arc::clone(&traffic));
-        let (mut listen, mut sending) = (Vec::new(), Vec::new());
+        let (mut listen, mut sending, mut readers) = (Vec::new(), Vec::new(), Vec::new());
         for Bound { local, address, udp, tcp: listener } in bound {
             let has_tcp = listener.is_some();
             listen.push(ListenStatus { address: local, udp: udp.is_some(), tcp: has_tcp });
             if let Some(socket) = udp {
                 let reading = socket.try_clone().map_err(system)?;
                 let (inbox, traffic) = (inbox.clone(), Arc::clone(&traffic));
-                let task = udp::Reading::new(reading, local, clock, inbox, traffic);
-                tokio::spawn(task.map_err(system)?.run());
+                let reader = udp::read(reading, local, clock, inbox, traffic);
+                readers.push(reader.map_err(system)?);
                 sending.push((local, socket));
             }
             if let Some(listener) = listener {
                 tcp.serve(listener, Home { local, bound: address }).map_err(system)?;
             }
         }
-        Ok(Self { listen, udp: sending, tcp, traffic })
+        Ok(Self { listen, udp: sending, _readers: readers, tcp, traffic })
     }
 
     /// Sends without waiting. What passes by itself, like a full buffer, only loses the datagram, as

@@ -20,7 +20,6 @@ use super::voice::{self, Voice};
 
 /// Datagrams of one socket before others have their turn.
 const READ_MAX: usize = 256;
-const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// Bursts of thousands of calls a second wait here while the floor does something else.
 const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 /// Thousands of calls a second whose transactions linger for 32 s (RFC 6026 timers L and M).
@@ -28,12 +27,8 @@ const TRANSACTIONS_MAX: usize = 1_000_000;
 const DIALOGS_MAX: usize = 200_000;
 
 pub(super) struct Line {
-    socket: tokio::net::UdpSocket,
-    /// The same socket. tokio sends only once its reactor has seen the socket, the first datagram
-    /// would be lost.
-    sender: UdpSocket,
+    socket: UdpSocket,
     role: Role,
-    buffer: Box<[u8]>,
     /// Neither hears nor speaks: see [`super::Floor::cut`].
     is_cut: bool,
     pub(super) unsent: u64,
@@ -52,7 +47,7 @@ impl Line {
         setup: PhonesSetup,
     ) -> io::Result<Self> {
         let (socket, ua) = open(line, seed, bind, setup.server, "monoligne-floor-phone")?;
-        Self::new(socket, Role::Phones(Phones::new(ua, setup)))
+        Ok(Self::new(socket, Role::Phones(Phones::new(ua, setup))))
     }
 
     pub(super) fn trunk(
@@ -62,17 +57,14 @@ impl Line {
         setup: TrunkSetup,
     ) -> io::Result<Self> {
         let (socket, ua) = open(line, seed, bind, setup.server, "monoligne-floor-trunk")?;
-        Self::new(socket, Role::Trunk(Trunk::new(ua, setup)))
+        Ok(Self::new(socket, Role::Trunk(Trunk::new(ua, setup))))
     }
 
-    fn new(socket: UdpSocket, role: Role) -> io::Result<Self> {
-        let sender = socket.try_clone()?;
-        let socket = tokio::net::UdpSocket::from_std(socket)?;
-        let buffer = vec![0; DATAGRAM_BYTES_MAX].into_boxed_slice();
-        Ok(Self { socket, sender, role, buffer, is_cut: false, unsent: 0 })
+    fn new(socket: UdpSocket, role: Role) -> Self {
+        Self { socket, role, is_cut: false, unsent: 0 }
     }
 
-    pub(super) fn socket(&self) -> &tokio::net::UdpSocket {
+    pub(super) fn socket(&self) -> &UdpSocket {
         &self.socket
     }
 
@@ -173,15 +165,15 @@ impl Line {
 
     /// Each datagram has its own time, and is answered before the next one is read: what is measured
     /// here is not the length of our own batch.
-    pub(super) fn handle_readable(&mut self, clock: Clock) {
+    pub(super) fn handle_readable(&mut self, clock: Clock, buffer: &mut [u8]) {
         for _ in 0..READ_MAX {
             // WouldBlock, or an ICMP error of an earlier send: nothing to read either way.
-            let Ok((length, from)) = self.socket.try_recv_from(&mut self.buffer) else { return };
+            let Ok((length, from)) = self.socket.recv_from(buffer) else { return };
             if self.is_cut {
                 continue;
             }
             let now = clock.now();
-            let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
+            let bytes = Bytes::copy_from_slice(&buffer[..length]);
             let ua = self.ua_mut();
             match Message::read(bytes) {
                 Ok(message) => {
@@ -232,7 +224,7 @@ impl Line {
             if self.is_cut {
                 continue;
             }
-            if self.sender.send_to(&transmit.bytes, transmit.flow.remote).is_err() {
+            if self.socket.send_to(&transmit.bytes, transmit.flow.remote).is_err() {
                 self.unsent += 1;
             }
         }

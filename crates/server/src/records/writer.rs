@@ -11,7 +11,7 @@ use tracing::{error, warn};
 
 use super::{CallEntry, Counters, Entry, standing};
 use crate::clock::{Reading, iso};
-use crate::limits::{RECORDS_BATCH_MAX, RECORDS_HELD_MAX, RECORDS_RETRY};
+use crate::limits::{NEWS_GATHER, RECORDS_BATCH_MAX, RECORDS_HELD_MAX, RECORDS_RETRY};
 
 /// Tries to get rid of what is held when the server ends.
 const LAST_TRIES: u32 = 5;
@@ -78,6 +78,8 @@ impl State {
             }
         };
         self.held.extend(first);
+        // One transaction for what comes about the same time.
+        std::thread::sleep(NEWS_GATHER);
         self.take_waiting();
         true
     }

@@ -1,4 +1,8 @@
 //! UDP: a batch of datagrams is read and parsed, then offered to the inbox.
+//!
+//! A thread for each socket. After a batch it rests for [`GATHER`] while the next one gathers in the
+//! socket's buffer: a first datagram is read at once, and a flood of them wakes the engine not more
+//! often than that.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -14,7 +18,8 @@ use tracing::{trace, warn};
 use super::Traffic;
 use crate::clock::Clock;
 use crate::inbox::{Inbox, Item};
-use crate::limits::{DATAGRAM_BYTES_MAX, READ_BATCH_MAX, SOCKET_BUFFER_BYTES};
+use crate::limits::{DATAGRAM_BYTES_MAX, GATHER, READ_BATCH_MAX, SOCKET_BUFFER_BYTES};
+use crate::watch::Watch;
 
 pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
@@ -30,47 +35,50 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// The reading task of one socket. It ends with the runtime, or when the engine has ended.
-pub(crate) struct Reading {
-    socket: tokio::net::UdpSocket,
+/// Starts the thread that reads one socket. It ends when what is returned is dropped, or when the engine
+/// has ended.
+pub(super) fn read(
+    socket: UdpSocket,
+    local: SocketAddr,
+    clock: Clock,
+    inbox: Inbox,
+    traffic: Arc<Traffic>,
+) -> io::Result<Watch> {
+    let watched = socket.try_clone()?.into();
+    let buffer = vec![0; DATAGRAM_BYTES_MAX].into_boxed_slice();
+    let items = Vec::with_capacity(READ_BATCH_MAX);
+    let mut reading = Reading { socket, local, clock, inbox, traffic, buffer, items };
+    Watch::start("udp", watched, move || reading.turn())
+}
+
+struct Reading {
+    socket: UdpSocket,
     local: SocketAddr,
     clock: Clock,
     inbox: Inbox,
     traffic: Arc<Traffic>,
     buffer: Box<[u8]>,
+    items: Vec<Item>,
 }
 
 impl Reading {
-    pub(crate) fn new(
-        socket: UdpSocket,
-        local: SocketAddr,
-        clock: Clock,
-        inbox: Inbox,
-        traffic: Arc<Traffic>,
-    ) -> io::Result<Self> {
-        let socket = tokio::net::UdpSocket::from_std(socket)?;
-        let buffer = vec![0; DATAGRAM_BYTES_MAX].into_boxed_slice();
-        Ok(Self { socket, local, clock, inbox, traffic, buffer })
-    }
-
-    pub(crate) async fn run(mut self) {
-        loop {
-            if let Err(error) = self.socket.readable().await {
-                warn!(%error, local = %self.local, "the socket cannot be read any longer");
-                return;
-            }
-            if !self.read_batch() {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
     /// `false`: the engine has ended.
-    fn read_batch(&mut self) -> bool {
+    fn turn(&mut self) -> bool {
+        let count = self.read_batch();
+        if !self.items.is_empty() && !self.inbox.offer(&mut self.items) {
+            return false;
+        }
+        if count < READ_BATCH_MAX {
+            std::thread::sleep(GATHER);
+        }
+        true
+    }
+
+    /// How many datagrams there were.
+    fn read_batch(&mut self) -> usize {
         let at = self.clock.now();
-        for _ in 0..READ_BATCH_MAX {
-            match self.socket.try_recv_from(&mut self.buffer) {
+        for count in 0..READ_BATCH_MAX {
+            match self.socket.recv_from(&mut self.buffer) {
                 Ok((length, remote)) => {
                     let flow = Flow {
                         transport: Transport::Udp,
@@ -79,17 +87,16 @@ impl Reading {
                         connection: 0,
                     };
                     self.traffic.received.fetch_add(1, Ordering::Relaxed);
-                    let Some(input) = self.read(flow, length) else { continue };
-                    if !self.inbox.offer(Item::Input { at, input }) {
-                        return false;
+                    if let Some(input) = self.read(flow, length) {
+                        self.items.push(Item::Input { at, input });
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return count,
                 // An ICMP error of an earlier packet (Linux reports it here), or an interruption.
                 Err(error) => trace!(%error, local = %self.local, "recv"),
             }
         }
-        true
+        READ_BATCH_MAX
     }
 
     /// `None`: a keep-alive (RFC 5626 §3.5.1), nothing for the engine.
