@@ -15,6 +15,7 @@ use benches::centre::{BUSY_NUMBER, OPERATOR, REALM, Staff, password};
 use benches::{Allocations, Bar, CountingAllocator, Figures, allocations};
 use bytes::Bytes;
 use call::{Action, Engine, Input, Pool};
+use clap::Parser;
 use hdrhistogram::Histogram;
 use sip::sdp::{Codec, Direction, LocalSession, Offer, common};
 use sip::{
@@ -29,22 +30,35 @@ const PHONES: usize = 1_200;
 const HELD: [usize; 3] = [1, 100, 1_000];
 /// Between two calls.
 const GAP: Duration = Duration::from_millis(1);
-/// How many fill the 32 s in which transactions linger, and some more.
-const WARM_UP: usize = 34_000;
-const MEASURED: usize = 10_000;
+
+/// Plays whole calls through the engine in memory and measures what they cost.
+#[derive(Parser)]
+#[command(about, long_about = None)]
+struct Args {
+    /// Calls before any is measured: by default as many as fill the 32 s in which transactions linger.
+    #[arg(long, default_value_t = 34_000)]
+    warm_up: usize,
+    /// Calls that are measured.
+    #[arg(long, default_value_t = 10_000)]
+    calls: usize,
+    /// Of cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
 
 fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
     let mut figures = Figures::of("engine");
     let folder = std::env::temp_dir().join(format!("monoligne-engine-{}", std::process::id()));
     std::fs::create_dir(&folder).context("make a scratch folder")?;
-    let result = measure(&folder, &mut figures);
+    let result = measure(&args, &folder, &mut figures);
     std::fs::remove_dir_all(&folder).context("remove the scratch folder")?;
     result?;
     figures.keep()?;
     Ok(())
 }
 
-fn measure(folder: &Path, figures: &mut Figures) -> anyhow::Result<()> {
+fn measure(args: &Args, folder: &Path, figures: &mut Figures) -> anyhow::Result<()> {
     let staff = Staff { busy: PHONES, queue: 1 };
     let config = staff.configuration("127.0.0.1:5060".parse()?, 10_000..=19_999);
     std::fs::write(folder.join("monoligne.toml"), config).context("write the configuration")?;
@@ -53,13 +67,13 @@ fn measure(folder: &Path, figures: &mut Figures) -> anyhow::Result<()> {
         for _ in 0..held {
             world.call()?;
         }
-        for _ in 0..WARM_UP {
+        for _ in 0..args.warm_up {
             world.hang_up_first();
             world.call()?;
         }
         let mut times = Histogram::<u64>::new_with_bounds(100, 10_000_000_000, 3)?;
         let (mut spent, mut taken) = (0, Allocations::default());
-        for _ in 0..MEASURED {
+        for _ in 0..args.calls {
             world.spent = Spent::default();
             world.hang_up_first();
             world.call()?;
@@ -68,7 +82,7 @@ fn measure(folder: &Path, figures: &mut Figures) -> anyhow::Result<()> {
             taken.count += world.spent.allocations.count;
             taken.bytes += world.spent.allocations.bytes;
         }
-        let calls = MEASURED as f64;
+        let calls = args.calls as f64;
         let case = format!("{held} calls held");
         let rate = calls * 1e9 / spent as f64;
         figures.judge(&case, "calls/s", rate, "calls/s", Bar::AtLeast(10_000.0));

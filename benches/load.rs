@@ -56,6 +56,9 @@ struct Args {
     /// Seed of the callers' moments.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Keeps the server's folder: configuration, records and log.
+    #[arg(long)]
+    keep: bool,
     /// Prints the figures as one JSON array, and all else to stderr.
     #[arg(long)]
     json: bool,
@@ -70,7 +73,11 @@ fn main() -> anyhow::Result<()> {
     ensure!(cores >= 2, "two cores are needed: one for the server, one for the world around it");
     let folder = scratch()?;
     let result = run(&args, &folder);
-    std::fs::remove_dir_all(&folder).context("remove the scratch folder")?;
+    if args.keep {
+        println!("load: kept: {}", folder.display());
+    } else {
+        std::fs::remove_dir_all(&folder).context("remove the scratch folder")?;
+    }
     result
 }
 
@@ -139,6 +146,8 @@ async fn measure(
     figures.tell(case, "CPU a call", cpu, "ms");
     failures += report(figures, case, &seen);
 
+    world.queue(500, staff.queue, Duration::from_secs(5)).await;
+    world.take_seen();
     world.queue(500, staff.queue, Duration::from_secs(15)).await;
     let seen = world.take_seen();
     let case = "500 wait for 500 secretaries";

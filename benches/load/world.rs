@@ -85,11 +85,14 @@ impl World {
     /// Everybody is there; nobody has registered yet. To be made within a tokio runtime.
     pub(crate) fn new(server: SocketAddr, staff: Staff, seed: u64) -> anyhow::Result<Self> {
         let mut floor = Floor::new(seed);
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
         let users: Vec<(String, &str)> = staff.users().collect();
         for line in users.chunks(PHONES_A_LINE) {
             let phones = line.iter().map(|(user, team)| {
-                // The busy line's callers hang up themselves, those who wait in line let her do it.
-                let talk = (*team == "queue").then_some(TALK);
+                // The busy line's callers hang up themselves, those who wait in line let her do it:
+                // each after her own time, so that they do not all hang up together.
+                let longer = TALK.mul_f64(f64::from(random.next_u32()) / f64::from(u32::MAX));
+                let talk = (*team == "queue").then_some(TALK + longer);
                 PhoneSetup {
                     user: user.clone(),
                     password: password(user),
@@ -108,7 +111,7 @@ impl World {
             floor,
             trunk,
             phones: users.len(),
-            random: ChaCha8Rng::seed_from_u64(seed),
+            random,
             hung_up_at: BTreeMap::new(),
             seen: Seen::new(),
             placed: 0,

@@ -187,6 +187,10 @@ impl View {
     }
 }
 
+/// Messages are read on one thread and dropped on another, some dozen allocations each.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => server::serve::run(&args.config),

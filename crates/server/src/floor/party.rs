@@ -26,9 +26,8 @@ pub struct CallRef {
 pub enum Sound {
     /// No packet at all.
     Off,
-    /// One packet when the conversation begins (for her: with the ACK), out of a socket that the
-    /// line's parties share: enough to be heard by the server, cheap enough for thousands of calls a
-    /// second.
+    /// One packet when the conversation has begun, out of a socket that the line's parties share:
+    /// enough to be heard by the server, cheap enough for thousands of calls a second.
     Token,
     /// This tone as G.711 A-law, a packet every 20 ms, from a socket of its own; and an ear.
     Voice(Tone),

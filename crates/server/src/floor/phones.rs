@@ -21,6 +21,9 @@ use super::timers::Timers;
 /// Until a refused or unanswered REGISTER is tried again.
 const REGISTER_RETRY: Duration = Duration::from_secs(5);
 
+/// From the ACK to the one packet of [`Sound::Token`]: whoever speaks on is heard later as well.
+const TOKEN_AFTER: Duration = Duration::from_millis(100);
+
 pub(super) struct Phones {
     pub(super) ua: Ua,
     realm: String,
@@ -66,6 +69,7 @@ enum PhoneTimer {
     Register(u32),
     Ring(DialogKey),
     React(DialogKey),
+    Speak(DialogKey),
     HangUp(DialogKey),
 }
 
@@ -224,6 +228,7 @@ impl Phones {
                         self.react(now, dialog);
                     }
                 }
+                PhoneTimer::Speak(dialog) => self.speak(now, dialog),
                 PhoneTimer::HangUp(dialog) => {
                     if let Some(index) = self.by_dialog.get(&dialog).copied() {
                         self.hang_up(now, index);
@@ -394,7 +399,9 @@ impl Phones {
         if let Some(talk) = talk {
             self.timers.set(now + talk, PhoneTimer::HangUp(dialog));
         }
-        self.speak(now, dialog);
+        if self.phones[self.by_dialog[&dialog] as usize].setup.sound == Sound::Token {
+            self.timers.set(now + TOKEN_AFTER, PhoneTimer::Speak(dialog));
+        }
     }
 
     /// Begins to speak, if she has not yet.
