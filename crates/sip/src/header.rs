@@ -56,19 +56,21 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     pub fn read(value: &'a [u8]) -> Result<Self, HeaderError> {
         let text = text(value)?;
-        let (protocol, rest) = text.split_once('/').ok_or(HeaderError::Via)?;
-        let (version, rest) = rest.split_once('/').ok_or(HeaderError::Via)?;
-        if !protocol.trim().eq_ignore_ascii_case("SIP") || version.trim() != "2.0" {
+        let (protocol, rest) = split_at(text, b'/').ok_or(HeaderError::Via)?;
+        let (version, rest) = split_at(rest, b'/').ok_or(HeaderError::Via)?;
+        let protocol = protocol.trim_ascii();
+        if !protocol.eq_ignore_ascii_case("SIP") || version.trim_ascii() != "2.0" {
             return Err(HeaderError::Via);
         }
-        let rest = rest.trim_start();
-        let space = rest.find([' ', '\t', '\r', '\n']).ok_or(HeaderError::Via)?;
-        let (transport, rest) = (&rest[..space], rest[space..].trim_start());
+        let rest = rest.trim_ascii_start();
+        let is_space = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let space = rest.bytes().position(is_space).ok_or(HeaderError::Via)?;
+        let (transport, rest) = (&rest[..space], rest[space..].trim_ascii_start());
         if transport.is_empty() || !transport.bytes().all(crate::message::is_token) {
             return Err(HeaderError::Via);
         }
-        let end = rest.find(';').unwrap_or(rest.len());
-        let (host, port) = host_port(rest[..end].trim_end())?;
+        let end = memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
+        let (host, port) = host_port(rest[..end].trim_ascii_end())?;
         let params = Params::new(&rest[end..]);
         params.check()?;
         Ok(Self { transport, host, port, params })
@@ -265,12 +267,23 @@ pub(crate) fn text(value: &[u8]) -> Result<&str, HeaderError> {
     std::str::from_utf8(value).map_err(|_| HeaderError::NotText)
 }
 
+/// What is before the first such ASCII byte, and after it.
+pub(crate) fn split_at(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
 /// Digits only, up to 32 bits.
 pub(crate) fn number(digits: &[u8]) -> Result<u32, HeaderError> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() {
         return Err(HeaderError::Number);
     }
-    text(digits)?.parse().map_err(|_| HeaderError::Number)
+    digits.iter().try_fold(0_u32, |number, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9);
+        let digit = digit.ok_or(HeaderError::Number)?;
+        let number = number.checked_mul(10).and_then(|tens| tens.checked_add(u32::from(digit)));
+        number.ok_or(HeaderError::Number)
+    })
 }
 
 /// Digits; what does not fit counts as the maximum (§20.19). Parameters after it are ignored.

@@ -29,6 +29,8 @@ pub struct Message {
     bytes: Bytes,
     start: Start,
     fields: Fields,
+    /// Once From and To were read.
+    tags: Option<Tags>,
     /// Where the body begins; it goes to the end of `bytes`.
     body: u16,
 }
@@ -38,6 +40,13 @@ pub struct Message {
 pub(crate) enum Start {
     Request { method: Method, uri: (u16, u16) },
     Response { status: u16, reason: (u16, u16), method: Method },
+}
+
+/// Where the tags of From and To lie; `None` where there is none, or the header cannot be read.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Tags {
+    from: Option<(u16, u16)>,
+    to: Option<(u16, u16)>,
 }
 
 /// Where one header field lies: `name` starts at `start`; the value is trimmed.
@@ -163,6 +172,26 @@ impl Message {
 
     pub fn to(&self) -> Result<NameAddr<'_>, HeaderError> {
         NameAddr::read(self.required(HeaderName::To)?)
+    }
+
+    /// From's tag; `None` also if From cannot be read.
+    pub fn from_tag(&self) -> Option<&str> {
+        match self.tags {
+            Some(tags) => self.text_at(tags.from?),
+            None => self.from().ok().and_then(|from| from.tag()),
+        }
+    }
+
+    /// To's tag; `None` also if To cannot be read.
+    pub fn to_tag(&self) -> Option<&str> {
+        match self.tags {
+            Some(tags) => self.text_at(tags.to?),
+            None => self.to().ok().and_then(|to| to.tag()),
+        }
+    }
+
+    fn text_at(&self, at: (u16, u16)) -> Option<&str> {
+        std::str::from_utf8(self.slice(at)).ok()
     }
 
     /// Each Contact. `*` is an address whose URI is `*`.

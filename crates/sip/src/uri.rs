@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::header::{HeaderError, Params};
+use crate::header::{HeaderError, Params, split_at};
 
 /// A URI, read in place.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
@@ -32,12 +32,12 @@ impl<'a> Uri<'a> {
     }
 
     pub fn read_str(text: &'a str) -> Result<Self, HeaderError> {
-        let (scheme, rest) = text.split_once(':').ok_or(HeaderError::Uri)?;
+        let (scheme, rest) = split_at(text, b':').ok_or(HeaderError::Uri)?;
         let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && scheme
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-        if !is_scheme || rest.is_empty() || text.bytes().any(is_never_in_uri) {
+        if !is_scheme || rest.is_empty() || !text.bytes().all(|byte| IN_URI[usize::from(byte)]) {
             return Err(HeaderError::Uri);
         }
         let whole = Self {
@@ -83,13 +83,13 @@ impl<'a> Uri<'a> {
 
     fn read_sip(self, rest: &'a str) -> Result<Self, HeaderError> {
         // `;` and `?` may stand in a user part, so the last `@` before the host decides.
-        let (user_info, rest) = match rest.rfind('@') {
+        let (user_info, rest) = match memchr::memrchr(b'@', rest.as_bytes()) {
             Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
             None => (None, rest),
         };
         let (user, password) = match user_info {
             None => (None, None),
-            Some(info) => match info.split_once(':') {
+            Some(info) => match split_at(info, b':') {
                 Some((user, password)) => (Some(user), Some(password)),
                 None => (Some(info), None),
             },
@@ -97,9 +97,9 @@ impl<'a> Uri<'a> {
         if user.is_some_and(str::is_empty) {
             return Err(HeaderError::Uri);
         }
-        let host_end = rest.find([';', '?']).unwrap_or(rest.len());
+        let host_end = memchr::memchr2(b';', b'?', rest.as_bytes()).unwrap_or(rest.len());
         let (host, port) = host_port(&rest[..host_end])?;
-        let (params, headers) = match rest[host_end..].split_once('?') {
+        let (params, headers) = match split_at(&rest[host_end..], b'?') {
             Some((params, headers)) => (params, Some(headers)),
             None => (&rest[host_end..], None),
         };
@@ -107,10 +107,29 @@ impl<'a> Uri<'a> {
     }
 }
 
-/// Bytes that no URI has, escaped or not.
-fn is_never_in_uri(byte: u8) -> bool {
-    byte <= b' ' || byte == 0x7f || matches!(byte, b'<' | b'>' | b'"')
-}
+/// Tables, because every byte of each address of a message is looked up.
+const IN_URI: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let never = byte <= b' ' as usize || byte == 0x7f;
+        table[byte] = !never && !matches!(byte as u8, b'<' | b'>' | b'"');
+        byte += 1;
+    }
+    table
+};
+const IN_HOST_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let letter = byte as u8;
+        table[byte] = letter.is_ascii_alphanumeric()
+            || matches!(letter, b'-' | b'.' | b'_')
+            || letter >= 0x80;
+        byte += 1;
+    }
+    table
+};
 
 /// `host[:port]`, IPv6 in brackets (RFC 5118 §4.1).
 pub(crate) fn host_port(text: &str) -> Result<(&str, Option<u16>), HeaderError> {
@@ -122,20 +141,18 @@ pub(crate) fn host_port(text: &str) -> Result<(&str, Option<u16>), HeaderError> 
         }
         (&text[..end], &text[end..])
     } else {
-        let end = text.find(':').unwrap_or(text.len());
-        (text[..end].trim_end(), &text[end..])
+        let end = memchr::memchr(b':', text.as_bytes()).unwrap_or(text.len());
+        (text[..end].trim_ascii_end(), &text[end..])
     };
-    let is_name = |byte: u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') || byte >= 0x80
-    };
+    let is_name = |byte: u8| IN_HOST_NAME[usize::from(byte)];
     if host.is_empty() || (!host.starts_with('[') && !host.bytes().all(is_name)) {
         return Err(HeaderError::Host);
     }
-    let port = port.trim();
+    let port = port.trim_ascii();
     let port = match port.strip_prefix(':') {
         None if port.is_empty() => None,
         None => return Err(HeaderError::Host),
-        Some(digits) => Some(digits.trim().parse().map_err(|_| HeaderError::Host)?),
+        Some(digits) => Some(digits.trim_ascii().parse().map_err(|_| HeaderError::Host)?),
     };
     Ok((host, port))
 }

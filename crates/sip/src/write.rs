@@ -174,7 +174,7 @@ fn copy_first(out: &mut Vec<u8>, request: &Message, name: HeaderName) {
 
 fn put_to(out: &mut Vec<u8>, request: &Message, tag: Option<&str>) {
     let Some(value) = request.header(HeaderName::To) else { return };
-    let has_tag = request.to().is_ok_and(|to| to.tag().is_some());
+    let has_tag = request.to_tag().is_some();
     // Some devices leave a last `;`: an empty parameter must not come of it.
     let bare = value.trim_ascii_end();
     let bare = bare.strip_suffix(b";").unwrap_or(bare);

@@ -115,7 +115,7 @@ impl Endpoint {
         if let Some(&key) = self.incoming.get(&id) {
             return self.handle_again(now, key);
         }
-        match message.to().ok().and_then(|to| to.tag()) {
+        match message.to_tag() {
             Some(_) => self.handle_within(now, flow, id, message),
             None => self.handle_outside(now, flow, id, message),
         }

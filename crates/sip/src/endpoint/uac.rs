@@ -167,7 +167,7 @@ impl Endpoint {
         match status {
             100..200 => {
                 let is_first = !std::mem::replace(&mut inviting.heard, true);
-                let tag = message.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+                let tag = message.to_tag().unwrap_or_default();
                 let is_new =
                     !tag.is_empty() && !inviting.early.iter().any(|early| early.tag == tag);
                 if is_new && inviting.early.len() < self.limits.forks_max {

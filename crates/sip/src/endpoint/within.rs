@@ -164,10 +164,10 @@ impl Endpoint {
 
     /// The session that a request of theirs belongs to, by Call-ID and both tags.
     pub(super) fn find_session(&self, message: &Message) -> Option<DialogKey> {
-        let tag = Tag::read(message.to().ok()?.tag()?)?;
+        let tag = Tag::read(message.to_tag()?)?;
         let key = *self.tags.get(&tag)?;
         let session = self.sessions.get(key)?;
-        let remote_tag = message.from().ok()?.tag().unwrap_or_default();
+        let remote_tag = message.from_tag().unwrap_or_default();
         let is_ours = session.call_id == message.call_id().ok()?;
         (is_ours && session.has_remote_tag(remote_tag)).then_some(key)
     }
@@ -193,7 +193,7 @@ impl Endpoint {
         let (Some(session), Ok(cseq)) = (self.sessions.get_mut(key), message.cseq()) else {
             return;
         };
-        let remote_tag = message.from().ok().and_then(|from| from.tag()).unwrap_or_default();
+        let remote_tag = message.from_tag().unwrap_or_default();
         match session.take_remote_cseq(remote_tag, cseq.number, flow) {
             None => return self.refuse_unknown(flow, &message),
             Some(false) => return self.refuse(flow, &message, 500, &[("Retry-After", "1")]),
@@ -227,8 +227,7 @@ impl Endpoint {
         bye: Message,
     ) {
         let reason = reason_of(&bye);
-        let remote_tag =
-            bye.from().ok().and_then(|from| from.tag()).unwrap_or_default().to_string();
+        let remote_tag = bye.from_tag().unwrap_or_default().to_string();
         let request = self.accept_request(now, flow, id, bye, ServerUser::Nobody);
         self.send_response(now, request, 200, &[], None);
         let Some(session) = self.sessions.get_mut(dialog) else { return };

@@ -107,10 +107,13 @@ impl HeaderName {
             return COMPACT[letter];
         }
         let (start, end) = BUCKETS[letter];
-        TABLE[start..end]
+        let bucket = &TABLE[start..end];
+        // Nearly everybody writes them as the RFCs do.
+        let found = bucket
             .iter()
-            .find(|(_, text, _)| text.as_bytes().eq_ignore_ascii_case(name))
-            .map_or(Self::Other, |(known, _, _)| *known)
+            .find(|(_, text, _)| text.as_bytes() == name)
+            .or_else(|| bucket.iter().find(|row| row.1.as_bytes().eq_ignore_ascii_case(name)));
+        found.map_or(Self::Other, |(known, _, _)| *known)
     }
 }
 

@@ -32,9 +32,9 @@ impl<'a> Params<'a> {
 
     /// (name, value), in order; the value is empty where there is none.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.raw().map(|param| {
-            let (name, value) = param.split_once('=').unwrap_or((param, ""));
-            (name.trim_end(), unquote(value.trim_start()))
+        self.raw().map(|param| match param.bytes().position(|byte| byte == b'=') {
+            Some(at) => (param[..at].trim_ascii_end(), unquote(param[at + 1..].trim_ascii_start())),
+            None => (param, ""),
         })
     }
 
@@ -48,7 +48,7 @@ impl<'a> Params<'a> {
                     return None;
                 }
                 let end = param_end(rest);
-                let param = rest[..end].trim();
+                let param = rest[..end].trim_ascii();
                 rest = &rest[end..];
                 if !param.is_empty() {
                     return Some(param);
@@ -61,11 +61,12 @@ impl<'a> Params<'a> {
     /// some devices leave.
     pub(crate) fn check(&self) -> Result<(), HeaderError> {
         let mut rest = self.0;
+        let has_quotes = memchr::memchr(b'"', rest.as_bytes()).is_some();
         while !rest.is_empty() {
             rest = rest.strip_prefix(';').ok_or(HeaderError::Params)?;
             let end = param_end(rest);
-            let param = rest[..end].trim();
-            if has_open_quote(param) {
+            let param = rest[..end].trim_ascii();
+            if has_quotes && has_open_quote(param) {
                 return Err(HeaderError::Quote);
             }
             if (param.is_empty() && end < rest.len()) || param.starts_with('=') {

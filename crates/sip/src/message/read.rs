@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use memchr::{memchr, memchr2};
 
-use super::{Field, Malformed, MalformedReason as Reason, Message, Method, Start};
-use crate::header::{HeaderError, HeaderName, Via, trim};
+use super::{Field, Malformed, MalformedReason as Reason, Message, Method, Start, Tags};
+use crate::header::{HeaderError, HeaderName, NameAddr, Via, trim};
 use crate::limits::{
     HEADER_BYTES_MAX, HEADERS_INLINE, HEADERS_MAX, MESSAGE_BYTES_MAX, METHOD_BYTES_MAX,
     REQUEST_URI_BYTES_MAX, VIAS_MAX,
@@ -72,7 +72,7 @@ pub(super) fn read(bytes: Bytes) -> Result<Message, Malformed> {
     let mut fields = Fields::new();
     let end = read_fields(&bytes, &mut at, &mut fields, &mut fault);
 
-    let mut message = Message { bytes, start, fields, body: offset(at) };
+    let mut message = Message { bytes, start, fields, tags: None, body: offset(at) };
     message.check(&mut fault);
     let length = message.cut_body(&mut fault);
     let is_whole = match end {
@@ -256,7 +256,10 @@ fn read_field(bytes: &[u8], start: usize, end: usize) -> Option<Field> {
     let colon = memchr(b':', text)?;
     // White space may stand before the colon (§7.3.1).
     let name = text[..colon].trim_ascii_end();
-    if name.is_empty() || !name.iter().all(|&byte| super::is_token(byte)) {
+    let known = HeaderName::read(name);
+    // The known ones are tokens.
+    let is_other = known == HeaderName::Other;
+    if is_other && (name.is_empty() || !name.iter().all(|&byte| super::is_token(byte))) {
         return None;
     }
     let value = &text[colon + 1..];
@@ -264,7 +267,7 @@ fn read_field(bytes: &[u8], start: usize, end: usize) -> Option<Field> {
     let value_start = start + colon + 1 + lead;
     let value_end = value_start + value.trim_ascii().len();
     Some(Field {
-        name: HeaderName::read(name),
+        name: known,
         start: offset(start),
         name_end: offset(start + name.len()),
         value: offset(value_start),
@@ -277,16 +280,10 @@ impl Message {
     fn check(&mut self, fault: &mut Option<Reason>) {
         self.check_single(fault);
         self.check_vias(fault);
-        for (name, address) in [(HeaderName::From, self.from()), (HeaderName::To, self.to())] {
-            match address {
-                // A tag of ours could not be told from an empty one.
-                Ok(address) if address.params.get("tag") == Some("") => {
-                    note(fault, Reason::Header(name, HeaderError::Params));
-                }
-                Ok(_) => {}
-                Err(error) => note(fault, Reason::Header(name, error)),
-            }
-        }
+        self.tags = Some(Tags {
+            from: self.check_address(HeaderName::From, self.from(), fault),
+            to: self.check_address(HeaderName::To, self.to(), fault),
+        });
         if let Err(error) = self.max_forwards() {
             note(fault, Reason::Header(HeaderName::MaxForwards, error));
         }
@@ -300,6 +297,31 @@ impl Message {
             }
             Start::Request { .. } => {}
             Start::Response { method, .. } => *method = cseq.method,
+        }
+    }
+
+    /// Where its tag is.
+    fn check_address(
+        &self,
+        name: HeaderName,
+        address: Result<NameAddr<'_>, HeaderError>,
+        fault: &mut Option<Reason>,
+    ) -> Option<(u16, u16)> {
+        match address.map(|address| address.params.get("tag")) {
+            // A tag of ours could not be told from an empty one.
+            Ok(Some("")) => {
+                note(fault, Reason::Header(name, HeaderError::Params));
+                None
+            }
+            Ok(Some(tag)) => {
+                let start = tag.as_ptr().addr() - self.bytes.as_ptr().addr();
+                Some((offset(start), offset(start + tag.len())))
+            }
+            Ok(None) => None,
+            Err(error) => {
+                note(fault, Reason::Header(name, error));
+                None
+            }
         }
     }
 

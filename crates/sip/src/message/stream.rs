@@ -56,7 +56,7 @@ fn read_head(head: &Bytes) -> Result<Message, Reason> {
     };
     let mut fields = Fields::new();
     read_fields(&bytes, &mut at, &mut fields, &mut fault);
-    Ok(Message { bytes, start, fields, body: offset(at) })
+    Ok(Message { bytes, start, fields, tags: None, body: offset(at) })
 }
 
 #[cfg(test)]

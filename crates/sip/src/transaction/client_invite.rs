@@ -176,5 +176,5 @@ impl ClientInvite {
 }
 
 fn tag_of(response: &Message) -> String {
-    response.to().ok().and_then(|to| to.tag()).unwrap_or_default().to_string()
+    response.to_tag().unwrap_or_default().to_string()
 }
