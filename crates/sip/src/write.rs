@@ -4,7 +4,8 @@
 //! that is no token is left out. So nobody's display name can add a header to our messages.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 
@@ -20,7 +21,15 @@ pub use splice::Splice;
 
 /// The phrase for a status code (RFC 3261 §21), from rsip's names: `BusyHere` is `Busy Here`. A
 /// code without a name gets that of its class (§8.1.3.2).
-pub fn reason_phrase(status: u16) -> String {
+pub fn reason_phrase(status: u16) -> &'static str {
+    static PHRASES: LazyLock<Vec<String>> =
+        LazyLock::new(|| (0..=STATUS_MAX).map(phrase_of).collect());
+    &PHRASES[usize::from(status.min(STATUS_MAX))]
+}
+
+const STATUS_MAX: u16 = 699;
+
+fn phrase_of(status: u16) -> String {
     let mut code = rsip::StatusCode::from(status);
     if matches!(code, rsip::StatusCode::Other(..)) {
         code = rsip::StatusCode::from(status / 100 * 100);
@@ -39,10 +48,9 @@ pub fn reason_phrase(status: u16) -> String {
     phrase
 }
 
-/// Builds a request on rsip's headers, guarded. Content-Length and the body come with `finish`.
+/// Builds a request. Content-Length and the body come with `finish`.
 pub struct RequestWriter {
     out: Vec<u8>,
-    headers: rsip::Headers,
 }
 
 impl RequestWriter {
@@ -53,16 +61,20 @@ impl RequestWriter {
         // A space would split the line.
         out.extend(request_uri.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != 0));
         out.extend_from_slice(b" SIP/2.0\r\n");
-        Self { out, headers: rsip::Headers::default() }
+        Self { out }
     }
 
     /// Left out if the name is no token; a line end in the value becomes a space.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        if is_name(name.as_bytes()) {
-            let value = one_line(value).into_owned();
-            self.headers.push(rsip::Header::Other(name.to_string(), value));
-        }
+        put_ours(&mut self.out, name, value);
+        self
+    }
+
+    /// A header of ours whose value `put` writes: what cannot end its line.
+    #[must_use]
+    pub(crate) fn put(mut self, name: HeaderName, put: impl FnOnce(&mut Vec<u8>)) -> Self {
+        put_line(&mut self.out, name, put);
         self
     }
 
@@ -73,7 +85,6 @@ impl RequestWriter {
 
     /// `body` is (media type, bytes).
     pub fn finish(mut self, body: Option<(&str, &[u8])>) -> Bytes {
-        self.out.extend_from_slice(self.headers.to_string().as_bytes());
         put_body(&mut self.out, body);
         Bytes::from(self.out)
     }
@@ -101,6 +112,13 @@ impl ResponseWriter {
     #[must_use]
     pub fn headers(self, headers: &[(&str, &str)]) -> Self {
         headers.iter().fold(self, |writer, (name, value)| writer.header(name, value))
+    }
+
+    /// As [`RequestWriter::put`].
+    #[must_use]
+    pub(crate) fn put(mut self, name: HeaderName, put: impl FnOnce(&mut Vec<u8>)) -> Self {
+        put_line(&mut self.out, name, put);
+        self
     }
 
     pub fn finish(mut self, body: Option<(&str, &[u8])>) -> Bytes {
@@ -144,7 +162,7 @@ fn response_head(
     remote: SocketAddr,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(1_024);
-    out.extend_from_slice(format!("SIP/2.0 {status} {}\r\n", reason_phrase(status)).as_bytes());
+    put_status_line(&mut out, status);
     let mut first = true;
     for value in request.headers(HeaderName::Via) {
         if std::mem::take(&mut first) {
@@ -166,9 +184,17 @@ fn response_head(
     out
 }
 
+fn put_status_line(out: &mut Vec<u8>, status: u16) {
+    out.extend_from_slice(b"SIP/2.0 ");
+    put_number(out, status.into());
+    out.push(b' ');
+    out.extend_from_slice(reason_phrase(status).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
 fn copy_first(out: &mut Vec<u8>, request: &Message, name: HeaderName) {
     if let Some(value) = request.header(name) {
-        put_header(out, name.as_str().as_bytes(), value);
+        put_line(out, name, |out| put_value(out, value));
     }
 }
 
@@ -180,9 +206,13 @@ fn put_to(out: &mut Vec<u8>, request: &Message, tag: Option<&str>) {
     let bare = bare.strip_suffix(b";").unwrap_or(bare);
     match tag {
         Some(tag) if !has_tag => {
-            put_header(out, b"To", &[bare, b";tag=", one_line(tag).as_bytes()].concat());
+            put_line(out, HeaderName::To, |out| {
+                put_value(out, bare);
+                out.extend_from_slice(b";tag=");
+                out.extend_from_slice(one_line(tag).as_bytes());
+            });
         }
-        Some(_) | None => put_header(out, b"To", value),
+        Some(_) | None => put_line(out, HeaderName::To, |out| put_value(out, value)),
     }
 }
 
@@ -191,29 +221,38 @@ fn put_top_via(out: &mut Vec<u8>, field: &[u8], remote: SocketAddr) {
     let top = split_list(field).next().unwrap_or_default();
     let rest = &field[offset_of(field, top) + top.len()..];
     let Ok(via) = crate::header::Via::read(top) else { return put_header(out, b"Via", field) };
-    let mut value = format!("SIP/2.0/{} {}", via.transport, via.host);
-    if let Some(port) = via.port {
-        value.push_str(&format!(":{port}"));
-    }
-    for param in via.params.raw() {
-        let name = param.split('=').next().unwrap_or_default().trim_end();
-        let is_ours = ["received", "rport"].iter().any(|ours| name.eq_ignore_ascii_case(ours));
-        if !is_ours {
-            value.push(';');
-            value.push_str(param);
+    put_line(out, HeaderName::Via, |out| {
+        out.extend_from_slice(b"SIP/2.0/");
+        out.extend_from_slice(via.transport.as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(via.host.as_bytes());
+        if let Some(port) = via.port {
+            out.push(b':');
+            put_number(out, port.into());
         }
-    }
-    let ip = remote.ip();
-    let sent_by = via.host.trim_start_matches('[').trim_end_matches(']').parse();
-    if via.has_rport() || sent_by != Ok(ip) {
-        value.push_str(&format!(";received={ip}"));
-    }
-    if via.has_rport() {
-        value.push_str(&format!(";rport={}", remote.port()));
-    }
-    let mut value = value.into_bytes();
-    value.extend_from_slice(rest);
-    put_header(out, b"Via", &value);
+        let mut has_rport = false;
+        for param in via.params.raw() {
+            let end = param.bytes().position(|byte| byte == b'=').unwrap_or(param.len());
+            let name = param[..end].trim_ascii_end();
+            let is_rport = name.eq_ignore_ascii_case("rport");
+            has_rport |= is_rport;
+            if !is_rport && !name.eq_ignore_ascii_case("received") {
+                out.push(b';');
+                put_value(out, param.as_bytes());
+            }
+        }
+        let ip = remote.ip();
+        let sent_by = via.host.trim_start_matches('[').trim_end_matches(']').parse();
+        if has_rport || sent_by != Ok(ip) {
+            out.extend_from_slice(b";received=");
+            put_ip(out, ip);
+        }
+        if has_rport {
+            out.extend_from_slice(b";rport=");
+            put_number(out, remote.port().into());
+        }
+        put_value(out, rest);
+    });
 }
 
 /// Where `inner`, a part of `outer`, begins.
@@ -224,6 +263,58 @@ fn offset_of(outer: &[u8], inner: &[u8]) -> usize {
 /// A header of ours: the value as text on one line, without NUL.
 fn put_ours(out: &mut Vec<u8>, name: &str, value: &str) {
     put_header(out, name.as_bytes(), one_line(value).as_bytes());
+}
+
+/// One line of a header that we know, its value as `put` writes it.
+fn put_line(out: &mut Vec<u8>, name: HeaderName, put: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    put(out);
+    out.extend_from_slice(b"\r\n");
+}
+
+pub(crate) fn put_number(out: &mut Vec<u8>, number: u64) {
+    let (mut digits, mut at, mut rest) = ([0; 20], 20, number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return out.extend_from_slice(&digits[at..]);
+        }
+    }
+}
+
+/// The lowest so many hexadecimal digits.
+pub(crate) fn put_hex(out: &mut Vec<u8>, number: u128, digits: u32) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend((0..digits).rev().map(|digit| DIGITS[(number >> (4 * digit)) as usize & 15]));
+}
+
+pub(crate) fn put_ip(out: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            for (octet, dot) in ip.octets().into_iter().zip([false, true, true, true]) {
+                if dot {
+                    out.push(b'.');
+                }
+                put_number(out, octet.into());
+            }
+        }
+        IpAddr::V6(ip) => out.extend_from_slice(ip.to_string().as_bytes()),
+    }
+}
+
+/// Host and port, IPv6 in brackets.
+pub(crate) fn put_address(out: &mut Vec<u8>, address: SocketAddr) {
+    match address {
+        SocketAddr::V4(_) => {
+            put_ip(out, address.ip());
+            out.push(b':');
+            put_number(out, address.port().into());
+        }
+        SocketAddr::V6(_) => out.extend_from_slice(address.to_string().as_bytes()),
+    }
 }
 
 /// A header copied from a message: a fold becomes one space.
@@ -242,9 +333,9 @@ fn is_name(name: &[u8]) -> bool {
 }
 
 /// Text that stays on its line: CR, LF and NUL become one space.
-fn one_line(value: &str) -> Cow<'_, str> {
+pub(crate) fn one_line(value: &str) -> Cow<'_, str> {
     let value = value.trim();
-    if !value.contains(['\r', '\n', '\0']) {
+    if memchr::memchr3(b'\r', b'\n', b'\0', value.as_bytes()).is_none() {
         return Cow::Borrowed(value);
     }
     let parts = value.split(['\r', '\n', '\0']).map(str::trim).filter(|part| !part.is_empty());
@@ -273,6 +364,7 @@ fn put_body(out: &mut Vec<u8>, body: Option<(&str, &[u8])>) {
     if !body.is_empty() {
         put_ours(out, "Content-Type", media_type);
     }
-    out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+    put_line(out, HeaderName::ContentLength, |out| put_number(out, body.len() as u64));
+    out.extend_from_slice(b"\r\n");
     out.extend_from_slice(body);
 }

@@ -8,9 +8,9 @@ use super::session::{Exchange, Phase};
 use super::{DialogKey, Endpoint, Event, Misuse, RequestKey};
 use crate::timer::TimerReason;
 use crate::transaction::{
-    ALLOW, AckOf, Fired, MergeId, ServerId, ServerInvite, ServerNonInvite, TimerOwner, contact,
+    ALLOW, AckOf, Fired, MergeId, ServerId, ServerInvite, ServerNonInvite, TimerOwner, put_contact,
 };
-use crate::write::{ResponseWriter, response_to, stateless_tag};
+use crate::write::{ResponseWriter, one_line, response_to, stateless_tag};
 use crate::{Flow, HeaderName, Instant, Message, Method, Transmit, Transport};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -343,8 +343,8 @@ impl Endpoint {
                 }
                 ServerUser::Nobody => None,
             };
-            writer =
-                writer.header("Contact", &contact(user.unwrap_or_default(), &transaction.flow));
+            let (user, flow) = (one_line(user.unwrap_or_default()), transaction.flow);
+            writer = writer.put(HeaderName::Contact, |out| put_contact(out, &user, &flow));
         }
         let tells_methods = makes_target || *request.method_ref() == Method::Options;
         let is_method_refused = matches!(status, 405 | 501);

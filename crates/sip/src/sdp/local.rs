@@ -7,6 +7,7 @@ use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 use serde::{Deserialize, Serialize};
 
 use super::{Direction, Format, Line, Offer};
+use crate::write::put_number;
 
 /// Our side of one session: `o=` id fixed, version steps by one a change (RFC 3264 §8).
 #[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
@@ -82,14 +83,12 @@ impl LocalSession {
         telephone_event: Option<u8>,
         direction: Direction,
     ) -> Bytes {
-        let mut session = self.session(formats, telephone_event, direction);
-        let said = write(&session);
+        let said = write(&self.session(formats, telephone_event, direction));
         if said != self.said {
             self.said = said;
             self.version += 1;
         }
-        session.origin.sess_version = self.version;
-        Bytes::from(write(&session))
+        Bytes::from(with_version(&self.said, self.id, self.version))
     }
 
     fn session(
@@ -154,6 +153,18 @@ fn rejected(line: &Line) -> Media {
         key: None,
         attributes: Vec::new(),
     }
+}
+
+/// The same under its version: `o=- id version …`.
+fn with_version(said: &[u8], id: u64, version: u64) -> Vec<u8> {
+    let before = format!("v=0\r\no=- {id} ");
+    let rest = said.strip_prefix(before.as_bytes()).and_then(|rest| rest.strip_prefix(b"0"));
+    let rest = rest.expect("written under version 0");
+    let mut out = Vec::with_capacity(said.len() + 8);
+    out.extend_from_slice(before.as_bytes());
+    put_number(&mut out, version);
+    out.extend_from_slice(rest);
+    out
 }
 
 fn write(session: &Session) -> Vec<u8> {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Branch;
-use crate::write::RequestWriter;
+use crate::write::{RequestWriter, one_line, put_address, put_number};
 use crate::{Flow, HeaderName, Message, Method, Transport};
 
 /// Methods that we understand, in Allow of our INVITEs and responses.
@@ -50,7 +50,8 @@ impl Draft {
     pub(crate) fn write(&self) -> Bytes {
         let mut writer = self.head(&self.method, &self.to);
         if let Some(user) = &self.contact_user {
-            writer = writer.header("Contact", &contact(user, &self.flow));
+            writer = writer
+                .put(HeaderName::Contact, |out| put_contact(out, &one_line(user), &self.flow));
         }
         for (name, value) in &self.authorization {
             writer = writer.header(name, value);
@@ -82,31 +83,45 @@ impl Draft {
     /// What every request has (§8.1.1).
     fn head(&self, method: &Method, to: &str) -> RequestWriter {
         let mut writer = RequestWriter::new(method, &self.request_uri)
-            .header("Via", &via(&self.hop(), self.branch))
+            .put(HeaderName::Via, |out| put_via(out, &self.hop(), self.branch))
             .header("Max-Forwards", "70");
         for route in &self.routes {
             writer = writer.header("Route", route);
         }
-        writer
-            .header("From", &self.from)
-            .header("To", to)
-            .header("Call-ID", &self.call_id)
-            .header("CSeq", &format!("{} {}", self.cseq, method.as_str()))
+        writer.header("From", &self.from).header("To", to).header("Call-ID", &self.call_id).put(
+            HeaderName::CSeq,
+            |out| {
+                put_number(out, self.cseq.into());
+                out.push(b' ');
+                out.extend_from_slice(method.as_str().as_bytes());
+            },
+        )
     }
 }
 
-fn via(flow: &Flow, branch: Branch) -> String {
-    format!("SIP/2.0/{} {};rport;branch={branch}", flow.transport.via(), flow.local)
+fn put_via(out: &mut Vec<u8>, flow: &Flow, branch: Branch) {
+    out.extend_from_slice(b"SIP/2.0/");
+    out.extend_from_slice(flow.transport.via().as_bytes());
+    out.push(b' ');
+    put_address(out, flow.local);
+    out.extend_from_slice(b";rport;branch=");
+    branch.put(out);
 }
 
-/// Our Contact on this flow.
-pub(crate) fn contact(user: &str, flow: &Flow) -> String {
-    let at = if user.is_empty() { "" } else { "@" };
+/// Our Contact on this flow. The user part is of one line.
+pub(crate) fn put_contact(out: &mut Vec<u8>, user: &str, flow: &Flow) {
+    out.extend_from_slice(b"<sip:");
+    if !user.is_empty() {
+        out.extend_from_slice(user.as_bytes());
+        out.push(b'@');
+    }
+    put_address(out, flow.local);
     match flow.transport {
-        Transport::Udp => format!("<sip:{user}{at}{}>", flow.local),
+        Transport::Udp => {}
         Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
-            let transport = flow.transport.uri_param();
-            format!("<sip:{user}{at}{};transport={transport}>", flow.local)
+            out.extend_from_slice(b";transport=");
+            out.extend_from_slice(flow.transport.uri_param().as_bytes());
         }
     }
+    out.push(b'>');
 }

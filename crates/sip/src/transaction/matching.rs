@@ -1,9 +1,8 @@
 //! What tells transactions apart (RFC 3261 §17.1.3, §17.2.3, §8.2.2.2).
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
+use crate::write::put_hex;
 use crate::{HeaderName, Message, Method};
 
 /// The start of every RFC 3261 branch (§8.1.1.7).
@@ -24,9 +23,10 @@ impl Branch {
     }
 }
 
-impl fmt::Display for Branch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{COOKIE}{:032x}", self.0)
+impl Branch {
+    pub(crate) fn put(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(COOKIE.as_bytes());
+        put_hex(out, self.0, 32);
     }
 }
 

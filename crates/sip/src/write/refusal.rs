@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::{put_body, put_header, put_ours, put_to, reason_phrase, stateless_tag};
+use super::{put_body, put_header, put_ours, put_status_line, put_to, stateless_tag};
 use crate::header::{CSeq, HeaderName, NameAddr, Via};
 use crate::limits::VIAS_MAX;
 use crate::message::{MalformedReason, Message, Method};
@@ -22,7 +22,7 @@ pub(crate) fn refusal(request: &Message, reason: MalformedReason) -> Option<Byte
         return None;
     }
     let mut out = Vec::with_capacity(1_024);
-    out.extend_from_slice(format!("SIP/2.0 {status} {}\r\n", reason_phrase(status)).as_bytes());
+    put_status_line(&mut out, status);
     put_vias(&mut out, request)?;
     match request.header(HeaderName::From) {
         Some(from) if is_whole(from) => put_header(&mut out, b"From", from),
