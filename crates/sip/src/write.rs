@@ -251,6 +251,9 @@ fn put_top_via(out: &mut Vec<u8>, field: &[u8], remote: SocketAddr) {
             out.extend_from_slice(b";rport=");
             put_number(out, remote.port().into());
         }
+        if rest.first().is_some_and(u8::is_ascii_whitespace) {
+            out.push(b' ');
+        }
         put_value(out, rest);
     });
 }
