@@ -185,7 +185,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { calls_max: 10_000, transactions_max: 100_000, dialogs_max: 40_000 }
+        Self { calls_max: 10_000, transactions_max: 200_000, dialogs_max: 40_000 }
     }
 }
 

@@ -495,6 +495,8 @@ fn endpoint_limits(config: &Config) -> sip::Limits {
         dialogs_max: with_headroom(config.limits.dialogs_max),
         client_transactions_max: with_headroom(config.limits.transactions_max),
         server_transactions_max: with_headroom(config.limits.transactions_max),
+        // Those that are at work have as much room.
+        lingering_max: config.limits.transactions_max / 2,
         ..sip::Limits::default()
     }
 }

@@ -25,7 +25,7 @@ mod uac;
 mod uas;
 mod within;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +99,10 @@ pub struct Endpoint {
     servers: Slab<RequestKey, ServerTransaction>,
     incoming: BTreeMap<ServerId, RequestKey>,
     merges: BTreeMap<MergeId, RequestKey>,
+    /// Of those that have done their work and wait for copies, all for the same time; some may be gone.
+    lingering_servers: VecDeque<RequestKey>,
+    /// The same of INVITEs of ours.
+    lingering_clients: VecDeque<TransactionKey>,
     refusals: Refusals,
     no_tcp: NoTcp,
 }
@@ -116,6 +120,8 @@ impl Endpoint {
             servers: Slab::new(limits.server_transactions_max),
             incoming: BTreeMap::new(),
             merges: BTreeMap::new(),
+            lingering_servers: VecDeque::new(),
+            lingering_clients: VecDeque::new(),
             refusals: Refusals::default(),
             no_tcp: NoTcp::default(),
             limits,

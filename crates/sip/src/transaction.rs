@@ -24,7 +24,7 @@ mod server_non_invite;
 pub(crate) use client_invite::ClientInvite;
 pub(crate) use client_non_invite::ClientNonInvite;
 pub(crate) use draft::{ALLOW, Draft, put_contact};
-pub(crate) use matching::{Branch, MergeId, ServerId};
+pub(crate) use matching::{Branch, Fingerprints, MergeId, ServerId};
 pub(crate) use server_invite::{AckOf, ServerInvite};
 pub(crate) use server_non_invite::ServerNonInvite;
 

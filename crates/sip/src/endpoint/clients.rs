@@ -183,6 +183,7 @@ impl Endpoint {
             return;
         };
         let user = transaction.user;
+        let was_pending = transaction.machine.is_pending();
         let mut context = self.io.context(now, TimerOwner::Client(key));
         let heard = match &mut transaction.machine {
             ClientMachine::Invite(machine) => {
@@ -191,6 +192,10 @@ impl Endpoint {
             }
             ClientMachine::Other(machine) => machine.handle_response(&mut context, &message),
         };
+        let is_invite = matches!(transaction.machine, ClientMachine::Invite(_));
+        if is_invite && was_pending && !transaction.machine.is_pending() {
+            self.let_client_linger(key);
+        }
         match (heard, user) {
             (Heard::Absorbed, _) => self.io.totals.absorbed += 1,
             (Heard::Pass, User::Invite(dialog)) => {
@@ -203,6 +208,21 @@ impl Endpoint {
                 self.handle_request_response(now, key, client, message);
             }
             (Heard::Pass, User::Nobody) => {}
+        }
+    }
+
+    /// It has its final response, and absorbs copies for 64·T1, or until too many others do.
+    fn let_client_linger(&mut self, key: TransactionKey) {
+        self.lingering_clients.push_back(key);
+        while let Some(&oldest) = self.lingering_clients.front() {
+            let is_there = self.clients.contains(oldest);
+            if is_there && self.lingering_clients.len() <= self.limits.lingering_max.max(1) {
+                return;
+            }
+            self.lingering_clients.pop_front();
+            if is_there {
+                self.remove_client(oldest);
+            }
         }
     }
 

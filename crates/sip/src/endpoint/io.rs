@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Counts, Event};
 use crate::timer::Timers;
-use crate::transaction::{Branch, Context, TimerOwner};
+use crate::transaction::{Branch, Context, Fingerprints, TimerOwner};
 use crate::{Instant, Transmit};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,17 +20,21 @@ pub(super) struct Io {
     /// Totals only: sizes are read off the tables.
     pub(super) totals: Counts,
     pub(super) random: Random,
+    pub(super) fingerprints: Fingerprints,
     pub(super) user_agent: String,
 }
 
 impl Io {
     pub(super) fn new(seed: [u8; 32], user_agent: String) -> Self {
+        let mut random = ChaCha12Rng::from_seed(seed);
+        let fingerprints = Fingerprints::new([random.next_u64(), random.next_u64()]);
         Self {
             timers: Timers::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             totals: Counts::default(),
-            random: Random(ChaCha12Rng::from_seed(seed)),
+            random: Random(random),
+            fingerprints,
             user_agent,
         }
     }

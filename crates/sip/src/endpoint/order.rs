@@ -23,6 +23,9 @@ pub struct Limits {
     /// INVITE and others together; as many [`ClientKey`](crate::ClientKey)s may live.
     pub client_transactions_max: usize,
     pub server_transactions_max: usize,
+    /// Of either kind, those that have done their work and absorb copies for 64·T1. Beyond: the one that
+    /// has done so longest is forgotten, and a copy that comes later still is a stray.
+    pub lingering_max: usize,
     /// Requests of one dialog that await our `respond`. Beyond: 503 with Retry-After.
     pub requests_per_dialog_max: usize,
     /// Early dialogs and forks of one INVITE that are told apart. Beyond: ignored.
@@ -35,6 +38,7 @@ impl Default for Limits {
             dialogs_max: 20_000,
             client_transactions_max: 100_000,
             server_transactions_max: 100_000,
+            lingering_max: 50_000,
             requests_per_dialog_max: 16,
             forks_max: 8,
         }

@@ -47,7 +47,7 @@ impl Endpoint {
     /// a right to an answer wherever it comes from.
     pub fn knows(&self, request: &Message) -> bool {
         self.find_session(request).is_some()
-            || ServerId::of(request).is_some_and(|id| {
+            || self.io.fingerprints.server(request).is_some_and(|id| {
                 self.incoming.contains_key(&id) || self.incoming.contains_key(&id.into_invite())
             })
     }
@@ -91,7 +91,7 @@ impl Endpoint {
     }
 
     pub(super) fn handle_request(&mut self, now: Instant, flow: Flow, message: Message) {
-        let Some(id) = ServerId::of(&message) else {
+        let Some(id) = self.io.fingerprints.server(&message) else {
             self.io.totals.unusable += 1;
             return;
         };
@@ -138,7 +138,8 @@ impl Endpoint {
             | Method::Cancel => return self.refuse(flow, &message, 405, &[("Allow", ALLOW)]),
             Method::Other(_) => return self.refuse(flow, &message, 501, &[("Allow", ALLOW)]),
         }
-        if MergeId::of(&message).is_some_and(|merge| self.merges.contains_key(&merge)) {
+        let merge = self.io.fingerprints.merge(&message);
+        if merge.is_some_and(|merge| self.merges.contains_key(&merge)) {
             return self.refuse_outside(now, flow, message, 482, &[]);
         }
         if let Some(unsupported) = required(&message) {
@@ -200,12 +201,12 @@ impl Endpoint {
         flow: Flow,
         machine: impl FnOnce(&mut super::io::Io, RequestKey) -> ServerMachine,
     ) -> RequestKey {
-        let merge = MergeId::of(&request);
+        let merge = self.io.fingerprints.merge(&request);
         let io = &mut self.io;
-        let (own_id, own_merge) = (id.clone(), merge.clone());
+        let own_id = id.clone();
         let key = self.servers.insert_with(|key| {
             let machine = machine(io, key);
-            ServerTransaction { id: own_id, merge: own_merge, request, flow, tag, user, machine }
+            ServerTransaction { id: own_id, merge, request, flow, tag, user, machine }
         });
         self.incoming.insert(id, key);
         if let Some(merge) = merge {
@@ -368,7 +369,29 @@ impl Endpoint {
                 machine.respond(&mut context, status, bytes.clone());
             }
         }
+        let lingers = match &transaction.machine {
+            ServerMachine::Invite(machine) => machine.is_accepted(),
+            ServerMachine::Other(machine) => !machine.is_pending(),
+        };
+        if lingers {
+            self.let_server_linger(key);
+        }
         Some(bytes)
+    }
+
+    /// It has done its work, and absorbs copies for 64·T1, or until too many others do.
+    fn let_server_linger(&mut self, key: RequestKey) {
+        self.lingering_servers.push_back(key);
+        while let Some(&oldest) = self.lingering_servers.front() {
+            let is_there = self.servers.contains(oldest);
+            if is_there && self.lingering_servers.len() <= self.limits.lingering_max.max(1) {
+                return;
+            }
+            self.lingering_servers.pop_front();
+            if is_there {
+                self.remove_server(oldest);
+            }
+        }
     }
 
     pub(super) fn handle_server_timeout(

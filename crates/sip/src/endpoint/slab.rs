@@ -55,7 +55,8 @@ pub(crate) use key;
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry<V> {
     generation: u32,
-    value: Option<V>,
+    /// Boxed: a table of thousands that grows moves few bytes.
+    value: Option<Box<V>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,20 +97,20 @@ impl<K: Key, V> Slab<K, V> {
         };
         let entry = &mut self.entries[index as usize];
         let key = K::new(Slot { index, generation: entry.generation });
-        entry.value = Some(value(key));
+        entry.value = Some(Box::new(value(key)));
         key
     }
 
     pub(crate) fn get(&self, key: K) -> Option<&V> {
         let slot = key.slot();
         let entry = self.entries.get(slot.index as usize)?;
-        if entry.generation == slot.generation { entry.value.as_ref() } else { None }
+        if entry.generation == slot.generation { entry.value.as_deref() } else { None }
     }
 
     pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
         let slot = key.slot();
         let entry = self.entries.get_mut(slot.index as usize)?;
-        if entry.generation == slot.generation { entry.value.as_mut() } else { None }
+        if entry.generation == slot.generation { entry.value.as_deref_mut() } else { None }
     }
 
     pub(crate) fn contains(&self, key: K) -> bool {
@@ -125,19 +126,19 @@ impl<K: Key, V> Slab<K, V> {
         let value = entry.value.take()?;
         entry.generation = entry.generation.wrapping_add(1);
         self.free.push(slot.index);
-        Some(value)
+        Some(*value)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> {
         self.entries.iter_mut().zip(0u32..).filter_map(|(entry, index)| {
-            let value = entry.value.as_mut()?;
+            let value = entry.value.as_deref_mut()?;
             Some((K::new(Slot { index, generation: entry.generation }), value))
         })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         self.entries.iter().zip(0u32..).filter_map(|(entry, index)| {
-            let value = entry.value.as_ref()?;
+            let value = entry.value.as_deref()?;
             Some((K::new(Slot { index, generation: entry.generation }), value))
         })
     }

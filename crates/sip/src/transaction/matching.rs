@@ -1,6 +1,11 @@
 //! What tells transactions apart (RFC 3261 §17.1.3, §17.2.3, §8.2.2.2).
 
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::Hasher as _;
+
 use serde::{Deserialize, Serialize};
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use crate::write::put_hex;
 use crate::{HeaderName, Message, Method};
@@ -58,41 +63,84 @@ impl ServerMethod {
     }
 }
 
-/// The identity of a server transaction.
+/// Makes identities out of what a peer wrote: a keyed hash of 128 bits, whose key is the endpoint's
+/// secret, so that nobody outside can make two of them meet.
+#[derive(Copy, Clone, Serialize, Deserialize)]
+pub(crate) struct Fingerprints {
+    key: [u64; 2],
+}
+
+/// The key is nobody's business.
+impl fmt::Debug for Fingerprints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprints")
+    }
+}
+
+impl Fingerprints {
+    pub(crate) fn new(key: [u64; 2]) -> Self {
+        Self { key }
+    }
+
+    fn of(&self, parts: &[&[u8]]) -> u128 {
+        let mut hasher = SipHasher13::new_with_keys(self.key[0], self.key[1]);
+        for part in parts {
+            hasher.write_usize(part.len()); // "a", "bc" is not "ab", "c"
+            hasher.write(part);
+        }
+        hasher.finish128().as_u128()
+    }
+
+    /// `None` if a header that it needs is unreadable.
+    pub(crate) fn server(&self, request: &Message) -> Option<ServerId> {
+        let via = request.top_via().ok()?;
+        // The cookie alone says nothing: all requests of such a client have it (RFC 4475 §3.2.1).
+        let is_identity = |branch: &&str| branch.starts_with(COOKIE) && branch.len() > COOKIE.len();
+        let host = match via.host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(via.host.to_ascii_lowercase()),
+            false => Cow::Borrowed(via.host),
+        };
+        let port = via.port.unwrap_or_default().to_be_bytes();
+        let origin = match via.branch().filter(is_identity) {
+            Some(branch) => self.of(&[branch.as_bytes(), host.as_bytes(), &port]),
+            // An RFC 2543 client: what §17.2.3 names instead. It sends ACK and CANCEL under the
+            // INVITE's own top Via.
+            None => self.of(&[
+                request.request_uri()?,
+                request.from_tag().unwrap_or_default().as_bytes(),
+                request.call_id().ok()?.as_bytes(),
+                &request.cseq().ok()?.number.to_be_bytes(),
+                request.header(HeaderName::Via)?,
+                host.as_bytes(),
+                &port,
+            ]),
+        };
+        Some(ServerId { origin, method: ServerMethod::of(request.method_ref()) })
+    }
+
+    /// `None` for requests in a dialog, and for those without what it needs.
+    pub(crate) fn merge(&self, request: &Message) -> Option<MergeId> {
+        if request.to_tag().is_some() {
+            return None;
+        }
+        let number = request.cseq().ok()?.number.to_be_bytes();
+        Some(MergeId(self.of(&[
+            request.from_tag().unwrap_or_default().as_bytes(),
+            request.call_id().ok()?.as_bytes(),
+            &number,
+            request.method_ref().as_str().as_bytes(),
+        ])))
+    }
+}
+
+/// The identity of a server transaction: branch and sent-by.
 #[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Debug, Serialize, Deserialize)]
 pub(crate) struct ServerId {
-    /// Branch and sent-by; for RFC 2543 clients what §17.2.3 names instead.
-    origin: String,
+    origin: u128,
     method: ServerMethod,
 }
 
 impl ServerId {
-    /// `None` if a header that it needs is unreadable.
-    pub(crate) fn of(request: &Message) -> Option<Self> {
-        let via = request.top_via().ok()?;
-        let mut origin = String::with_capacity(64);
-        // The cookie alone says nothing: all requests of such a client have it (RFC 4475 §3.2.1).
-        let is_identity = |branch: &&str| branch.starts_with(COOKIE) && branch.len() > COOKIE.len();
-        match via.branch().filter(is_identity) {
-            Some(branch) => origin.push_str(branch),
-            None => {
-                let cseq = request.cseq().ok()?;
-                origin.push_str(&String::from_utf8_lossy(request.request_uri()?));
-                origin.push(' ');
-                origin.push_str(request.from().ok()?.tag().unwrap_or_default());
-                origin.push(' ');
-                origin.push_str(request.call_id().ok()?);
-                origin.push_str(&format!(" {} ", cseq.number));
-                // An RFC 2543 client sends ACK and CANCEL under the INVITE's own top Via.
-                origin.push_str(&String::from_utf8_lossy(request.header(HeaderName::Via)?));
-            }
-        }
-        origin.push(' ');
-        origin.push_str(&via.host.to_ascii_lowercase());
-        origin.push_str(&format!(":{}", via.port.unwrap_or_default()));
-        Some(Self { origin, method: ServerMethod::of(request.method_ref()) })
-    }
-
     /// The INVITE that a CANCEL with this identity is meant for (§9.2).
     pub(crate) fn into_invite(self) -> Self {
         Self { origin: self.origin, method: ServerMethod::Invite }
@@ -100,25 +148,5 @@ impl ServerId {
 }
 
 /// What two copies of one request have in common though they came on two paths (§8.2.2.2).
-#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Debug, Serialize, Deserialize)]
-pub(crate) struct MergeId {
-    from_tag: String,
-    call_id: String,
-    cseq: u32,
-    method: ServerMethod,
-}
-
-impl MergeId {
-    /// `None` for requests in a dialog, and for those without what it needs.
-    pub(crate) fn of(request: &Message) -> Option<Self> {
-        if request.to().ok()?.tag().is_some() {
-            return None;
-        }
-        Some(Self {
-            from_tag: request.from().ok()?.tag().unwrap_or_default().to_string(),
-            call_id: request.call_id().ok()?.to_string(),
-            cseq: request.cseq().ok()?.number,
-            method: ServerMethod::of(request.method_ref()),
-        })
-    }
-}
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug, Serialize, Deserialize)]
+pub(crate) struct MergeId(u128);

@@ -135,6 +135,11 @@ impl ServerInvite {
         }
     }
 
+    /// A 2xx was sent.
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(self.state, State::Accepted)
+    }
+
     /// No final response was sent.
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self.state, State::Proceeding { .. })

@@ -322,6 +322,38 @@ fn a_full_client_table_refuses_an_invite_and_lets_a_bye_go() {
 }
 
 #[test]
+fn of_too_many_that_are_over_the_oldest_goes_and_its_copy_is_new() {
+    let mut solo = Solo::with(Limits { lingering_max: 2, ..Limits::default() });
+    let ask = |solo: &mut Solo, cseq, branch: &str| {
+        solo.request("OPTIONS", cseq, branch, "", "");
+        names(&solo.events()).len()
+    };
+    for (cseq, branch) in [(1, "z9hG4bKa"), (2, "z9hG4bKb"), (3, "z9hG4bKc")] {
+        solo.request("OPTIONS", cseq, branch, "", "");
+        let events = solo.events();
+        let [Event::Request { request, .. }] = events[..] else { panic!("{events:?}") };
+        solo.endpoint.respond(solo.now, request, 200, &[], None).unwrap();
+    }
+    assert_eq!(solo.endpoint.counts().server_transactions, 2);
+    assert_eq!(ask(&mut solo, 3, "z9hG4bKc"), 0, "absorbed");
+    assert_eq!(ask(&mut solo, 1, "z9hG4bKa"), 1, "forgotten");
+}
+
+#[test]
+fn of_too_many_invites_that_are_over_the_oldest_goes() {
+    let mut solo = Solo::with(Limits { lingering_max: 2, ..Limits::default() });
+    for _ in 0..4 {
+        solo.endpoint.invite(solo.now, invite(solo.flow)).unwrap();
+        let ours = solo.sent().pop().unwrap();
+        solo.reply(&ours, 486, "a", &[]);
+    }
+    assert_eq!(solo.endpoint.counts().client_transactions, 2);
+    solo.run_for(Duration::from_secs(40));
+    let counts = solo.endpoint.counts();
+    assert_eq!((counts.client_transactions, counts.timers), (0, 0));
+}
+
+#[test]
 fn without_rport_a_response_goes_to_the_port_in_via() {
     let mut solo = Solo::new();
     solo.receive(
