@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 use serde::{Deserialize, Serialize};
 
 use super::{Direction, Format, Line, Offer};
-use crate::write::put_number;
+use crate::write::{put_ip, put_number};
 
 /// Our side of one session: `o=` id fixed, version steps by one a change (RFC 3264 §8).
 #[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
@@ -83,92 +82,105 @@ impl LocalSession {
         telephone_event: Option<u8>,
         direction: Direction,
     ) -> Bytes {
-        let said = write(&self.session(formats, telephone_event, direction));
+        let mut said = Vec::with_capacity(512);
+        put_head(&mut said, self.id, 0);
+        let head = said.len();
+        self.put_rest(&mut said, formats, telephone_event, direction);
         if said != self.said {
-            self.said = said;
             self.version += 1;
+            self.said = said;
         }
-        Bytes::from(with_version(&self.said, self.id, self.version))
+        let mut out = Vec::with_capacity(self.said.len() + 8);
+        put_head(&mut out, self.id, self.version);
+        out.extend_from_slice(&self.said[head..]);
+        Bytes::from(out)
     }
 
-    fn session(
+    /// What follows the version.
+    fn put_rest(
         &self,
-        formats: &[Format],
-        telephone_event: Option<u8>,
-        direction: Direction,
-    ) -> Session {
-        let ip = self.address.ip();
-        let mut session = Session::new(Origin::with_ip_addr(self.id, 0, ip), "-");
-        session.connection = Some(Connection::from_ip_addr(ip));
-        session.times = vec![Time { start_time: 0, stop_time: 0, repeats: Vec::new() }];
-        session.medias = self.lines.iter().map(rejected).collect();
-        if let Some(line) = session.medias.get_mut(self.audio) {
-            self.put_audio(line, formats, telephone_event, direction);
-        }
-        session
-    }
-
-    fn put_audio(
-        &self,
-        line: &mut Media,
+        out: &mut Vec<u8>,
         formats: &[Format],
         telephone_event: Option<u8>,
         direction: Direction,
     ) {
-        line.port = self.address.port();
-        let mut payload_types: Vec<String> =
-            formats.iter().map(|format| format.payload_type.to_string()).collect();
-        let mut put = |name: &str, value: Option<String>| {
-            line.attributes.push(Attribute { attribute: name.to_string(), value });
+        let put_connection = |out: &mut Vec<u8>| {
+            let family: &[u8] = if self.address.is_ipv4() { b"IN IP4 " } else { b"IN IP6 " };
+            out.extend_from_slice(family);
+            put_ip(out, self.address.ip());
+            out.extend_from_slice(b"\r\n");
+        };
+        out.push(b' ');
+        put_connection(out);
+        out.extend_from_slice(b"s=-\r\nc=");
+        put_connection(out);
+        out.extend_from_slice(b"t=0 0\r\n");
+        for (index, line) in self.lines.iter().enumerate() {
+            out.extend_from_slice(b"m=");
+            put_word(out, &line.media);
+            out.push(b' ');
+            if index == self.audio {
+                put_number(out, self.address.port().into());
+                out.push(b' ');
+                put_word(out, &line.protocol);
+                self.put_audio(out, formats, telephone_event, direction);
+            } else {
+                // Rejected: port 0 (RFC 3264 §6).
+                out.extend_from_slice(b"0 ");
+                put_word(out, &line.protocol);
+                out.push(b' ');
+                put_word(out, &line.formats);
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    fn put_audio(
+        &self,
+        out: &mut Vec<u8>,
+        formats: &[Format],
+        telephone_event: Option<u8>,
+        direction: Direction,
+    ) {
+        let codecs = formats.iter().map(|format| format.payload_type);
+        for payload_type in codecs.chain(telephone_event) {
+            out.push(b' ');
+            put_number(out, payload_type.into());
+        }
+        let put = |out: &mut Vec<u8>, name: &str, payload_type: u8, value: &str| {
+            out.extend_from_slice(b"\r\na=");
+            out.extend_from_slice(name.as_bytes());
+            out.push(b':');
+            put_number(out, payload_type.into());
+            out.push(b' ');
+            put_word(out, value);
         };
         for Format { payload_type, codec, fmtp } in formats {
-            put("rtpmap", Some(format!("{payload_type} {}", codec.rtpmap())));
+            put(out, "rtpmap", *payload_type, codec.rtpmap());
             if let Some(fmtp) = fmtp {
-                put("fmtp", Some(format!("{payload_type} {fmtp}")));
+                put(out, "fmtp", *payload_type, fmtp);
             }
         }
         if let Some(event) = telephone_event {
-            payload_types.push(event.to_string());
-            put("rtpmap", Some(format!("{event} telephone-event/8000")));
-            put("fmtp", Some(format!("{event} 0-15")));
+            put(out, "rtpmap", event, "telephone-event/8000");
+            put(out, "fmtp", event, "0-15");
         }
-        put("ptime", Some("20".to_string()));
-        put("rtcp", Some(self.address.port().saturating_add(1).to_string()));
-        put(direction.as_str(), None);
-        line.fmt = payload_types.join(" ");
+        out.extend_from_slice(b"\r\na=ptime:20\r\na=rtcp:");
+        put_number(out, self.address.port().saturating_add(1).into());
+        out.extend_from_slice(b"\r\na=");
+        out.extend_from_slice(direction.as_str().as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
 }
 
-/// An `m=` line with port 0.
-fn rejected(line: &Line) -> Media {
-    Media {
-        media: line.media.clone(),
-        port: 0,
-        num_ports: None,
-        proto: line.protocol.clone(),
-        fmt: line.formats.clone(),
-        media_title: None,
-        connections: Vec::new(),
-        bandwidths: Vec::new(),
-        key: None,
-        attributes: Vec::new(),
-    }
+fn put_head(out: &mut Vec<u8>, id: u64, version: u64) {
+    out.extend_from_slice(b"v=0\r\no=- ");
+    put_number(out, id);
+    out.push(b' ');
+    put_number(out, version);
 }
 
-/// The same under its version: `o=- id version …`.
-fn with_version(said: &[u8], id: u64, version: u64) -> Vec<u8> {
-    let before = format!("v=0\r\no=- {id} ");
-    let rest = said.strip_prefix(before.as_bytes()).and_then(|rest| rest.strip_prefix(b"0"));
-    let rest = rest.expect("written under version 0");
-    let mut out = Vec::with_capacity(said.len() + 8);
-    out.extend_from_slice(before.as_bytes());
-    put_number(&mut out, version);
-    out.extend_from_slice(rest);
-    out
-}
-
-fn write(session: &Session) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512);
-    session.write(&mut out).expect("a Vec takes all that is written");
-    out
+/// A part of their description: it ends no line of ours.
+fn put_word(out: &mut Vec<u8>, text: &str) {
+    out.extend(text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)));
 }

@@ -55,30 +55,39 @@ fn smooth(body: &[u8]) -> String {
         out.push(key);
         out.push('=');
         match key {
-            'o' => out.push_str(&smooth_origin(value)),
+            'o' => smooth_origin(&mut out, value),
             'v' => out.push('0'),
             't' => out.push_str("0 0"),
             's' | 'a' => out.push_str(value.trim_start()),
-            _ => out.push_str(&words(value)),
+            _ => put_words(&mut out, value.split_whitespace()),
         }
         out.push_str("\r\n");
     }
     if seen.contains(&'v') || seen.is_empty() { out } else { format!("v=0\r\n{out}") }
 }
 
-fn words(value: &str) -> String {
-    value.split_whitespace().collect::<Vec<_>>().join(" ")
+fn put_words<'a>(out: &mut String, words: impl Iterator<Item = &'a str>) {
+    for (index, word) in words.enumerate() {
+        if index > 0 {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
 }
 
 /// Six words; a user name with spaces or none at all does not shift them, and a version that is no
 /// 64-bit number counts as 0.
-fn smooth_origin(value: &str) -> String {
-    let words: Vec<&str> = value.split_whitespace().collect();
-    let [.., id, version, network, kind, address] = words.as_slice() else {
-        return "- 0 0 IN IP4 0.0.0.0".to_string();
+fn smooth_origin(out: &mut String, value: &str) {
+    let mut last = value.split_whitespace().rev();
+    let (address, kind, network) = (last.next(), last.next(), last.next());
+    let (version, id) = (last.next(), last.next());
+    let (Some(id), Some(version), Some(network), Some(kind), Some(address)) =
+        (id, version, network, kind, address)
+    else {
+        return out.push_str("- 0 0 IN IP4 0.0.0.0");
     };
-    let version = version.parse::<u64>().unwrap_or(0);
-    format!("- {id} {version} {network} {kind} {address}")
+    let version = if version.parse::<u64>().is_ok() { version } else { "0" };
+    put_words(out, ["-", id, version, network, kind, address].into_iter());
 }
 
 fn read_audio(session: &Session, media: &Media) -> Option<Audio> {
