@@ -86,7 +86,8 @@ impl RequestWriter {
     /// `body` is (media type, bytes).
     pub fn finish(mut self, body: Option<(&str, &[u8])>) -> Bytes {
         put_body(&mut self.out, body);
-        Bytes::from(self.out)
+        // Some are kept for a while: no longer than they are.
+        Bytes::copy_from_slice(&self.out)
     }
 }
 
@@ -123,7 +124,8 @@ impl ResponseWriter {
 
     pub fn finish(mut self, body: Option<(&str, &[u8])>) -> Bytes {
         put_body(&mut self.out, body);
-        Bytes::from(self.out)
+        // Some are kept for a while: no longer than they are.
+        Bytes::copy_from_slice(&self.out)
     }
 }
 

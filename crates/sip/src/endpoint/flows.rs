@@ -55,7 +55,8 @@ impl Endpoint {
         let mut answers: BTreeMap<DialogKey, Flow> = BTreeMap::new();
         for key in on_it {
             let Some(transaction) = self.servers.get_mut(key) else { continue };
-            transaction.flow = sent_by(flow, &transaction.request);
+            let Some(request) = &transaction.request else { continue };
+            transaction.flow = sent_by(flow, request);
             let mut context = self.io.context(now, TimerOwner::Server(key));
             match &mut transaction.machine {
                 ServerMachine::Invite(machine) => machine.move_to(&mut context, transaction.flow),

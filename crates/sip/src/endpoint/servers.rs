@@ -17,7 +17,8 @@ use crate::{Flow, HeaderName, Instant, Message, Method, Transmit, Transport};
 pub(super) struct ServerTransaction {
     id: ServerId,
     merge: Option<MergeId>,
-    pub(super) request: Message,
+    /// As long as something may still be made of it: see [`Endpoint::drop_request`].
+    pub(super) request: Option<Message>,
     /// Where responses go.
     pub(super) flow: Flow,
     /// To-tag of our responses, if the request had none.
@@ -206,7 +207,15 @@ impl Endpoint {
         let own_id = id.clone();
         let key = self.servers.insert_with(|key| {
             let machine = machine(io, key);
-            ServerTransaction { id: own_id, merge, request, flow, tag, user, machine }
+            ServerTransaction {
+                id: own_id,
+                merge,
+                request: Some(request),
+                flow,
+                tag,
+                user,
+                machine,
+            }
         });
         self.incoming.insert(id, key);
         if let Some(merge) = merge {
@@ -308,6 +317,7 @@ impl Endpoint {
             ServerUser::Within(dialog) => dialog,
             ServerUser::Nobody => {
                 self.send_response(now, request, status, headers, body);
+                self.drop_request(request);
                 return Ok(());
             }
         };
@@ -316,9 +326,24 @@ impl Endpoint {
             (_, 100..200) => {}
             (true, 200..300) => self.await_ack(now, dialog, request, answer),
             (true, _) => self.forget_reinvite(dialog, request),
-            (false, _) => self.forget_request(dialog, request, status),
+            (false, _) => {
+                self.forget_request(dialog, request, status);
+                self.drop_request(request);
+            }
         }
         Ok(())
+    }
+
+    /// The request of a transaction that has its final response is not kept: it is by far the largest part
+    /// of what lingers. On a stream it still says where to go when the connection breaks (§18.2.2).
+    pub(super) fn drop_request(&mut self, key: RequestKey) {
+        let is_over = !self.is_pending(key);
+        if let Some(transaction) = self.servers.get_mut(key)
+            && is_over
+            && transaction.flow.transport == Transport::Udp
+        {
+            transaction.request = None;
+        }
     }
 
     /// Writes and sends a response through the transaction. `None` if it is over.
@@ -331,7 +356,7 @@ impl Endpoint {
         body: Option<(&str, &[u8])>,
     ) -> Option<Bytes> {
         let transaction = self.servers.get_mut(key)?;
-        let request = &transaction.request;
+        let request = transaction.request.as_ref()?;
         let tag = transaction.tag.to_string();
         let mut writer = ResponseWriter::new(request, status, Some(&tag), &transaction.flow);
         let is_given =

@@ -114,7 +114,8 @@ impl Endpoint {
         let Some(answer) = answer else { return };
         let Some(server) = self.servers.get(transaction) else { return };
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let cseq = server.request.cseq().map_or(0, |cseq| cseq.number);
+        let Some(request) = &server.request else { return };
+        let cseq = request.cseq().map_or(0, |cseq| cseq.number);
         let exchange = Exchange::AckAwaited(AckAwaited {
             answer,
             flow: server.flow,
@@ -128,7 +129,7 @@ impl Endpoint {
                 session.phase = Phase::Confirmed(Box::new(Confirmed { dialog, exchange }));
             }
             Phase::Confirmed(confirmed) => {
-                confirmed.dialog.refresh_target(&server.request);
+                confirmed.dialog.refresh_target(request);
                 confirmed.exchange = exchange;
             }
             Phase::Resolving(_) | Phase::Inviting(_) | Phase::Closing(_) => return,
@@ -136,6 +137,7 @@ impl Endpoint {
         let owner = TimerOwner::Dialog(key);
         self.io.timers.set(owner, TimerReason::Answer, now + T1);
         self.io.timers.set(owner, TimerReason::AckWait, now + T1_64);
+        self.drop_request(transaction);
     }
 
     /// The ACK to a 2xx: a transaction of its own, found by its dialog.

@@ -230,6 +230,7 @@ impl Endpoint {
         let remote_tag = bye.from_tag().unwrap_or_default().to_string();
         let request = self.accept_request(now, flow, id, bye, ServerUser::Nobody);
         self.send_response(now, request, 200, &[], None);
+        self.drop_request(request);
         let Some(session) = self.sessions.get_mut(dialog) else { return };
         match &mut session.phase {
             Phase::Resolving(_) | Phase::Confirmed(_) | Phase::Closing(_) => {}
@@ -337,10 +338,11 @@ impl Endpoint {
         session.pending.retain(|pending| *pending != request);
         if (200..300).contains(&status)
             && let Some(server) = self.servers.get(request)
-            && *server.request.method_ref() == Method::Update
+            && let Some(request) = &server.request
+            && *request.method_ref() == Method::Update
             && let Some(confirmed) = session.confirmed_mut()
         {
-            confirmed.dialog.refresh_target(&server.request);
+            confirmed.dialog.refresh_target(request);
         }
     }
 

@@ -75,6 +75,7 @@ impl ClientInvite {
             }
             State::Calling { .. } | State::Proceeding => {
                 context.stop_all();
+                self.request = Bytes::new(); // it is never sent again
                 match status {
                     200..300 => {
                         context.set(TimerReason::M, T1_64);
