@@ -2,8 +2,8 @@
 //!
 //! A remote description is read into an [`Offer`] (whether it came as an offer or as an answer)
 //! and kept whole, because an answer has as many `m=` lines. What we say ourselves comes from a
-//! [`LocalSession`], one a leg. sdp-types reads the lines, after [`read`] has smoothed what devices
-//! get wrong; the negotiation is here.
+//! [`LocalSession`], one a leg. Both are made for every call: they are read in place and written directly,
+//! and the tests hold them against sdp-types.
 
 use std::net::SocketAddr;
 

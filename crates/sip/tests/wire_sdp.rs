@@ -108,6 +108,50 @@ fn what_sdp_types_refuses_by_itself_is_pinned() {
     }
 }
 
+/// Both read the same out of what both can read.
+#[test]
+fn sdp_types_agrees_about_what_is_well_formed() {
+    let ipv6 = TRUNK.replace("IP4 192.0.2.21", "IP6 2001:db8::21");
+    let texts = [
+        TRUNK.to_string(),
+        ipv6,
+        TRUNK.replace("\r\n", "\n"),
+        TRUNK.replace("s=-\r\n", ""),
+        TRUNK.replace("t=0 0\r\n", ""),
+        TRUNK.replace("20480 RTP/AVP", "20480/2 RTP/AVPF"),
+        format!("{TRUNK}m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"),
+        format!("m=audio 9 RTP/AVP 8\r\n{TRUNK}"),
+        TRUNK.replace("m=audio 20480", "m=audio x"),
+        TRUNK.replace("m=audio 20480", "m=audio 65536"),
+        TRUNK.replace("20480 RTP/AVP 8", "20480/x RTP/AVP 8"),
+        TRUNK.replace("c=IN IP4 192.0.2.21", "c=IN IP4"),
+        TRUNK.replace("c=IN IP4 192.0.2.21", "c=IN IP4 192.0.2.21 more"),
+        "v=0\r\nm=audio\r\n".to_string(),
+        String::new(),
+    ];
+    for text in texts {
+        let ours = Offer::read(text.as_bytes());
+        let Ok(theirs) = sdp_types::Session::parse(text.as_bytes()) else {
+            // It wants `v=` first, which devices forget.
+            assert!(ours.is_err() || text.starts_with("m="), "{text}");
+            continue;
+        };
+        let ours = ours.unwrap();
+        assert_eq!(ours.origin(), (theirs.origin.sess_id.as_str(), theirs.origin.sess_version));
+        let (audio, media) = (ours.audio().unwrap(), &theirs.medias[0]);
+        let connection = theirs.connection.as_ref().unwrap();
+        assert_eq!(audio.rtp.ip().to_string(), connection.connection_address);
+        assert_eq!(audio.rtp.port(), media.port);
+        let answer = local().answer(&ours, &audio.formats[0], None, Direction::SendRecv);
+        let answer = sdp_types::Session::parse(&answer).unwrap();
+        assert_eq!(answer.medias.len(), theirs.medias.len());
+        assert_eq!(answer.medias[0].proto, media.proto);
+        assert!(answer.medias.iter().skip(1).zip(&theirs.medias[1..]).all(|(ours, theirs)| {
+            ours.port == 0 && ours.media == theirs.media && ours.fmt == theirs.fmt
+        }));
+    }
+}
+
 #[test]
 fn hold_shows_in_each_of_its_forms() {
     let direction = |text: &str| read(text).audio().unwrap().direction;

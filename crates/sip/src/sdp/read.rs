@@ -1,129 +1,180 @@
-//! Reading what devices send.
+//! Reading what devices send, in place.
 //!
-//! [`smooth`] rewrites what sdp-types refuses and devices do: LF or CR alone as line ends, lines
-//! that are none, repeated session lines, text that is no UTF-8, runs of spaces, versions that
-//! overflow. Lines that we have no use for (`i u e p b r z k`) go at once.
+//! What they get wrong is passed over: LF or CR alone as line ends, lines that are none, repeated session
+//! lines, text that is no UTF-8, runs of spaces, user names with spaces, versions that overflow, `v=`, `s=`
+//! or `t=` that is missing. Only a description without any line, and an `m=`, `c=` or `o=` line that does
+//! not say what it must, is refused.
 
 use std::net::{IpAddr, SocketAddr};
 
-use sdp_types::{Connection, Media, Session};
-
 use super::{Audio, Codec, Direction, Format, Line, Offer, SdpError};
 use crate::limits::{SDP_BYTES_MAX, SDP_FORMATS_MAX, SDP_MEDIA_MAX};
+
+/// What stands before the first `m=` line, or from one to the next.
+#[derive(Default)]
+struct Section<'a> {
+    /// The address of the first `c=` line.
+    connection: Option<&'a str>,
+    /// `a=` lines: name and, after the colon, value.
+    attributes: Vec<(&'a str, Option<&'a str>)>,
+}
+
+/// An `m=` line and what belongs to it.
+struct Media<'a> {
+    media: &'a str,
+    port: u16,
+    protocol: &'a str,
+    /// The words after the protocol.
+    formats: &'a str,
+    section: Section<'a>,
+}
 
 pub(super) fn read(body: &[u8]) -> Result<Offer, SdpError> {
     if body.len() > SDP_BYTES_MAX {
         return Err(SdpError::TooLarge);
     }
-    let session = Session::parse(smooth(body).as_bytes())
-        .map_err(|error| SdpError::Malformed(error.to_string()))?;
-    if session.medias.len() > SDP_MEDIA_MAX {
+    let text = String::from_utf8_lossy(body);
+    let mut session = Section::default();
+    let mut medias: Vec<Media<'_>> = Vec::new();
+    let mut origin = None;
+    let mut is_empty = true;
+    for (key, value) in lines(&text) {
+        is_empty = false;
+        let section = medias.last_mut().map_or(&mut session, |media| &mut media.section);
+        match key {
+            b'm' => medias.push(media(value)?),
+            b'a' => section.attributes.push(attribute(value)),
+            b'c' if section.connection.is_none() => section.connection = Some(connection(value)?),
+            b'o' if medias.is_empty() && origin.is_none() => origin = Some(self::origin(value)?),
+            _ => {}
+        }
+    }
+    if is_empty {
+        return Err(SdpError::Malformed("not one line".to_string()));
+    }
+    if medias.len() > SDP_MEDIA_MAX {
         return Err(SdpError::TooManyMedia);
     }
-    let audio = session
-        .medias
+    let audio = medias
         .iter()
         .enumerate()
         .find_map(|(index, media)| Some((index, read_audio(&session, media)?)));
-    let lines = session.medias.iter().map(line).collect();
-    Ok(Offer { lines, audio, origin: (session.origin.sess_id, session.origin.sess_version) })
+    let lines = medias.iter().map(Media::line).collect();
+    Ok(Offer { lines, audio, origin: origin.unwrap_or_else(|| ("0".to_string(), 0)) })
 }
 
-fn line(media: &Media) -> Line {
-    Line { media: media.media.clone(), protocol: media.proto.clone(), formats: media.fmt.clone() }
-}
-
-/// The body as sdp-types reads it.
-fn smooth(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut seen = Vec::new();
-    let mut in_media = false;
-    for line in text.split(['\r', '\n', '\0']) {
+/// Key and value of each line that is one, white space round both and round the `=` taken off.
+fn lines(text: &str) -> impl Iterator<Item = (u8, &str)> {
+    text.split(['\r', '\n', '\0']).filter_map(|line| {
         let line = line.trim();
-        let (Some(key), Some(value)) = (line.chars().next(), line.get(1..)) else { continue };
-        let Some(value) = value.trim_start().strip_prefix('=') else { continue };
-        let is_session_once = !in_media && matches!(key, 'v' | 'o' | 's' | 'c');
-        if !matches!(key, 'v' | 'o' | 's' | 'c' | 't' | 'm' | 'a')
-            || (is_session_once && seen.contains(&key))
-            || (in_media && matches!(key, 'v' | 'o' | 's' | 't'))
-        {
-            continue;
-        }
-        seen.push(key);
-        in_media |= key == 'm';
-        out.push(key);
-        out.push('=');
-        match key {
-            'o' => smooth_origin(&mut out, value),
-            'v' => out.push('0'),
-            't' => out.push_str("0 0"),
-            's' | 'a' => out.push_str(value.trim_start()),
-            _ => put_words(&mut out, value.split_whitespace()),
-        }
-        out.push_str("\r\n");
-    }
-    if seen.contains(&'v') || seen.is_empty() { out } else { format!("v=0\r\n{out}") }
+        let (key, value) = line.split_at_checked(1)?;
+        let value = value.trim_start().strip_prefix('=')?.trim_start();
+        let key = key.as_bytes()[0];
+        matches!(key, b'v' | b'o' | b's' | b'c' | b't' | b'm' | b'a').then_some((key, value))
+    })
 }
 
-fn put_words<'a>(out: &mut String, words: impl Iterator<Item = &'a str>) {
-    for (index, word) in words.enumerate() {
-        if index > 0 {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
+fn malformed(what: &str, line: &str) -> SdpError {
+    SdpError::Malformed(format!("{what}: {line:?}"))
 }
 
-/// Six words; a user name with spaces or none at all does not shift them, and a version that is no
-/// 64-bit number counts as 0.
-fn smooth_origin(out: &mut String, value: &str) {
-    let mut last = value.split_whitespace().rev();
-    let (address, kind, network) = (last.next(), last.next(), last.next());
-    let (version, id) = (last.next(), last.next());
-    let (Some(id), Some(version), Some(network), Some(kind), Some(address)) =
-        (id, version, network, kind, address)
-    else {
-        return out.push_str("- 0 0 IN IP4 0.0.0.0");
+/// `<media> <port>[/<number of ports>] <protocol> <format> …`.
+fn media(line: &str) -> Result<Media<'_>, SdpError> {
+    let refuse = || malformed("an m= line without media, port, protocol and format", line);
+    let (media, rest) = word(line).ok_or_else(refuse)?;
+    let (ports, rest) = word(rest).ok_or_else(refuse)?;
+    let (protocol, formats) = word(rest).ok_or_else(refuse)?;
+    let (port, count) = match ports.split_once('/') {
+        Some((port, count)) => (port, Some(count)),
+        None => (ports, None),
     };
-    let version = if version.parse::<u64>().is_ok() { version } else { "0" };
-    put_words(out, ["-", id, version, network, kind, address].into_iter());
+    let port = port.parse().map_err(|_| refuse())?;
+    let has_count = count.is_none_or(|count| count.parse::<u16>().is_ok());
+    if formats.is_empty() || !has_count {
+        return Err(refuse());
+    }
+    Ok(Media { media, port, protocol, formats, section: Section::default() })
 }
 
-fn read_audio(session: &Session, media: &Media) -> Option<Audio> {
-    let is_plain = ["RTP/AVP", "RTP/AVPF"].iter().any(|p| media.proto.eq_ignore_ascii_case(p));
+/// `<network> <kind> <address>`: the address.
+fn connection(line: &str) -> Result<&str, SdpError> {
+    let mut words = line.split_whitespace();
+    match (words.next(), words.next(), words.next(), words.next()) {
+        (Some(_), Some(_), Some(address), None) => Ok(address),
+        _ => Err(malformed("a c= line without network, kind and address", line)),
+    }
+}
+
+/// Session id and version. A user name with spaces or none at all does not shift them, and a version that
+/// is no 64-bit number counts as 0. What has fewer than five words counts as no origin.
+fn origin(line: &str) -> Result<(String, u64), SdpError> {
+    let mut last = line.split_whitespace().rev().skip(3);
+    let (Some(version), Some(id)) = (last.next(), last.next()) else {
+        return Ok(("0".to_string(), 0));
+    };
+    Ok((id.to_string(), version.parse().unwrap_or(0)))
+}
+
+fn attribute(line: &str) -> (&str, Option<&str>) {
+    match line.split_once(':') {
+        Some((name, value)) => (name, Some(value.trim())),
+        None => (line, None),
+    }
+}
+
+/// The first word, and what follows it without the white space between.
+fn word(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    (end > 0).then(|| (&text[..end], text[end..].trim_start()))
+}
+
+impl Media<'_> {
+    fn line(&self) -> Line {
+        let mut formats = String::with_capacity(self.formats.len());
+        for word in self.formats.split_whitespace() {
+            if !formats.is_empty() {
+                formats.push(' ');
+            }
+            formats.push_str(word);
+        }
+        Line { media: self.media.to_string(), protocol: self.protocol.to_string(), formats }
+    }
+}
+
+fn read_audio(session: &Section<'_>, media: &Media<'_>) -> Option<Audio> {
+    let is_plain = ["RTP/AVP", "RTP/AVPF"].iter().any(|p| media.protocol.eq_ignore_ascii_case(p));
     if media.media != "audio" || media.port == 0 || !is_plain {
         return None;
     }
-    let connection = media.connections.first().or(session.connection.as_ref());
-    let ip = connection.and_then(address)?;
+    let ip = media.section.connection.or(session.connection).and_then(address)?;
     let rtp = SocketAddr::new(ip, media.port);
-    let mut direction = direction(session, media);
+    let mut direction = direction(session, &media.section);
     if ip.is_unspecified() {
         direction = direction.and(Direction::SendOnly);
     }
     let (formats, telephone_event) = formats(media);
-    let ptime = value(media, "ptime").and_then(|value| value.split('.').next()?.parse().ok());
-    Some(Audio { rtp, rtcp: rtcp(media, rtp), formats, telephone_event, direction, ptime })
+    let said = value(&media.section, "ptime");
+    let ptime = said.and_then(|value| value.split('.').next()?.parse().ok());
+    Some(Audio { rtp, rtcp: rtcp(&media.section, rtp), formats, telephone_event, direction, ptime })
 }
 
 /// An IP address; `/ttl` of multicast is dropped. A host name is no address for the relay.
-fn address(connection: &Connection) -> Option<IpAddr> {
-    connection.connection_address.split('/').next()?.trim_matches(['[', ']']).parse().ok()
+fn address(connection: &str) -> Option<IpAddr> {
+    connection.split('/').next()?.trim_matches(['[', ']']).parse().ok()
 }
 
-fn direction(session: &Session, media: &Media) -> Direction {
+fn direction(session: &Section<'_>, media: &Section<'_>) -> Direction {
     let all = [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
-    let said = |attributes: &[sdp_types::Attribute]| {
-        attributes.iter().rev().find_map(|attribute| {
-            all.into_iter().find(|way| attribute.attribute.eq_ignore_ascii_case(way.as_str()))
+    let said = |section: &Section<'_>| {
+        section.attributes.iter().rev().find_map(|(name, _)| {
+            all.into_iter().find(|way| name.eq_ignore_ascii_case(way.as_str()))
         })
     };
-    said(&media.attributes).or_else(|| said(&session.attributes)).unwrap_or(Direction::SendRecv)
+    said(media).or_else(|| said(session)).unwrap_or(Direction::SendRecv)
 }
 
 /// `a=rtcp:port [IN IP4 address]` (RFC 3605), else the next port.
-fn rtcp(media: &Media, rtp: SocketAddr) -> SocketAddr {
+fn rtcp(media: &Section<'_>, rtp: SocketAddr) -> SocketAddr {
     let next = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
     let Some(said) = value(media, "rtcp") else { return next };
     let mut words = said.split_whitespace();
@@ -135,15 +186,15 @@ fn rtcp(media: &Media, rtp: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, port)
 }
 
-fn formats(media: &Media) -> (Vec<Format>, Option<u8>) {
+fn formats(media: &Media<'_>) -> (Vec<Format>, Option<u8>) {
     let mut formats: Vec<Format> = Vec::new();
     let mut event = None;
-    for word in media.fmt.split_whitespace().take(SDP_FORMATS_MAX) {
+    for word in media.formats.split_whitespace().take(SDP_FORMATS_MAX) {
         let Ok(payload_type @ 0..=127) = word.parse::<u8>() else { continue };
         if formats.iter().any(|format| format.payload_type == payload_type) {
             continue;
         }
-        let rtpmap = numbered(media, "rtpmap", payload_type);
+        let rtpmap = numbered(&media.section, "rtpmap", payload_type);
         let codec = match rtpmap {
             Some(rtpmap) if is_telephone_event(rtpmap) => {
                 event = event.or(Some(payload_type));
@@ -153,7 +204,7 @@ fn formats(media: &Media) -> (Vec<Format>, Option<u8>) {
             None => Codec::ALL.into_iter().find(|c| c.static_payload_type() == Some(payload_type)),
         };
         if let Some(codec) = codec {
-            let fmtp = numbered(media, "fmtp", payload_type).map(str::to_string);
+            let fmtp = numbered(&media.section, "fmtp", payload_type).map(str::to_string);
             formats.push(Format { payload_type, codec, fmtp });
         }
     }
@@ -171,18 +222,16 @@ fn is_codec(codec: Codec, rtpmap: &str) -> bool {
     codec.rtpmap().eq_ignore_ascii_case(mono)
 }
 
-fn value<'a>(media: &'a Media, name: &str) -> Option<&'a str> {
-    let mut attributes = media.attributes.iter();
-    attributes
-        .find(|attribute| attribute.attribute.eq_ignore_ascii_case(name))
-        .and_then(|attribute| attribute.value.as_deref())
-        .map(str::trim)
+fn value<'a>(section: &Section<'a>, name: &str) -> Option<&'a str> {
+    let mut attributes = section.attributes.iter();
+    attributes.find(|(found, _)| found.eq_ignore_ascii_case(name)).and_then(|(_, value)| *value)
 }
 
 /// The value of `a=name:NUMBER value` for this payload type.
-fn numbered<'a>(media: &'a Media, name: &str, payload_type: u8) -> Option<&'a str> {
-    media.attributes.iter().filter(|a| a.attribute.eq_ignore_ascii_case(name)).find_map(|a| {
-        let (number, value) = a.value.as_deref()?.trim().split_once(char::is_whitespace)?;
+fn numbered<'a>(section: &Section<'a>, name: &str, payload_type: u8) -> Option<&'a str> {
+    let named = section.attributes.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
+    named.filter_map(|(_, value)| *value).find_map(|value| {
+        let (number, value) = value.split_once(char::is_whitespace)?;
         (number.parse() == Ok(payload_type)).then_some(value.trim())
     })
 }
