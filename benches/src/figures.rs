@@ -140,7 +140,7 @@ impl fmt::Display for Figure {
 }
 
 /// Three digits where there is a fraction to tell, thousands apart where there is none.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude >= 1_000.0 {
         let digits = format!("{value:.0}");

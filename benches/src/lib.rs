@@ -14,5 +14,5 @@ pub mod messages;
 
 pub use allocations::{Allocations, CountingAllocator, allocations};
 pub use estimates::median_ns;
-pub use figures::{Bar, Figure, Figures};
+pub use figures::{Bar, Figure, Figures, number};
 pub use machine::Machine;

@@ -1,0 +1,302 @@
+//! How long the scheduler takes for an event, and how that grows with the number of waiting callers,
+//! secretaries, practices and teams a secretary.
+//!
+//! All secretaries talk and callers wait, as on a Monday at 8. Then again and again one of them hangs up
+//! and her line clears, by which the first of the waiting is offered to her: that event, from the input to
+//! the last decision taken out, is *the decision*. She answers, talks, and another caller enters. The
+//! references are a bare ordered set of as many callers, and what queues do that look at all of them.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use acd::{
+    Agent, AgentEvent, AgentId, CallerId, Decision, Input, Instant, Limits, OfferId, Plan,
+    Practice, PracticeId, RetryAfter, Scheduler, Setup, Step, Team, TeamId, Urgency,
+};
+use benches::{Allocations, Bar, CountingAllocator, Figures, allocations, number};
+use hdrhistogram::Histogram;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+/// Hang-ups that are measured in each case, after as many tenths that are not.
+const ROUNDS: usize = 20_000;
+/// From 10 to 100,000 waiting callers a tree grows from one level to six: what is worse than this is not
+/// logarithmic. (Caches make up most of it.)
+const GROWTH_MAX: f64 = 8.0;
+
+#[derive(Copy, Clone)]
+struct Case {
+    waiting: usize,
+    agents: usize,
+    practices: usize,
+    /// Teams that each secretary serves.
+    groups: usize,
+}
+
+const USUAL: Case = Case { waiting: 10_000, agents: 1_000, practices: 1_000, groups: 1 };
+
+fn main() -> std::io::Result<()> {
+    let mut figures = Figures::of("scheduler");
+    let mut medians = Vec::new();
+    for waiting in [10, 100, 1_000, 10_000, 100_000] {
+        let median = measure(&mut figures, Case { waiting, ..USUAL }, waiting == USUAL.waiting);
+        medians.push(median);
+        references(&mut figures, waiting);
+    }
+    let growth = medians[medians.len() - 1] / medians[0];
+    let case = "10 to 100,000 waiting";
+    figures.judge(case, "the decision's p50 grows by", growth, "times", Bar::AtMost(GROWTH_MAX));
+    for agents in [10, 100, 10_000] {
+        measure(&mut figures, Case { agents, ..USUAL }, false);
+    }
+    for practices in [1, 100, 10_000] {
+        measure(&mut figures, Case { practices, ..USUAL }, false);
+    }
+    for groups in [10, 50, 200] {
+        measure(&mut figures, Case { groups, ..USUAL }, false);
+    }
+    figures.keep()
+}
+
+/// The median of the decision in nanoseconds.
+fn measure(figures: &mut Figures, case: Case, is_judged: bool) -> f64 {
+    let Case { waiting, agents, practices, groups } = case;
+    let name = format!(
+        "{} waiting, {} agents, {} practices, {groups} teams each",
+        number(waiting as f64),
+        number(agents as f64),
+        number(practices as f64)
+    );
+    let mut floor = Floor::new(case);
+    for _ in 0..ROUNDS / 10 {
+        floor.round();
+    }
+    floor.times = Times::new();
+    for _ in 0..ROUNDS {
+        floor.round();
+    }
+    let Times { offer, enter, answer, end, taken } = &floor.times;
+    let us = |times: &Histogram<u64>, quantile| times.value_at_quantile(quantile) as f64 / 1e3;
+    if is_judged {
+        figures.judge(&name, "decision p50", us(offer, 0.5), "us", Bar::AtMost(2.0));
+        figures.judge(&name, "decision p99", us(offer, 0.99), "us", Bar::AtMost(10.0));
+        figures.tell(&name, "decision p99.9", us(offer, 0.999), "us");
+    } else {
+        figures.tell_latency(&name, "decision", offer);
+    }
+    for (what, times) in [("a caller enters", enter), ("she answers", answer), ("she ends", end)] {
+        figures.tell(&name, &format!("{what}, p50"), us(times, 0.5), "us");
+    }
+    let allocations = taken.count as f64 / ROUNDS as f64;
+    figures.tell(&name, "allocations a call", allocations, "");
+    offer.value_at_quantile(0.5) as f64
+}
+
+/// What the least that must be done costs, and what is done elsewhere.
+#[expect(clippy::disallowed_methods, reason = "a bench measures")]
+fn references(figures: &mut Figures, waiting: usize) {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let mut sorted: BTreeSet<(u64, u64)> =
+        (0..waiting as u64).map(|number| (random.next_u64(), number)).collect();
+    let mut tree = histogram();
+    for number in 0..ROUNDS as u64 {
+        let entry = (random.next_u64(), number + waiting as u64);
+        let begin = std::time::Instant::now();
+        black_box(sorted.pop_first());
+        sorted.insert(entry);
+        record(&mut tree, begin);
+    }
+    let case = format!("{} waiting", number(waiting as f64));
+    let name = "a bare ordered set, out and in, p50";
+    figures.tell(&case, name, tree.value_at_quantile(0.5) as f64 / 1e3, "us");
+
+    let mut all: Vec<(u64, u64)> = sorted.into_iter().collect();
+    let mut scan = histogram();
+    for number in 0..500_u64 {
+        let entry = (random.next_u64(), number);
+        let begin = std::time::Instant::now();
+        let first = (0..all.len()).min_by_key(|index| black_box(&all)[*index]).expect("they wait");
+        all.swap_remove(first);
+        all.push(entry);
+        record(&mut scan, begin);
+    }
+    let name = "a look at each of them, p50";
+    figures.tell(&case, name, scan.value_at_quantile(0.5) as f64 / 1e3, "us");
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 1_000_000_000, 3).expect("constant bounds")
+}
+
+fn record(times: &mut Histogram<u64>, begin: std::time::Instant) {
+    let nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    times.saturating_record(nanos.max(1));
+}
+
+struct Times {
+    offer: Histogram<u64>,
+    enter: Histogram<u64>,
+    answer: Histogram<u64>,
+    end: Histogram<u64>,
+    taken: Allocations,
+}
+
+impl Times {
+    fn new() -> Self {
+        let [offer, enter, answer, end] = std::array::from_fn(|_| histogram());
+        Self { offer, enter, answer, end, taken: Allocations::default() }
+    }
+}
+
+/// A scheduler on which everybody talks.
+struct Floor {
+    scheduler: Scheduler,
+    case: Case,
+    now: Instant,
+    callers: u64,
+    talking: Vec<(AgentId, OfferId)>,
+    random: ChaCha8Rng,
+    times: Times,
+}
+
+impl Floor {
+    fn new(case: Case) -> Self {
+        let mut floor = Self {
+            scheduler: Scheduler::new(Arc::new(setup(case))),
+            case,
+            now: Instant::from_micros(1),
+            callers: 0,
+            talking: Vec::new(),
+            random: ChaCha8Rng::seed_from_u64(1),
+            times: Times::new(),
+        };
+        for agent in agents(case) {
+            for event in [AgentEvent::Reachable, AgentEvent::LogIn] {
+                floor.step(Input::Agent { agent, event });
+            }
+        }
+        for _ in 0..case.agents {
+            let decisions = floor.enter();
+            floor.answer(&decisions);
+        }
+        assert_eq!(floor.talking.len(), case.agents, "everybody talks");
+        for _ in 0..case.waiting {
+            floor.enter();
+        }
+        assert_eq!(floor.scheduler.counts().waiting, case.waiting);
+        floor
+    }
+
+    /// One hangs up, gets the next caller and answers; another caller comes.
+    fn round(&mut self) {
+        let index = self.random.next_u64() as usize % self.talking.len();
+        let (agent, offer) = self.talking.swap_remove(index);
+        let (_, ended) = self.timed(Input::Ended { caller: offer.caller });
+        let (decisions, offered) = self.timed(Input::Cleared { agent, offer });
+        let offer = offer_of(&decisions).expect("the first of the waiting is offered to her");
+        let (_, answered) = self.timed(Input::Answered { offer: offer.1 });
+        self.talking.push(offer);
+        let input = self.next_caller();
+        let (_, entered) = self.timed(input);
+        let times = &mut self.times;
+        for (histogram, nanos) in [
+            (&mut times.end, ended),
+            (&mut times.offer, offered),
+            (&mut times.answer, answered),
+            (&mut times.enter, entered),
+        ] {
+            histogram.saturating_record(nanos);
+        }
+    }
+
+    fn enter(&mut self) -> VecDeque<Decision> {
+        let input = self.next_caller();
+        self.step(input)
+    }
+
+    fn answer(&mut self, decisions: &VecDeque<Decision>) {
+        let offer = offer_of(decisions).expect("a free secretary is offered at once");
+        self.step(Input::Answered { offer: offer.1 });
+        self.talking.push(offer);
+    }
+
+    fn next_caller(&mut self) -> Input {
+        self.callers += 1;
+        let practice = self.random.next_u32() % u32::try_from(self.case.practices).expect("few");
+        let urgency = self.random.next_u32().is_multiple_of(20).then_some(Urgency::Urgent);
+        Input::Enter {
+            caller: CallerId(self.callers),
+            practice: PracticeId(practice),
+            urgency,
+            leave_by: Some(self.now + Duration::from_secs(100_000)),
+        }
+    }
+
+    fn step(&mut self, input: Input) -> VecDeque<Decision> {
+        self.timed(input).0
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a bench measures")]
+    fn timed(&mut self, input: Input) -> (VecDeque<Decision>, u64) {
+        self.now = self.now + Duration::from_millis(1);
+        let (now, scheduler) = (self.now, &mut self.scheduler);
+        let mut decisions = VecDeque::with_capacity(8);
+        let begin = std::time::Instant::now();
+        let ((), taken) = allocations(|| {
+            scheduler.handle(now, input).expect("an input that makes sense");
+            while let Some(decision) = scheduler.poll_decision() {
+                decisions.push_back(decision);
+            }
+        });
+        let nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.times.taken.count += taken.count;
+        (decisions, nanos.max(1))
+    }
+}
+
+fn offer_of(decisions: &VecDeque<Decision>) -> Option<(AgentId, OfferId)> {
+    decisions.iter().find_map(|decision| match decision {
+        Decision::Offer { offer, agent, .. } => Some((*agent, *offer)),
+        Decision::Withdraw { .. }
+        | Decision::Serve { .. }
+        | Decision::Refuse { .. }
+        | Decision::Overflow { .. }
+        | Decision::Announce { .. }
+        | Decision::Busy { .. }
+        | Decision::State { .. } => None,
+    })
+}
+
+fn agents(case: Case) -> impl Iterator<Item = AgentId> {
+    (1..).map(AgentId).take(case.agents)
+}
+
+/// Every secretary serves all teams, the practices are spread over them.
+fn setup(case: Case) -> Setup {
+    let teams: Vec<TeamId> = (1..).map(TeamId).take(case.groups).collect();
+    let seconds = Duration::from_secs;
+    let team = Team {
+        ring_for: seconds(20),
+        wrap_up: Duration::ZERO,
+        retry_after: RetryAfter::default(),
+        misses_max: 0,
+    };
+    let practice = |number: u32| {
+        let team = teams[number as usize % teams.len()];
+        let steps = vec![Step::Queue { team, until: None, nobody: None }];
+        let within = seconds(u64::from(10 + number % 30));
+        (PracticeId(number), Practice::without_hours(within, Urgency::Normal, Plan { steps }))
+    };
+    let agent = Agent { teams: teams.clone(), wrap_up: None };
+    Setup {
+        practices: (0..).take(case.practices).map(practice).collect(),
+        teams: teams.iter().map(|id| (*id, team)).collect(),
+        agents: agents(case).map(|id| (id, agent.clone())).collect(),
+        limits: Limits { waiting_max: 1_000_000 },
+    }
+}
