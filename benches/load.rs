@@ -15,9 +15,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use benches::centre::Staff;
-use benches::{Bar, Figures, Machine};
+use benches::{Bar, Figures, Machine, pin};
 use clap::Parser;
-use rustix::thread::{CpuSet, sched_setaffinity};
 
 use server::{Server, Usage};
 use server_under_load as server;
@@ -230,13 +229,6 @@ fn tell_ms(
             None => figures.tell(case, &what, value, "ms"),
         }
     }
-}
-
-/// This process, and those that it starts from now on, run on this core only.
-fn pin(core: usize) -> anyhow::Result<()> {
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    sched_setaffinity(None, &cores).with_context(|| format!("run on core {core}"))
 }
 
 /// The server that was built with this bench.

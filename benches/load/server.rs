@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process};
 
-use super::pin;
 use benches::centre::Staff;
+use benches::pin;
 
 /// Below what systems give to sockets that ask for no port in particular.
 const PORTS_FROM: u16 = 4_000;

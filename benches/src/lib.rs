@@ -15,4 +15,4 @@ pub mod messages;
 pub use allocations::{Allocations, CountingAllocator, allocations};
 pub use estimates::median_ns;
 pub use figures::{Bar, Figure, Figures, number};
-pub use machine::Machine;
+pub use machine::{Machine, pin};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::fs;
 
+use rustix::thread::{CpuSet, sched_setaffinity};
+
 /// What stands above any figure.
 pub struct Machine {
     processor: String,
@@ -35,4 +37,11 @@ impl fmt::Display for Machine {
         let Self { processor, cores, system, load } = self;
         write!(f, "{processor}, {cores} cores, Linux {system}, load before {load}")
     }
+}
+
+/// The thread that calls, and all threads and processes that it starts from now on, run on this core only.
+pub fn pin(core: usize) -> std::io::Result<()> {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    Ok(sched_setaffinity(None, &cores)?)
 }

@@ -7,6 +7,8 @@
 //! of calls or SIP.
 
 mod audio;
+#[cfg(feature = "bare")]
+pub mod bare;
 mod beat;
 mod counters;
 mod g711;
