@@ -6,21 +6,18 @@
 //! packet of voice each way, a conversation of a second, no wrap-up.
 
 #[path = "load/server.rs"]
-mod server_under_load;
-#[path = "load/world.rs"]
-mod world;
+mod server;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use benches::centre::Staff;
-use benches::{Bar, Figures, Machine, pin};
+use benches::world::{Dialled, Seen, World};
+use benches::{Bar, Figures, Machine, Usage, pin};
 use clap::Parser;
 
-use server::{Server, Usage};
-use server_under_load as server;
-use world::{Seen, World};
+use server::Server;
 
 /// Through which rates the ramp goes: by this factor, from the first.
 const RAMP: f64 = 1.15;
@@ -101,7 +98,7 @@ async fn measure(
 ) -> anyhow::Result<()> {
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     server.check()?;
-    let mut world = World::new(server.address, staff, args.seed)?;
+    let mut world = World::new(server.address, staff, Dialled::Practices, args.seed)?;
     world.register().await?;
     let mut failures = 0;
 

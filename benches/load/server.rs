@@ -1,17 +1,15 @@
 //! The server that is measured: its configuration, its process, and what the system says of it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process};
 
 use benches::centre::Staff;
-use benches::pin;
+use benches::{Usage, pin};
 
 /// Below what systems give to sockets that ask for no port in particular.
 const PORTS_FROM: u16 = 4_000;
@@ -25,26 +23,6 @@ pub(crate) struct Server {
     records: PathBuf,
     log: PathBuf,
     ended: bool,
-}
-
-/// What the system says of a process.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Usage {
-    /// Of all its threads, user and system.
-    pub(crate) cpu: Duration,
-    pub(crate) by_thread: BTreeMap<String, Duration>,
-}
-
-impl Usage {
-    /// What was used from then on.
-    pub(crate) fn since(&self, before: &Self) -> Self {
-        let spent = |(name, time): (&String, &Duration)| {
-            let spent =
-                time.saturating_sub(before.by_thread.get(name).copied().unwrap_or_default());
-            (name.clone(), spent)
-        };
-        Self { cpu: self.cpu - before.cpu, by_thread: self.by_thread.iter().map(spent).collect() }
-    }
 }
 
 impl Server {
@@ -92,17 +70,7 @@ impl Server {
     }
 
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let mut usage = Usage::default();
-        let tasks = format!("/proc/{}/task", self.child.id());
-        for task in fs::read_dir(&tasks).with_context(|| format!("read {tasks}"))? {
-            let path = task?.path().join("stat");
-            let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            let (name, cpu) =
-                thread(&text).with_context(|| format!("{}: {text}", path.display()))?;
-            usage.cpu += cpu;
-            *usage.by_thread.entry(name).or_default() += cpu;
-        }
-        Ok(usage)
+        Usage::of(self.child.id())
     }
 
     /// Memory that is its own and in use.
@@ -121,7 +89,7 @@ impl Server {
         let status = self.child.wait().context("wait for the server")?;
         self.ended = true;
         ensure!(status.success(), "the server ended with {status}");
-        let reader = server::records::Reader::open(&self.records).context("open the records")?;
+        let reader = ::server::records::Reader::open(&self.records).context("open the records")?;
         let rows = reader.calls().context("read the records")?;
         let served = rows.iter().filter(|row| row.disposition == "answered").count();
         Ok((rows.len(), served))
@@ -136,17 +104,6 @@ impl Drop for Server {
             let _gone = self.child.wait();
         }
     }
-}
-
-/// Name and CPU time out of a thread's `stat` (proc(5)).
-fn thread(stat: &str) -> Option<(String, Duration)> {
-    const TICKS_A_SECOND: u64 = 100;
-    let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    let cpu = Duration::from_millis((user + system) * 1_000 / TICKS_A_SECOND);
-    Some((name.to_owned(), cpu))
 }
 
 /// As many as its open files allow.

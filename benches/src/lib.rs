@@ -11,8 +11,11 @@ mod estimates;
 mod figures;
 mod machine;
 pub mod messages;
+mod usage;
+pub mod world;
 
 pub use allocations::{Allocations, CountingAllocator, allocations};
 pub use estimates::median_ns;
 pub use figures::{Bar, Figure, Figures, number};
 pub use machine::{Machine, pin};
+pub use usage::Usage;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::centre::{BUSY_NUMBER, OPERATOR, QUEUE_NUMBER, REALM, Staff, password};
 use anyhow::ensure;
-use benches::centre::{BUSY_NUMBER, OPERATOR, QUEUE_NUMBER, REALM, Staff, password};
 use hdrhistogram::Histogram;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
@@ -20,14 +20,24 @@ const PHONES_A_LINE: usize = 10;
 /// Phones that register at once.
 const REGISTERING: usize = 100;
 /// Nobody talks for less.
-pub(crate) const TALK: Duration = Duration::from_secs(1);
+pub const TALK: Duration = Duration::from_secs(1);
 /// A caller who waits for so long fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Longer times count as this.
 const LONGEST_NS: u64 = 100_000_000_000;
 
-pub(crate) struct World {
+/// What the callers dial.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub enum Dialled {
+    /// The practices' numbers: who answers is the server's choice.
+    Practices,
+    /// One phone after the other, by their users: through a proxy that chooses nothing.
+    Phones,
+}
+
+pub struct World {
     floor: Floor,
+    dialled: Dialled,
     trunk: u16,
     phones: usize,
     random: ChaCha8Rng,
@@ -35,23 +45,23 @@ pub(crate) struct World {
     hung_up_at: BTreeMap<PhoneRef, Instant>,
     seen: Seen,
     /// All calls that were ever placed.
-    pub(crate) placed: usize,
+    pub placed: usize,
     /// Those that came to a conversation.
-    pub(crate) served: usize,
+    pub served: usize,
 }
 
 /// What was seen in one part of the test.
-pub(crate) struct Seen {
+pub struct Seen {
     /// From INVITE to 200, in nanoseconds, as the operator sees it.
-    pub(crate) setup: Histogram<u64>,
+    pub setup: Histogram<u64>,
     /// From a secretary's BYE to her next INVITE, in nanoseconds, as her phone sees it.
-    pub(crate) handover: Histogram<u64>,
-    pub(crate) placed: usize,
-    pub(crate) ended: usize,
+    pub handover: Histogram<u64>,
+    pub placed: usize,
+    pub ended: usize,
     /// What went wrong, and how often.
-    pub(crate) failures: BTreeMap<String, usize>,
+    pub failures: BTreeMap<String, usize>,
     /// How late a call was placed, at most: the world has no more time than one core gives.
-    pub(crate) latest: Duration,
+    pub latest: Duration,
 }
 
 impl Seen {
@@ -68,7 +78,7 @@ impl Seen {
         }
     }
 
-    pub(crate) fn failed(&self) -> usize {
+    pub fn failed(&self) -> usize {
         self.failures.values().sum()
     }
 
@@ -76,14 +86,19 @@ impl Seen {
         *self.failures.entry(how).or_default() += 1;
     }
 
-    pub(crate) fn setup_ms(&self, quantile: f64) -> f64 {
+    pub fn setup_ms(&self, quantile: f64) -> f64 {
         self.setup.value_at_quantile(quantile) as f64 / 1e6
     }
 }
 
 impl World {
     /// Everybody is there; nobody has registered yet. To be made within a tokio runtime.
-    pub(crate) fn new(server: SocketAddr, staff: Staff, seed: u64) -> anyhow::Result<Self> {
+    pub fn new(
+        server: SocketAddr,
+        staff: Staff,
+        dialled: Dialled,
+        seed: u64,
+    ) -> anyhow::Result<Self> {
         let mut floor = Floor::new(seed);
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let users: Vec<(String, &str)> = staff.users().collect();
@@ -109,6 +124,7 @@ impl World {
         let trunk = floor.add_trunk(IpAddr::V4(OPERATOR), setup)?;
         Ok(Self {
             floor,
+            dialled,
             trunk,
             phones: users.len(),
             random,
@@ -120,7 +136,7 @@ impl World {
     }
 
     /// Registers all phones, some hundred at a time, as an office does after a power cut.
-    pub(crate) async fn register(&mut self) -> anyhow::Result<()> {
+    pub async fn register(&mut self) -> anyhow::Result<()> {
         let all: Vec<PhoneRef> = (0..self.phones)
             .map(|index| PhoneRef {
                 line: u16::try_from(index / PHONES_A_LINE).expect("a few lines"),
@@ -143,27 +159,22 @@ impl World {
     }
 
     /// What was seen since the last time.
-    pub(crate) fn take_seen(&mut self) -> Seen {
+    pub fn take_seen(&mut self) -> Seen {
         self.hung_up_at.clear();
         std::mem::replace(&mut self.seen, Seen::new())
     }
 
-    pub(crate) fn live_calls(&self) -> usize {
+    pub fn live_calls(&self) -> usize {
         self.floor.live_calls()
     }
 
     /// Callers come at random, so many a second, for so long.
-    pub(crate) async fn offer(&mut self, calls_a_second: f64, duration: Duration) {
+    pub async fn offer(&mut self, calls_a_second: f64, duration: Duration) {
         self.offer_talking(calls_a_second, duration, TALK).await;
     }
 
     /// The same, talking for so long.
-    pub(crate) async fn offer_talking(
-        &mut self,
-        calls_a_second: f64,
-        duration: Duration,
-        talk: Duration,
-    ) {
+    pub async fn offer_talking(&mut self, calls_a_second: f64, duration: Duration, talk: Duration) {
         let begin = self.floor.now();
         let until = begin + duration;
         let mut next = begin;
@@ -184,7 +195,7 @@ impl World {
     }
 
     /// So many callers wait at all times, for so long; then they give up.
-    pub(crate) async fn queue(&mut self, waiting: usize, secretaries: usize, duration: Duration) {
+    pub async fn queue(&mut self, waiting: usize, secretaries: usize, duration: Duration) {
         let until = self.floor.now() + duration;
         while self.floor.now() < until {
             while self.floor.live_calls() < waiting + secretaries {
@@ -196,7 +207,7 @@ impl World {
     }
 
     /// Nobody new comes, until all calls have ended.
-    pub(crate) async fn rest(&mut self, at_most: Duration) {
+    pub async fn rest(&mut self, at_most: Duration) {
         let until = self.floor.now() + at_most;
         while self.floor.live_calls() > 0 && self.floor.now() < until {
             let _elapsed = tokio::time::timeout(Duration::from_millis(10), self.floor.step()).await;
@@ -208,21 +219,25 @@ impl World {
     }
 
     /// Nobody new comes for so long.
-    pub(crate) async fn pause(&mut self, duration: Duration) {
+    pub async fn pause(&mut self, duration: Duration) {
         self.floor.run_for(duration).await;
         self.take_happenings();
     }
 
     /// Everybody hangs up.
-    pub(crate) async fn hang_up_all(&mut self) {
+    pub async fn hang_up_all(&mut self) {
         self.floor.hang_up_all();
         self.rest(Duration::from_secs(40)).await;
     }
 
     fn place(&mut self, number: &str, talk: Option<Duration>) {
         let from = format!("06399{:05}", self.placed % 100_000);
+        let to = match self.dialled {
+            Dialled::Practices => number.to_owned(),
+            Dialled::Phones => format!("b{}", self.placed % self.phones),
+        };
         let plan = CallPlan {
-            to: number.to_owned(),
+            to,
             from,
             withheld: false,
             diverted_from: None,
@@ -274,7 +289,9 @@ impl World {
                     }
                 }
                 Happening::Violation(violation) => {
-                    self.seen.fail(format!("a violation: {violation:?}"));
+                    let what = format!("{violation:?}");
+                    let kind = what.split([' ', '{']).next().unwrap_or_default();
+                    self.seen.fail(format!("a violation: {kind}"));
                 }
                 Happening::RegisterFailed { status, .. } => {
                     self.seen.fail(format!("a registration: {status}"));
