@@ -1,6 +1,6 @@
 //! Header field names: the known ones with their compact forms, everything else is `Other`.
 
-/// A header field's name. Looking up costs a bucket by first letter.
+/// A header field's name. Looking one up costs one comparison.
 macro_rules! names {
     ($($variant:ident $text:literal $compact:literal;)*) => {
         /// The name of a header field (RFC 3261 §20 and extensions). `Other` is found by
@@ -9,7 +9,7 @@ macro_rules! names {
         #[repr(u8)]
         pub enum HeaderName { $($variant,)* Other }
 
-        /// Sorted by first letter (lower case), so that a bucket is a range.
+        /// Name, as we write it, and compact form.
         const TABLE: &[(HeaderName, &str, u8)] = &[$((HeaderName::$variant, $text, $compact),)*];
 
         impl HeaderName {
@@ -102,20 +102,42 @@ impl HeaderName {
         if !first.is_ascii_lowercase() {
             return Self::Other;
         }
-        let letter = usize::from(first - b'a');
         if name.len() == 1 {
-            return COMPACT[letter];
+            return COMPACT[usize::from(first - b'a')];
         }
-        let (start, end) = BUCKETS[letter];
-        let bucket = &TABLE[start..end];
-        // Nearly everybody writes them as the RFCs do.
-        let found = bucket
-            .iter()
-            .find(|(_, text, _)| text.as_bytes() == name)
-            .or_else(|| bucket.iter().find(|row| row.1.as_bytes().eq_ignore_ascii_case(name)));
-        found.map_or(Self::Other, |(known, _, _)| *known)
+        match TABLE.get(usize::from(PLACES[place(name)])) {
+            Some((known, text, _)) if text.as_bytes().eq_ignore_ascii_case(name) => *known,
+            Some(_) | None => Self::Other,
+        }
     }
 }
+
+/// Where a name of this length and these letters is looked for: no two known ones share a place.
+const fn place(name: &[u8]) -> usize {
+    let (first, middle, last) = (name[0], name[name.len() / 2], name[name.len() - 1]);
+    let mixed = name.len() * 107
+        + first.to_ascii_lowercase() as usize * 57
+        + last.to_ascii_lowercase() as usize * 25
+        + middle.to_ascii_lowercase() as usize * 123;
+    mixed % PLACES_COUNT
+}
+
+const PLACES_COUNT: usize = 256;
+/// No row has this number.
+const NOBODY: u8 = u8::MAX;
+
+/// The row of the name that has each place.
+const PLACES: [u8; PLACES_COUNT] = {
+    let mut places = [NOBODY; PLACES_COUNT];
+    let mut row = 0;
+    while row < TABLE.len() {
+        let place = place(TABLE[row].1.as_bytes());
+        assert!(places[place] == NOBODY, "two names share a place: other factors are needed");
+        places[place] = row as u8;
+        row += 1;
+    }
+    places
+};
 
 const COMPACT: [HeaderName; 26] = {
     let mut forms = [HeaderName::Other; 26];
@@ -127,20 +149,4 @@ const COMPACT: [HeaderName; 26] = {
         row += 1;
     }
     forms
-};
-
-const BUCKETS: [(usize, usize); 26] = {
-    let mut buckets = [(0, 0); 26];
-    let mut row = 0;
-    while row < TABLE.len() {
-        let letter = (TABLE[row].1.as_bytes()[0].to_ascii_lowercase() - b'a') as usize;
-        if buckets[letter].1 == 0 {
-            buckets[letter].0 = row;
-        } else {
-            assert!(buckets[letter].1 == row, "the table is sorted by first letter");
-        }
-        buckets[letter].1 = row + 1;
-        row += 1;
-    }
-    buckets
 };
