@@ -358,8 +358,8 @@ impl Scheduler {
         let desk = self.desk_mut(agent);
         let before = std::mem::replace(&mut desk.state, state);
         if before != state {
-            if let Some((_, reason)) = before.timer(agent) {
-                self.timers.disarm(reason);
+            if let Some((at, reason)) = before.timer(agent) {
+                self.timers.disarm(at, reason);
             }
             if let Some((at, reason)) = state.timer(agent) {
                 self.timers.arm(at, reason);
@@ -381,10 +381,10 @@ impl Scheduler {
             return;
         };
         let is_there = desk.is_there();
-        if !desk.is_free() {
+        if desk.is_free() {
+            self.free.insert(agent, desk.idle_since, &known.teams);
+        } else {
             self.free.remove(agent, &known.teams);
-        } else if self.free.insert(agent, desk.idle_since, &known.teams) {
-            self.hot.extend(&known.teams);
         }
         self.index_presence(agent, &known.teams, is_there);
     }

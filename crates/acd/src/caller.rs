@@ -85,6 +85,9 @@ pub(crate) struct Caller {
     pub(crate) step_end: Option<Instant>,
     /// How long without anybody there ends this step.
     pub(crate) nobody: Option<Duration>,
+    /// When that will be, as things stand: an index, its timer is armed.
+    #[serde(skip)]
+    pub(crate) nobody_at: Option<Instant>,
     pub(crate) leave_by: Option<Instant>,
     /// Of his last offer; 0 before the first.
     pub(crate) generation: u32,
@@ -103,6 +106,16 @@ pub(crate) enum Stage {
     Served {
         agent: AgentId,
     },
+}
+
+impl Stage {
+    /// His patience runs. Nobody moves him on while he talks.
+    fn is_timed(self) -> bool {
+        match self {
+            Self::Waiting | Self::Offered { .. } => true,
+            Self::Served { .. } => false,
+        }
+    }
 }
 
 impl Caller {
@@ -196,6 +209,7 @@ impl Scheduler {
             since: self.now,
             step_end: until.map(|until| self.now + until),
             nobody,
+            nobody_at: None,
             leave_by,
             generation: 0,
             stage: Stage::Waiting,
@@ -319,44 +333,93 @@ impl Scheduler {
     }
 
     pub(crate) fn set_stage(&mut self, id: CallerId, stage: Stage) {
-        self.unindex_caller(id);
+        let is_timed = stage.is_timed();
+        let was_timed = self.callers[&id].stage.is_timed();
+        self.unindex_stage(id);
         self.caller_mut(id).stage = stage;
-        self.index_caller(id);
+        self.index_stage(id);
+        match (was_timed, is_timed) {
+            (true, false) => self.disarm_wait(id),
+            (false, true) => self.arm_wait(id),
+            (true, true) | (false, false) => {}
+        }
+        if self.callers[&id].nobody.is_some() {
+            self.time_nobody(id);
+        }
     }
 
     /// Puts him into the queue and his timers into the table, as his stage asks.
     pub(crate) fn index_caller(&mut self, id: CallerId) {
+        self.index_stage(id);
+        let caller = self.caller_mut(id);
+        caller.nobody_at = None;
+        let (is_timed, may_be_alone) = (caller.stage.is_timed(), caller.nobody.is_some());
+        if is_timed {
+            self.arm_wait(id);
+        }
+        if may_be_alone {
+            self.time_nobody(id);
+        }
+    }
+
+    fn unindex_caller(&mut self, id: CallerId) {
+        self.unindex_stage(id);
+        let caller = &self.callers[&id];
+        if let Some(at) = caller.nobody_at {
+            self.timers.disarm(at, Reason::WaitEnd { caller: id, bound: Bound::Nobody });
+        }
+        if caller.stage.is_timed() {
+            self.disarm_wait(id);
+        }
+    }
+
+    fn index_stage(&mut self, id: CallerId) {
         let caller = &self.callers[&id];
         match caller.stage {
             Stage::Waiting => {
-                self.waiting.insert(caller.team, caller.place);
-                self.hot.insert(caller.team);
+                self.waiting.insert(caller.team, caller.place, caller.is_due(self.now));
+                self.hot.push(caller.team);
             }
             Stage::Offered { deadline, .. } => {
                 self.timers.arm(deadline, Reason::OfferDeadline { offer: caller.offer() });
             }
-            Stage::Served { .. } => {
-                self.served += 1;
-                return; // nobody moves him on while he talks
-            }
+            Stage::Served { .. } => self.served += 1,
         }
-        if let Some((at, bound)) = caller.wait_end() {
-            self.timers.arm(at, Reason::WaitEnd { caller: id, bound });
-        }
-        self.time_nobody(id);
     }
 
-    fn unindex_caller(&mut self, id: CallerId) {
+    fn unindex_stage(&mut self, id: CallerId) {
         let caller = &self.callers[&id];
         match caller.stage {
             Stage::Waiting => self.waiting.remove(caller.team, caller.place),
-            Stage::Offered { .. } => {
-                self.timers.disarm(Reason::OfferDeadline { offer: caller.offer() });
+            Stage::Offered { deadline, .. } => {
+                self.timers.disarm(deadline, Reason::OfferDeadline { offer: caller.offer() });
             }
             Stage::Served { .. } => self.served -= 1,
         }
-        for bound in [Bound::LeaveBy, Bound::StepEnd, Bound::Nobody] {
-            self.timers.disarm(Reason::WaitEnd { caller: id, bound });
+    }
+
+    fn arm_wait(&mut self, id: CallerId) {
+        if let Some((at, bound)) = self.callers[&id].wait_end() {
+            self.timers.arm(at, Reason::WaitEnd { caller: id, bound });
+        }
+    }
+
+    /// While it is armed, nothing that it was reckoned from may change.
+    fn disarm_wait(&mut self, id: CallerId) {
+        if let Some((at, bound)) = self.callers[&id].wait_end() {
+            self.timers.disarm(at, Reason::WaitEnd { caller: id, bound });
+        }
+    }
+
+    /// Keeps those whose wait is over by now from offers: all their timers run in this step.
+    pub(crate) fn hold_due(&mut self) {
+        for reason in self.timers.due_by(self.now) {
+            if let Reason::WaitEnd { caller, bound: Bound::LeaveBy | Bound::StepEnd } = reason {
+                let caller = &self.callers[&caller];
+                if caller.stage == Stage::Waiting {
+                    self.waiting.hold(caller.team, caller.place);
+                }
+            }
         }
     }
 

@@ -79,6 +79,7 @@ impl Scheduler {
     /// A waiting caller and a free eligible agent never coexist.
     fn check_work_conserved(&self) {
         assert!(self.hot.is_empty(), "the matching stopped early");
+        assert_eq!(self.free.came(), [], "the matching stopped early");
         let waiting = self.callers.values().filter(|caller| {
             caller.stage == Stage::Waiting && !caller.is_due(self.now) // a due one moves on
         });
@@ -119,9 +120,6 @@ impl Scheduler {
         assert_eq!(counts.waiting + counts.offered + counts.served, self.callers.len());
         let places: Vec<_> = self.waiting().map(|w| (w.urgency, w.deadline, w.sequence)).collect();
         assert!(places.is_sorted(), "out of order: {places:?}");
-        for team in self.waiting.teams() {
-            assert!(self.waiting.of_team(team).is_sorted(), "out of order in team {team}");
-        }
         for agent in self.desks.keys().filter(|id| !self.setup.agents.contains_key(id)) {
             let desk = self.desk(*agent);
             assert!(

@@ -5,7 +5,7 @@
 //! the step's `now`, however late it runs; only a wrap-up that ends by itself leaves her idle
 //! since its own end. The rules one by one, with the choices made: the crate's README.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -48,9 +48,9 @@ pub struct Scheduler {
     pub(crate) staff: Staff,
     #[serde(skip)]
     pub(crate) served: usize,
-    /// Teams where somebody began to wait or became free since the last matching.
+    /// Teams where somebody began to wait since the last matching, some of them twice.
     #[serde(skip)]
-    pub(crate) hot: BTreeSet<TeamId>,
+    pub(crate) hot: Vec<TeamId>,
 }
 
 /// How many there are of what.
@@ -81,7 +81,7 @@ impl Scheduler {
             free: Free::default(),
             staff: Staff::default(),
             served: 0,
-            hot: BTreeSet::new(),
+            hot: Vec::new(),
         };
         scheduler.attach(setup);
         scheduler
@@ -116,6 +116,7 @@ impl Scheduler {
 
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.hold_due();
         while let Some((at, reason)) = self.timers.pop_due(self.now) {
             match reason {
                 Reason::OfferDeadline { offer } => self.offer_deadline(offer),
@@ -139,7 +140,7 @@ impl Scheduler {
 
     /// Who waits without an offer, first to be offered first.
     pub fn waiting(&self) -> impl Iterator<Item = Waiting> {
-        self.waiting.iter().map(|place| self.callers[&place.caller].waiting())
+        self.waiting.all().into_iter().map(|place| self.callers[&place.caller].waiting())
     }
 
     pub fn caller(&self, caller: CallerId) -> Option<CallerView> {
@@ -237,6 +238,7 @@ impl Scheduler {
             }
             self.index(agent);
         }
+        self.seat();
         self.compare_staff(&before);
         // After the agents: whether somebody is there is asked for each caller.
         for id in self.callers.keys().copied().collect::<Vec<_>>() {

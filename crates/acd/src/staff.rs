@@ -16,12 +16,18 @@ use crate::timer::{Bound, Reason};
 /// Who is there, by team: an index over the agents.
 #[derive(Clone, Eq, PartialEq, Debug, Default)]
 pub(crate) struct Staff {
+    there: BTreeSet<AgentId>,
     by_team: BTreeMap<TeamId, BTreeSet<AgentId>>,
 }
 
 impl Staff {
     pub(crate) fn has(&self, team: TeamId) -> bool {
         self.by_team.contains_key(&team)
+    }
+
+    /// Whether that is news of her.
+    fn set_there(&mut self, agent: AgentId, is_there: bool) -> bool {
+        if is_there { self.there.insert(agent) } else { self.there.remove(&agent) }
     }
 
     /// Whether she is the first of the team.
@@ -51,8 +57,11 @@ impl Staff {
 }
 
 impl Scheduler {
-    /// After any change of her state, her phone or her teams.
+    /// After any change of her state or her phone. A change of her teams makes the whole index anew.
     pub(crate) fn index_presence(&mut self, agent: AgentId, teams: &[TeamId], is_there: bool) {
+        if !self.staff.set_there(agent, is_there) {
+            return;
+        }
         for &team in teams {
             if is_there {
                 if self.staff.insert(team, agent) {
@@ -82,7 +91,7 @@ impl Scheduler {
     }
 
     /// When this caller moves on because nobody is there, as things stand.
-    pub(crate) fn nobody_at(&self, id: CallerId) -> Option<Instant> {
+    fn nobody_at(&self, id: CallerId) -> Option<Instant> {
         let caller = &self.callers[&id];
         let nobody = caller.nobody?;
         if caller.stage != Stage::Waiting || self.staff.has(caller.team) {
@@ -99,11 +108,18 @@ impl Scheduler {
         }
     }
 
-    pub(crate) fn time_nobody(&mut self, caller: CallerId) {
-        let reason = Reason::WaitEnd { caller, bound: Bound::Nobody };
-        match self.nobody_at(caller) {
-            Some(at) => self.timers.arm(at, reason),
-            None => self.timers.disarm(reason),
+    /// Arms, moves or disarms the timer of a caller whom nobody may be there for.
+    pub(crate) fn time_nobody(&mut self, id: CallerId) {
+        let at = self.nobody_at(id);
+        let before = std::mem::replace(&mut self.caller_mut(id).nobody_at, at);
+        if before != at {
+            let reason = Reason::WaitEnd { caller: id, bound: Bound::Nobody };
+            if let Some(before) = before {
+                self.timers.disarm(before, reason);
+            }
+            if let Some(at) = at {
+                self.timers.arm(at, reason);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that waits for time: one table, its minimum, and a reason for each entry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,37 +38,38 @@ pub enum Bound {
     Nobody,
 }
 
+/// Whoever arms a timer can tell later when it was due, and disarms it so: a table by reason would be
+/// a second tree for each change.
 #[derive(Clone, Eq, PartialEq, Debug, Default)]
 pub(crate) struct Timers {
     due: BTreeSet<(Instant, Reason)>,
-    at: BTreeMap<Reason, Instant>,
 }
 
 impl Timers {
     pub(crate) fn arm(&mut self, at: Instant, reason: Reason) {
-        self.disarm(reason);
         self.due.insert((at, reason));
-        self.at.insert(reason, at);
     }
 
-    pub(crate) fn disarm(&mut self, reason: Reason) {
-        if let Some(at) = self.at.remove(&reason) {
-            self.due.remove(&(at, reason));
-        }
+    /// One that has run, or was never armed, is no matter.
+    pub(crate) fn disarm(&mut self, at: Instant, reason: Reason) {
+        self.due.remove(&(at, reason));
     }
 
     pub(crate) fn first(&self) -> Option<(Instant, Reason)> {
         self.due.first().copied()
     }
 
+    /// Those that are due by `now`, in their order.
+    pub(crate) fn due_by(&self, now: Instant) -> impl Iterator<Item = Reason> {
+        self.due.iter().take_while(move |(at, _)| *at <= now).map(|&(_, reason)| reason)
+    }
+
     /// Takes out the first entry that is due by `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Reason)> {
-        let (at, reason) = self.first()?;
-        if at > now {
+        if self.first()?.0 > now {
             return None;
         }
-        self.disarm(reason);
-        Some((at, reason))
+        self.due.pop_first()
     }
 
     pub(crate) fn len(&self) -> usize {
