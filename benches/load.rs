@@ -8,6 +8,7 @@
 #[path = "load/server.rs"]
 mod server;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -70,7 +71,7 @@ fn main() -> anyhow::Result<()> {
     let folder = scratch()?;
     let result = run(&args, &folder);
     if args.keep {
-        println!("load: kept: {}", folder.display());
+        writeln!(std::io::stderr(), "load: kept: {}", folder.display())?;
     } else {
         std::fs::remove_dir_all(&folder).context("remove the scratch folder")?;
     }

@@ -209,7 +209,7 @@ fn join(
         if relay.counters().legs as usize == ports.len() {
             return Ok(pairs(&ports));
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(10));
     }
     anyhow::bail!("the relay has {} legs of {}", relay.counters().legs, ports.len())
 }

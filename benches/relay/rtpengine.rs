@@ -44,7 +44,7 @@ impl Rtpengine {
             if rtpengine.ask("d7:command4:pinge").is_ok() {
                 return Ok(Some(rtpengine));
             }
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::park_timeout(Duration::from_millis(100));
         }
         anyhow::bail!("rtpengine does not answer on {CONTROL}")
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
+use sip::{Flow, Message, Transport, response_to};
 
 /// An operator's INVITE of 1.3 kB, with two Via and a forwarded number.
 pub fn invite() -> Bytes {
@@ -28,4 +29,23 @@ pub fn invite() -> Bytes {
     );
     write!(text, "Content-Length: {}\r\n\r\n{sdp}", sdp.len()).expect("a String takes all");
     Bytes::from(text)
+}
+
+/// Its 200, with a description, as a phone or an operator's gateway writes it.
+pub fn ok() -> Bytes {
+    let invite = Message::read(invite()).expect("an INVITE");
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: ([203, 0, 113, 5], 5060).into(),
+        remote: ([192, 0, 2, 20], 5060).into(),
+        connection: 0,
+    };
+    let headers = [
+        ("Contact", "<sip:101@198.51.100.7:45060;ob>"),
+        ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"),
+        ("Supported", "replaces, timer"),
+        ("Server", "Softphone 3.2"),
+    ];
+    let body = Some(("application/sdp", invite.body()));
+    response_to(&invite, 200, Some("8f1c22d07a9be310"), &flow, &headers, body)
 }

@@ -44,7 +44,7 @@ impl BareLoop {
                     has_backlog |= forward(&pairs, index, to, &mut batch) == BATCH_MAX;
                 }
                 if ready.len() > 0 && !has_backlog && !gather.is_zero() {
-                    std::thread::sleep(gather);
+                    std::thread::park_timeout(gather);
                 }
             }
         };

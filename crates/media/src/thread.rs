@@ -143,7 +143,7 @@ impl Thread {
             }
             self.wires.figures.store(&self.counters);
             if !has_backlog && !self.gather.is_zero() {
-                std::thread::sleep(self.gather);
+                std::thread::park_timeout(self.gather);
             }
         }
     }

@@ -127,7 +127,7 @@ fn print(lines: &Receiver<Line>) {
             Some(done) => {
                 let _given_up = done.try_send(());
             }
-            None => std::thread::sleep(NEWS_GATHER),
+            None => std::thread::park_timeout(NEWS_GATHER),
         }
     }
 }
@@ -177,7 +177,7 @@ pub(crate) fn spawn(mut notices: broadcast::Receiver<Told>) -> io::Result<JoinHa
             while let Ok(told) = notices.try_recv() {
                 log(told);
             }
-            std::thread::sleep(NEWS_GATHER);
+            std::thread::park_timeout(NEWS_GATHER);
         }
     })
 }

@@ -82,7 +82,7 @@ impl Media {
         let readable = self.relay.event_fd().try_clone_to_owned().map_err(system)?;
         let watch = Watch::start("media-news", readable, move || {
             let is_alive = inbox.media_ready();
-            std::thread::sleep(NEWS_GATHER);
+            std::thread::park_timeout(NEWS_GATHER);
             is_alive
         });
         self.watch = Some(watch.map_err(system)?);

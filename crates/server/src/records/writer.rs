@@ -79,7 +79,7 @@ impl State {
         };
         self.held.extend(first);
         // One transaction for what comes about the same time.
-        std::thread::sleep(NEWS_GATHER);
+        std::thread::park_timeout(NEWS_GATHER);
         self.take_waiting();
         true
     }

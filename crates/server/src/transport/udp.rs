@@ -69,7 +69,7 @@ impl Reading {
             return false;
         }
         if count < READ_BATCH_MAX {
-            std::thread::sleep(GATHER);
+            std::thread::park_timeout(GATHER);
         }
         true
     }
