@@ -59,7 +59,7 @@ impl Drop for Watch {
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::os::unix::net::UnixStream;
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::sync_channel;
     use std::time::Duration;
 
     use super::*;
@@ -68,7 +68,7 @@ mod tests {
     fn it_calls_while_there_is_something_and_ends_when_dropped() {
         let (mut ours, mut theirs) = UnixStream::pair().unwrap();
         let watched = theirs.try_clone().unwrap().into();
-        let (heard, hears) = channel();
+        let (heard, hears) = sync_channel(2);
         let watch = Watch::start("test", watched, move || {
             let mut byte = [0];
             theirs.read_exact(&mut byte).is_ok() && heard.send(byte[0]).is_ok()
