@@ -25,6 +25,9 @@ const RAMP: f64 = 1.15;
 /// A step of it is passed when this share of callers was answered this soon, and nobody failed.
 const PASS_QUANTILE: f64 = 0.99;
 const PASS_MS: f64 = 100.0;
+/// Of what the ramp has found, so much is sustained: at the edge itself a moment's rest of the machine
+/// makes a queue that never goes.
+const SUSTAINED: f64 = 0.75;
 /// More secretaries than calls that are up at once.
 const SPARE: f64 = 1.3;
 
@@ -118,7 +121,7 @@ async fn measure(
 
     let capacity = match args.rate {
         Some(rate) => rate,
-        None => ramp(args, &mut world, figures).await?,
+        None => ramp(args, &mut world, figures).await? * SUSTAINED,
     };
     let sustained = Duration::from_secs(args.seconds);
     let (seen, used) = under_load(&mut world, &server, capacity, sustained).await?;
@@ -157,7 +160,7 @@ async fn measure(
     let (recorded, served) = server.stop()?;
     let missing = world.placed.abs_diff(recorded);
     figures.judge("all", "calls without a record", missing as f64, "", Bar::AtMost(0.0));
-    let differ = world.served.abs_diff(served);
+    let differ = world.served.abs_diff(served).saturating_sub(world.crossed);
     figures.judge("all", "served calls recorded otherwise", differ as f64, "", Bar::AtMost(0.0));
     figures.tell("all", "calls", world.placed as f64, "");
     figures.judge("all", "failures", failures as f64, "", Bar::AtMost(0.0));

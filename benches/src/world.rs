@@ -48,6 +48,8 @@ pub struct World {
     pub placed: usize,
     /// Those that came to a conversation.
     pub served: usize,
+    /// Of callers who gave up in the moment of being answered: the record may say either.
+    pub crossed: usize,
 }
 
 /// What was seen in one part of the test.
@@ -132,6 +134,7 @@ impl World {
             seen: Seen::new(),
             placed: 0,
             served: 0,
+            crossed: 0,
         })
     }
 
@@ -280,6 +283,7 @@ impl World {
                         self.served += 1;
                         record(&mut self.seen.setup, call.wait());
                     }
+                    self.crossed += usize::from(call.end == CallEnd::Crossed);
                     match call.end {
                         CallEnd::HungUp | CallEnd::Released => {}
                         CallEnd::GaveUp
