@@ -75,7 +75,7 @@ impl TimeZone {
 
     /// The first moment at which a clock there shows this or later: of an hour that comes twice the
     /// first one, for an hour that is skipped the moment after the gap.
-    fn first_unix_ms(self, local: NaiveDateTime) -> i64 {
+    pub(crate) fn first_unix_ms(self, local: NaiveDateTime) -> i64 {
         let mut shown = local;
         loop {
             if let Some(moment) = self.0.from_local_datetime(&shown).earliest() {

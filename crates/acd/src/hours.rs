@@ -8,13 +8,16 @@
 //! A rule after `;` replaces what earlier ones said of its days, hours past midnight of the day
 //! before included; a rule after `,` adds to them. That is the syntax's, not ours.
 
-use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
+use std::{fmt, iter};
 
-use chrono::{NaiveDate, Timelike};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 use compact_calendar::CompactCalendar;
-use opening_hours::schedule::{Schedule, TimeRange};
+use opening_hours::schedule::TimeRange;
 use opening_hours::{Context, ContextHolidays, OpeningHours};
+use opening_hours_syntax::rules::RuleSequence;
+use opening_hours_syntax::rules::day::WeekDayRange;
 use opening_hours_syntax::{Error as SyntaxError, RuleKind};
 use pest::error::LineColLocation;
 use serde::{Deserialize, Serialize};
@@ -24,7 +27,11 @@ use crate::holidays::Holidays;
 use crate::limits::HOURS_BYTES_MAX;
 
 /// Public holidays are looked up in a table over these years.
-const HOLIDAY_YEARS: std::ops::Range<i32> = 2000..2150;
+const HOLIDAY_YEARS: Range<i32> = 2000..2150;
+
+/// Weeks of these years and of two more are as the rules say. Outside of 1900 to 9999 the crate
+/// takes everything as closed.
+const YEARS: Range<i32> = 1900..9990;
 
 /// How far a next change is looked for.
 const HORIZON_DAYS: i64 = 2 * 366;
@@ -32,15 +39,15 @@ const HORIZON_DAYS: i64 = 2 * 366;
 const MINUTE_MS: i64 = 60_000;
 const MINUTES_A_DAY: u32 = 24 * 60;
 
-/// No change of clock has moved it by more.
-const SHIFT_MAX_MINUTES: u32 = 3 * 60;
-
 /// Hours that can be evaluated; serialised as what they were made of.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "Source", into = "Source")]
 pub struct Hours {
     source: Source,
     rules: OpeningHours,
+    /// If the rules know no more of a day than its weekday and holidays: the holidays that they
+    /// name.
+    weekly: Option<Arc<CompactCalendar>>,
 }
 
 #[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
@@ -102,9 +109,12 @@ impl Hours {
     }
 
     pub fn state(&self, unix_ms: i64) -> HoursState {
-        let local = self.source.zone.local(unix_ms);
-        let schedule = self.rules.schedule_at(local.date());
-        state_at(&schedule, local.hour() * 60 + local.minute())
+        let (date, time) = self.wall(unix_ms);
+        let covers = |range: &TimeRange| minutes(range).contains(&time);
+        match self.rules.schedule_at(date).into_iter().find(covers) {
+            Some(range) => HoursState { is_open: is_open(&range), comment: range.comment },
+            None => HoursState { is_open: false, comment: Arc::from("") },
+        }
     }
 
     /// When it opens or closes next, within two years.
@@ -118,48 +128,120 @@ impl Hours {
         self.is_open(unix_ms) || self.next(unix_ms, true).is_some()
     }
 
-    /// The first minute after that moment at which it is so. Days that are the other way all day
-    /// are passed over but for their last hours, where a change of clock may lie.
+    /// The first minute after that moment at which it is so; none beyond all calendars.
     fn next(&self, unix_ms: i64, open: bool) -> Option<i64> {
-        let first = unix_ms.div_euclid(MINUTE_MS) + 1;
-        let end = first + HORIZON_DAYS * i64::from(MINUTES_A_DAY);
-        let mut day: Option<(NaiveDate, Schedule)> = None;
-        let mut minute = first;
+        DateTime::from_timestamp_millis(unix_ms)?;
+        let mut minute = unix_ms.div_euclid(MINUTE_MS) + 1;
+        let end = minute + HORIZON_DAYS * i64::from(MINUTES_A_DAY);
+        let mut day: Option<Day> = None;
+        let mut week = Week::default();
         while minute < end {
-            let local = self.source.zone.local(minute * MINUTE_MS);
-            let (date, time) = (local.date(), local.hour() * 60 + local.minute());
-            let schedule = match &day {
-                Some((of, schedule)) if *of == date => schedule,
-                Some(_) | None => &day.insert((date, self.rules.schedule_at(date))).1,
+            let (date, time) = self.wall(minute * MINUTE_MS);
+            let day = match &mut day {
+                Some(day) if day.date == date => day,
+                other => other.insert(self.day(date)),
             };
-            if state_at(schedule, time).is_open == open {
-                return Some(minute * MINUTE_MS);
+            let until = if self.is_steady(minute, date, time) { MINUTES_A_DAY } else { time + 1 };
+            if let Some(found) = day.first(time..until, open) {
+                let found = minute + i64::from(found - time);
+                return (found < end).then_some(found * MINUTE_MS);
             }
-            let left = MINUTES_A_DAY - time;
-            let is_so_today = schedule.clone().into_iter().any(|range| is_open(&range) == open);
-            minute += match left.checked_sub(SHIFT_MAX_MINUTES) {
-                Some(skipped @ 1..) if !is_so_today => i64::from(skipped),
-                Some(_) | None => 1,
+            minute += i64::from(until - time);
+            let Some(holidays) = &self.weekly else {
+                continue;
             };
+            if week.pass(day, open, holidays) {
+                let holiday = holidays.first_after(date)?;
+                let begin_ms = self.source.zone.first_unix_ms(holiday.into());
+                minute = minute.max(begin_ms.div_euclid(MINUTE_MS));
+            }
         }
         None
     }
+
+    /// Whether a clock that shows this at that minute runs on through the day: it shows the last
+    /// minute when that is due. No zone of the database has moved its clock twice within three
+    /// days, so it was not moved to and fro in between.
+    fn is_steady(&self, minute: i64, date: NaiveDate, time: u32) -> bool {
+        let last = MINUTES_A_DAY - 1;
+        self.wall((minute + i64::from(last - time)) * MINUTE_MS) == (date, last)
+    }
+
+    /// What the clock on the wall shows: the date, and the minute of the day.
+    fn wall(&self, unix_ms: i64) -> (NaiveDate, u32) {
+        let local = self.source.zone.local(unix_ms);
+        (local.date(), local.hour() * 60 + local.minute())
+    }
+
+    fn day(&self, date: NaiveDate) -> Day {
+        let ranges = self.rules.schedule_at(date).into_iter();
+        Day { date, open: ranges.filter(is_open).map(|range| minutes(&range)).collect() }
+    }
 }
 
-fn state_at(schedule: &Schedule, minute: u32) -> HoursState {
-    let minute = u16::try_from(minute).unwrap_or(u16::MAX);
-    let range = schedule.clone().into_iter().find(|range| {
-        let (start, end) = (range.range.start, range.range.end);
-        (start.mins_from_midnight()..end.mins_from_midnight()).contains(&minute)
-    });
-    match range {
-        Some(range) => HoursState { is_open: is_open(&range), comment: range.comment },
-        None => HoursState { is_open: false, comment: Arc::from("") },
+/// When it is open on a day: ranges of its minutes, in order.
+struct Day {
+    date: NaiveDate,
+    open: Vec<Range<u32>>,
+}
+
+impl Day {
+    /// The first of these minutes at which it is so.
+    fn first(&self, among: Range<u32>, open: bool) -> Option<u32> {
+        let is_open = |time: u32| self.open.iter().any(|range| range.contains(&time));
+        let edges = self.open.iter().flat_map(|range| [range.start, range.end]);
+        let ahead = edges.filter(|edge| *edge > among.start && *edge < among.end);
+        iter::once(among.start).chain(ahead).find(|&time| is_open(time) == open)
     }
+}
+
+/// Which weekdays hold nothing of what is looked for, unless a holiday makes them differ.
+#[derive(Default)]
+struct Week {
+    without: [bool; 7],
+}
+
+impl Week {
+    /// Notes a day; whether neither it nor any day before the next holiday holds anything.
+    fn pass(&mut self, day: &Day, open: bool, holidays: &CompactCalendar) -> bool {
+        let Day { date, .. } = day;
+        if day.first(0..MINUTES_A_DAY, open).is_some() || !YEARS.contains(&date.year()) {
+            return false;
+        }
+        let is_holiday = holidays.contains(*date);
+        let is_plain = !is_holiday && !date.pred_opt().is_some_and(|eve| holidays.contains(eve));
+        if is_plain {
+            self.without[date.weekday().num_days_from_monday() as usize] = true;
+        }
+        !is_holiday && self.without == [true; 7]
+    }
+}
+
+fn minutes(range: &TimeRange) -> Range<u32> {
+    range.range.start.mins_from_midnight().into()..range.range.end.mins_from_midnight().into()
 }
 
 fn is_open(range: &TimeRange) -> bool {
     range.kind == RuleKind::Open
+}
+
+/// Whether a day is told by its weekday and by whether it and the day before are holidays.
+fn is_weekly(rule: &RuleSequence) -> bool {
+    let days = &rule.day_selector;
+    let of_week = |day: &WeekDayRange| match day {
+        WeekDayRange::Fixed { offset, nth_from_start, nth_from_end, .. } => {
+            *offset == 0 && [*nth_from_start, *nth_from_end] == [[true; 5]; 2]
+        }
+        WeekDayRange::Holiday { offset, .. } => *offset == 0,
+    };
+    days.year.is_empty()
+        && days.monthday.is_empty()
+        && days.week.is_empty()
+        && days.weekday.iter().all(of_week)
+}
+
+fn names_holidays(rule: &RuleSequence) -> bool {
+    rule.day_selector.weekday.iter().any(|day| matches!(day, WeekDayRange::Holiday { .. }))
 }
 
 impl TryFrom<Source> for Hours {
@@ -172,13 +254,18 @@ impl TryFrom<Source> for Hours {
         let rules: OpeningHours =
             source.text.parse().map_err(|error| syntax_error(&source.text, error))?;
         check_words(&source.text)?;
-        if rules.get_expression().rules.iter().any(|rule| rule.kind == RuleKind::Unknown) {
+        let expression = rules.get_expression();
+        if expression.rules.iter().any(|rule| rule.kind == RuleKind::Unknown) {
             return Err(HoursError::Unknown);
         }
         let public = Arc::new(calendar(&source.holidays));
+        let weekly = expression.rules.iter().all(is_weekly).then(|| {
+            let named = expression.rules.iter().any(names_holidays);
+            if named { public.clone() } else { Arc::default() }
+        });
         let holidays = ContextHolidays::new(public, Arc::default());
         let rules = rules.with_context(Context::default().with_holidays(holidays));
-        Ok(Self { source, rules })
+        Ok(Self { source, rules, weekly })
     }
 }
 

@@ -137,6 +137,19 @@ fn the_next_change_is_found_over_a_long_closure_and_not_beyond_two_years() {
 }
 
 #[test]
+fn the_next_change_may_lie_on_the_eve_of_a_holiday_or_on_the_day_after() {
+    let june = unix_ms("2026-06-01T00:00:00+02:00");
+    let eves = hours("PH -1 day 18:00-20:00");
+    assert_eq!(eves.next_change(june), Some(unix_ms("2026-07-13T18:00:00+02:00")));
+    let only_after = hours("PH 20:00-30:00; PH off");
+    assert_eq!(only_after.next_change(june), Some(unix_ms("2026-07-15T00:00:00+02:00")));
+    // It closes for a minute each Tuesday, but after Whit Monday.
+    let not_after = hours("24/7; Tu 00:01-24:00, PH 00:00-48:00");
+    let whit_monday = unix_ms("2026-05-25T00:00:00+02:00");
+    assert_eq!(not_after.next_change(whit_monday), Some(unix_ms("2026-06-02T00:00:00+02:00")));
+}
+
+#[test]
 fn hours_that_never_open_are_told_from_those_that_do() {
     let now = unix_ms("2026-01-01T00:00:00Z");
     for never in ["off", "2019 Mo-Fr 08:00-12:00", "24/7; Jan 1-Dec 31 off"] {
