@@ -1,5 +1,6 @@
 //! The rules of the scheduler, as sentences, in virtual time; then random days.
 
+mod calendar;
 mod days;
 mod floor;
 mod holidays;
@@ -11,3 +12,4 @@ mod secretaries;
 mod setups;
 mod situations;
 mod staff;
+mod ten_years;
