@@ -1,6 +1,7 @@
 //! The rules of the scheduler, as sentences, in virtual time; then random days.
 
 mod calendar;
+mod changes;
 mod days;
 mod floor;
 mod holidays;
