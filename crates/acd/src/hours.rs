@@ -6,7 +6,10 @@
 //! read, so an hour that a change of clock skips or repeats is open or closed as the clock shows it.
 //!
 //! A rule after `;` replaces what earlier ones said of its days, hours past midnight of the day
-//! before included; a rule after `,` adds to them. That is the syntax's, not ours.
+//! before included, and its hours past midnight give way to an earlier rule's on the day after; a
+//! rule after `,` adds to them. `off` means its days from midnight to midnight: what a night before
+//! it lasts into them is gone, and what their own nights last into the day after stays. That is the
+//! syntax's, not ours.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +20,7 @@ use compact_calendar::CompactCalendar;
 use opening_hours::schedule::TimeRange;
 use opening_hours::{Context, ContextHolidays, OpeningHours};
 use opening_hours_syntax::rules::RuleSequence;
-use opening_hours_syntax::rules::day::WeekDayRange;
+use opening_hours_syntax::rules::day::{MonthdayRange, WeekDayRange};
 use opening_hours_syntax::{Error as SyntaxError, RuleKind};
 use pest::error::LineColLocation;
 use serde::{Deserialize, Serialize};
@@ -258,6 +261,7 @@ impl TryFrom<Source> for Hours {
         if expression.rules.iter().any(|rule| rule.kind == RuleKind::Unknown) {
             return Err(HoursError::Unknown);
         }
+        expression.rules.iter().try_for_each(check_meaning)?;
         let public = Arc::new(calendar(&source.holidays));
         let weekly = expression.rules.iter().all(is_weekly).then(|| {
             let named = expression.rules.iter().any(names_holidays);
@@ -292,6 +296,25 @@ fn check_words(text: &str) -> Result<(), HoursError> {
         if part.contains("SH") {
             return Err(HoursError::SchoolHolidays);
         }
+    }
+    Ok(())
+}
+
+/// Refuses what the crate reads and then takes for something else.
+fn check_meaning(rule: &RuleSequence) -> Result<(), HoursError> {
+    let meaning = |text: &str| Err(HoursError::Meaning(text.to_owned()));
+    let is_month_of_a_year =
+        |range: &MonthdayRange| matches!(range, MonthdayRange::Month { year: Some(_), .. });
+    let spans = &rule.time_selector.spans;
+    if spans.iter().any(|span| span.open_end) {
+        return meaning("`+` after a time leaves open when it closes");
+    }
+    if spans.iter().any(|span| span.repeats.is_some()) {
+        return meaning("`/` after a time means moments, not hours");
+    }
+    // It would end with the first day of its last month.
+    if rule.day_selector.monthday.iter().any(is_month_of_a_year) {
+        return meaning("a year and its month need a space between them, as `2026 Jul`");
     }
     Ok(())
 }

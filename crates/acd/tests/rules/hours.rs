@@ -72,6 +72,19 @@ fn hours_past_midnight_belong_to_the_evening_before() {
 }
 
 #[test]
+fn hours_past_midnight_give_way_to_other_hours_unless_these_are_added() {
+    let saturday = |text| {
+        let hours = hours(text);
+        ["01", "11"].map(|hour| hours.is_open(unix_ms(&format!("2026-01-10T{hour}:00:00+01:00"))))
+    };
+    assert_eq!(saturday("Fr 22:00-02:00; Sa 10:00-12:00"), [false, true]);
+    assert_eq!(saturday("Sa 10:00-12:00; Fr 22:00-02:00"), [false, true]);
+    assert_eq!(saturday("Fr 22:00-02:00, Sa 10:00-12:00"), [true, true]);
+    assert_eq!(saturday("Fr 22:00-02:00; Sa off"), [false, false]);
+    assert_eq!(saturday("Fr 22:00-02:00; Fr off"), [true, false], "off ends at midnight");
+}
+
+#[test]
 fn in_spring_the_skipped_hour_is_neither_waited_for_nor_missed() {
     let from_half_past_two = hours("02:30-05:00");
     // At 02:00 the clock shows 03:00: it is past half past two at once.
@@ -173,7 +186,18 @@ fn what_is_no_opening_hours_is_told_with_its_place() {
     assert_eq!(refused("SH off"), HoursError::SchoolHolidays);
     assert_eq!(refused("Mo unknown"), HoursError::Unknown);
     assert_eq!(refused(&"Mo; ".repeat(251)), HoursError::TooLong(1_004));
-    assert!(matches!(refused("week 53-01 Mo"), HoursError::Meaning(_)));
+    for meaning in ["week 53-01 Mo", "Mo 09:00+", "09:00-12:00+", "10:00-16:00/01:30", "2026Jul"] {
+        assert!(matches!(refused(meaning), HoursError::Meaning(_)), "{meaning}");
+    }
+}
+
+#[test]
+fn months_of_a_year_are_whole() {
+    let summer = hours("2026 Jul-Aug 08:00-12:00");
+    let open = |moment| summer.is_open(unix_ms(moment));
+    assert!(open("2026-07-01T09:00:00+02:00") && open("2026-08-31T09:00:00+02:00"));
+    assert!(!open("2026-06-30T09:00:00+02:00") && !open("2026-09-01T09:00:00+02:00"));
+    assert!(!open("2027-07-15T09:00:00+02:00"));
 }
 
 #[test]
