@@ -1,0 +1,4 @@
+//! The estimates against published values, limits, other methods and seeded simulations.
+
+mod dice;
+mod erlang;
