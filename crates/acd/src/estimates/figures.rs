@@ -72,10 +72,17 @@ impl Figures {
         self.patience.mean()
     }
 
-    fn handling_mean_micros(&self) -> Option<u64> {
+    pub(super) fn handling_mean_micros(&self) -> Option<u64> {
         let count = u128::try_from(self.handlings.len()).ok().filter(|&count| count > 0)?;
         let sum: u128 = self.handlings.iter().map(|&handling| u128::from(handling)).sum();
         Some(u64::try_from((sum + count / 2) / count).expect("a mean is no more than the largest"))
+    }
+
+    /// In microseconds, the shortest first.
+    pub(super) fn handlings_sorted(&self) -> Vec<u64> {
+        let mut sorted: Vec<u64> = self.handlings.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted
     }
 }
 
@@ -160,6 +167,6 @@ fn slot(minute: u64) -> usize {
     usize::try_from(minute % MINUTES_KEPT).expect("less than the number of slots")
 }
 
-fn micros(duration: Duration) -> u64 {
+pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -16,4 +16,9 @@ impl Dice {
     pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
         -mean * self.share().ln()
     }
+
+    /// The sum of so many exponential times: the more, the more alike.
+    pub(crate) fn stages(&mut self, mean: f64, stages: u32) -> f64 {
+        (0..stages).map(|_| self.exponential(mean / f64::from(stages))).sum()
+    }
 }

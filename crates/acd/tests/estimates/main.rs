@@ -3,3 +3,4 @@
 mod dice;
 mod erlang;
 mod figures;
+mod wait;
