@@ -1,8 +1,8 @@
 //! What to expect of a team's queue: how long the next callers wait, and how many are answered.
 //!
 //! Owns no call: [`Figures`] is told what happens and remembers a bounded part of it.
-//! [`expected_wait`] is integer arithmetic over it, since decisions depend on it; [`erlang_a`] is
-//! floating point, for displays alone.
+//! [`expected_wait`] is integer arithmetic over it, since decisions depend on it; [`erlang_a`] and
+//! [`Outlook`] are floating point, for displays alone.
 
 mod erlang;
 mod figures;
@@ -12,6 +12,34 @@ use std::time::Duration;
 pub use erlang::{ErlangA, erlang_a};
 pub use figures::Figures;
 use figures::micros;
+
+use crate::time::Instant;
+
+/// The answer rate to expect in a team if it went on as it did lately.
+#[derive(Copy, Clone, PartialEq, Debug)]
+pub struct Outlook {
+    pub now: ErlangA,
+    /// With one secretary more.
+    pub one_more: ErlangA,
+    /// With one less; `None` when there is none to spare.
+    pub one_less: Option<ErlangA>,
+}
+
+impl Outlook {
+    /// `agents`: who works in the team, busy or free. `None` until the arrivals are known; without
+    /// a measured handling time [`Figures::HANDLING_DEFAULT`] is taken, and while nobody has given
+    /// up nobody is expected to.
+    pub fn at(now: Instant, figures: &Figures, agents: usize) -> Option<Self> {
+        let arrivals = figures.arrivals_per_second(now)?;
+        let handling = figures.handling_mean().unwrap_or(Figures::HANDLING_DEFAULT);
+        let with = |agents| erlang_a(arrivals, handling, figures.patience_mean(), agents);
+        Some(Self {
+            now: with(agents),
+            one_more: with(agents + 1),
+            one_less: agents.checked_sub(1).map(with),
+        })
+    }
+}
 
 /// How long a caller waits who has `ahead` others before him, while the `running` calls of the team
 /// have been going on for so long and `free` agents have nothing to do. Zero when one of these is

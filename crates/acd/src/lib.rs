@@ -32,7 +32,7 @@ pub use agent::{AgentState, AgentView, Lasting, Pending};
 pub use caller::{CallerStage, CallerView, Urgency, Waiting};
 pub use civil::{CivilError, Date, Period, TimeZone};
 pub use decision::{Decision, Withdrawal};
-pub use estimates::{ErlangA, Figures, erlang_a, expected_wait};
+pub use estimates::{ErlangA, Figures, Outlook, erlang_a, expected_wait};
 pub use holidays::{Holidays, Territory};
 pub use hours::{Hours, HoursError, HoursState};
 pub use id::{AgentId, CallerId, OfferId, PracticeId, PromptId, TeamId};

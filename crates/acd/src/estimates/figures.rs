@@ -72,6 +72,12 @@ impl Figures {
         self.patience.mean()
     }
 
+    /// Not rounded to a whole number an hour. For displays.
+    pub(super) fn arrivals_per_second(&self, now: Instant) -> Option<f64> {
+        let (count, over) = self.arrivals.lately(now)?;
+        Some(count as f64 / Duration::from_micros(over).as_secs_f64())
+    }
+
     pub(super) fn handling_mean_micros(&self) -> Option<u64> {
         let count = u128::try_from(self.handlings.len()).ok().filter(|&count| count > 0)?;
         let sum: u128 = self.handlings.iter().map(|&handling| u128::from(handling)).sum();

@@ -3,4 +3,5 @@
 mod dice;
 mod erlang;
 mod figures;
+mod outlook;
 mod wait;
