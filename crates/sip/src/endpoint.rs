@@ -15,6 +15,7 @@ mod clients;
 mod event;
 mod flows;
 mod io;
+mod lingering;
 mod order;
 mod outgoing;
 mod refusals;
@@ -25,7 +26,7 @@ mod uac;
 mod uas;
 mod within;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,7 @@ use crate::{Flow, Instant, Malformed, Message, Transmit};
 use clients::ClientTransaction;
 use flows::NoTcp;
 use io::{Io, Tag};
+use lingering::Lingering;
 use outgoing::Outgoing;
 use refusals::Refusals;
 use servers::ServerTransaction;
@@ -99,10 +101,9 @@ pub struct Endpoint {
     servers: Slab<RequestKey, ServerTransaction>,
     incoming: BTreeMap<ServerId, RequestKey>,
     merges: BTreeMap<MergeId, RequestKey>,
-    /// Of those that have done their work and wait for copies, all for the same time; some may be gone.
-    lingering_servers: VecDeque<RequestKey>,
-    /// The same of INVITEs of ours.
-    lingering_clients: VecDeque<TransactionKey>,
+    lingering_servers: Lingering<RequestKey>,
+    /// INVITEs of ours only: the others wait for a few seconds.
+    lingering_clients: Lingering<TransactionKey>,
     refusals: Refusals,
     no_tcp: NoTcp,
 }
@@ -120,8 +121,8 @@ impl Endpoint {
             servers: Slab::new(limits.server_transactions_max),
             incoming: BTreeMap::new(),
             merges: BTreeMap::new(),
-            lingering_servers: VecDeque::new(),
-            lingering_clients: VecDeque::new(),
+            lingering_servers: Lingering::new(),
+            lingering_clients: Lingering::new(),
             refusals: Refusals::default(),
             no_tcp: NoTcp::default(),
             limits,

@@ -66,6 +66,15 @@ impl ClientMachine {
         }
     }
 
+    /// It has its final response, and absorbs copies for 64·T1.
+    fn is_lingering(&self) -> bool {
+        match self {
+            Self::Invite(machine) => machine.is_lingering(),
+            // Timer K lets it go after T4.
+            Self::Other(_) => false,
+        }
+    }
+
     /// No response came at all.
     pub(super) fn is_unheard(&self) -> bool {
         match self {
@@ -192,8 +201,7 @@ impl Endpoint {
             }
             ClientMachine::Other(machine) => machine.handle_response(&mut context, &message),
         };
-        let is_invite = matches!(transaction.machine, ClientMachine::Invite(_));
-        if is_invite && was_pending && !transaction.machine.is_pending() {
+        if was_pending && transaction.machine.is_lingering() {
             self.let_client_linger(key);
         }
         match (heard, user) {
@@ -211,18 +219,11 @@ impl Endpoint {
         }
     }
 
-    /// It has its final response, and absorbs copies for 64·T1, or until too many others do.
     fn let_client_linger(&mut self, key: TransactionKey) {
-        self.lingering_clients.push_back(key);
-        while let Some(&oldest) = self.lingering_clients.front() {
-            let is_there = self.clients.contains(oldest);
-            if is_there && self.lingering_clients.len() <= self.limits.lingering_max.max(1) {
-                return;
-            }
-            self.lingering_clients.pop_front();
-            if is_there {
-                self.remove_client(oldest);
-            }
+        self.lingering_clients.push(key);
+        let max = self.limits.lingering_max;
+        while let Some(oldest) = self.lingering_clients.poll_beyond(max, &self.clients) {
+            self.remove_client(oldest);
         }
     }
 

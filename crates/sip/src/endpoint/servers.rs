@@ -395,8 +395,8 @@ impl Endpoint {
             }
         }
         let lingers = match &transaction.machine {
-            ServerMachine::Invite(machine) => machine.is_accepted(),
-            ServerMachine::Other(machine) => !machine.is_pending(),
+            ServerMachine::Invite(machine) => machine.is_lingering(),
+            ServerMachine::Other(machine) => machine.is_lingering(),
         };
         if lingers {
             self.let_server_linger(key);
@@ -404,18 +404,11 @@ impl Endpoint {
         Some(bytes)
     }
 
-    /// It has done its work, and absorbs copies for 64·T1, or until too many others do.
     fn let_server_linger(&mut self, key: RequestKey) {
-        self.lingering_servers.push_back(key);
-        while let Some(&oldest) = self.lingering_servers.front() {
-            let is_there = self.servers.contains(oldest);
-            if is_there && self.lingering_servers.len() <= self.limits.lingering_max.max(1) {
-                return;
-            }
-            self.lingering_servers.pop_front();
-            if is_there {
-                self.remove_server(oldest);
-            }
+        self.lingering_servers.push(key);
+        let max = self.limits.lingering_max;
+        while let Some(oldest) = self.lingering_servers.poll_beyond(max, &self.servers) {
+            self.remove_server(oldest);
         }
     }
 

@@ -170,6 +170,16 @@ impl ClientInvite {
         matches!(self.state, State::Proceeding)
     }
 
+    /// Copies of the final response are absorbed for 64·T1. Those of a refusal on a stream, where timer
+    /// D is zero, are not.
+    pub(crate) fn is_lingering(&self) -> bool {
+        match self.state {
+            State::Calling { .. } | State::Proceeding => false,
+            State::Completed { .. } => !self.flow.transport.is_reliable(),
+            State::Accepted { .. } => true,
+        }
+    }
+
     /// No final response came.
     pub(crate) fn is_pending(&self) -> bool {
         matches!(self.state, State::Calling { .. } | State::Proceeding)

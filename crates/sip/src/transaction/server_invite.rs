@@ -135,8 +135,8 @@ impl ServerInvite {
         }
     }
 
-    /// A 2xx was sent.
-    pub(crate) fn is_accepted(&self) -> bool {
+    /// A 2xx was sent: INVITEs sent again are absorbed for 64·T1, on any transport.
+    pub(crate) fn is_lingering(&self) -> bool {
         matches!(self.state, State::Accepted)
     }
 

@@ -70,6 +70,11 @@ impl ServerNonInvite {
         self.flow = flow;
     }
 
+    /// The final response is kept for 64·T1. On a stream, where timer J is zero, it is not.
+    pub(crate) fn is_lingering(&self) -> bool {
+        !self.is_pending() && !self.flow.transport.is_reliable()
+    }
+
     /// No final response was sent.
     pub(crate) fn is_pending(&self) -> bool {
         !matches!(self.state, State::Completed { .. })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip::{Event, HeaderName, Limits};
+use sip::{Event, Flow, HeaderName, Limits, Transport};
 
 use crate::pair::{invite, names};
 use crate::solo::Solo;
@@ -354,6 +354,39 @@ fn of_too_many_invites_that_are_over_the_oldest_goes() {
 }
 
 #[test]
+fn what_is_over_at_once_on_a_stream_takes_no_place_among_what_lingers() {
+    let mut solo = Solo::with(Limits { lingering_max: 2, ..Limits::default() });
+    let refuse = |solo: &mut Solo| {
+        solo.endpoint.invite(solo.now, invite(solo.flow)).unwrap();
+        let ours = solo.sent().pop().unwrap();
+        solo.reply(&ours, 486, "a", &[]);
+        ours
+    };
+    let answer = |solo: &mut Solo, cseq, branch: &str| {
+        solo.request("OPTIONS", cseq, branch, "", "");
+        let event = solo.events().pop();
+        let Some(Event::Request { request, .. }) = event else { panic!("{event:?}") };
+        solo.endpoint.respond(solo.now, request, 200, &[], None).unwrap();
+    };
+    let ours = refuse(&mut solo);
+    answer(&mut solo, 1, "z9hG4bKa");
+    let udp = solo.flow;
+    solo.flow = Flow { transport: Transport::Tcp, connection: 1, ..udp };
+    for (cseq, branch) in [(2, "z9hG4bKb"), (3, "z9hG4bKc"), (4, "z9hG4bKd")] {
+        refuse(&mut solo);
+        answer(&mut solo, cseq, branch);
+        solo.run_for(Duration::from_millis(1));
+    }
+    let counts = solo.endpoint.counts();
+    assert_eq!((counts.client_transactions, counts.server_transactions), (1, 1));
+    solo.flow = udp;
+    let absorbed = counts.absorbed;
+    solo.request("OPTIONS", 1, "z9hG4bKa", "", "");
+    solo.reply(&ours, 486, "a", &[]);
+    assert_eq!(solo.endpoint.counts().absorbed, absorbed + 2);
+}
+
+#[test]
 fn without_rport_a_response_goes_to_the_port_in_via() {
     let mut solo = Solo::new();
     solo.receive(
@@ -392,7 +425,7 @@ fn a_target_by_name_is_resolved_and_its_next_address_tried() {
     let events = solo.events();
     let [Event::Resolve { id, .. }] = events[..] else { panic!("{events:?}") };
     assert!(solo.lines().is_empty());
-    let second = sip::Flow { remote: "192.0.2.3:5060".parse().unwrap(), ..solo.flow };
+    let second = Flow { remote: "192.0.2.3:5060".parse().unwrap(), ..solo.flow };
     let first = solo.flow;
     solo.endpoint.resolved(solo.now, id, vec![first, second]);
     let ours = solo.sent().remove(0);
