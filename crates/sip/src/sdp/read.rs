@@ -45,7 +45,7 @@ pub(super) fn read(body: &[u8]) -> Result<Offer, SdpError> {
             b'm' => medias.push(media(value)?),
             b'a' => section.attributes.push(attribute(value)),
             b'c' if section.connection.is_none() => section.connection = Some(connection(value)?),
-            b'o' if medias.is_empty() && origin.is_none() => origin = Some(self::origin(value)?),
+            b'o' if medias.is_empty() && origin.is_none() => origin = Some(self::origin(value)),
             _ => {}
         }
     }
@@ -107,12 +107,12 @@ fn connection(line: &str) -> Result<&str, SdpError> {
 
 /// Session id and version. A user name with spaces or none at all does not shift them, and a version that
 /// is no 64-bit number counts as 0. What has fewer than five words counts as no origin.
-fn origin(line: &str) -> Result<(String, u64), SdpError> {
+fn origin(line: &str) -> (String, u64) {
     let mut last = line.split_whitespace().rev().skip(3);
     let (Some(version), Some(id)) = (last.next(), last.next()) else {
-        return Ok(("0".to_string(), 0));
+        return ("0".to_string(), 0);
     };
-    Ok((id.to_string(), version.parse().unwrap_or(0)))
+    (id.to_string(), version.parse().unwrap_or(0))
 }
 
 fn attribute(line: &str) -> (&str, Option<&str>) {
