@@ -130,15 +130,16 @@ impl Engine {
     /// Responses find their transaction or nothing. Requests are heard from trunks and registered
     /// phones; REGISTER from everybody; all else from strangers is silence, counted.
     pub(super) fn handle_message(&mut self, now: Instant, flow: Flow, message: Message) {
+        let is_register = *message.method_ref() == Method::Register;
+        let is_at_the_door =
+            message.is_request() && (is_register || self.origin(&flow) == Origin::Stranger);
         // What is known has a right to an answer: a phone may unregister while it talks.
-        if !message.is_request() || self.state.endpoint.knows(&message) {
+        if !is_at_the_door || self.state.endpoint.knows(&message) {
             self.state.endpoint.handle_message(now, flow, message);
-        } else if message.method() == Method::Register {
+        } else if is_register {
             self.handle_register(now, flow, message);
-        } else if self.origin(&flow) == Origin::Stranger {
-            self.state.ledger.strangers += 1;
         } else {
-            self.state.endpoint.handle_message(now, flow, message);
+            self.state.ledger.strangers += 1;
         }
     }
 
