@@ -85,8 +85,9 @@ struct State {
     registrar: Registrar,
     /// Where a phone was last found unreachable: another of hers is rung first.
     dead_flows: BTreeSet<Flow>,
-    /// Where phones are asked by OPTIONS: each has its timer, or a question that is out.
-    watched_flows: BTreeSet<Flow>,
+    /// Where phones are asked by OPTIONS: each has the question that is out, or else its timer.
+    watched_flows: BTreeMap<Flow, Option<ClientKey>>,
+    /// Where these questions went.
     asked_flows: BTreeMap<ClientKey, Flow>,
     throttle: Throttle,
     scheduler: Scheduler,
@@ -172,7 +173,7 @@ impl Engine {
             endpoint,
             registrar,
             dead_flows: BTreeSet::new(),
-            watched_flows: BTreeSet::new(),
+            watched_flows: BTreeMap::new(),
             asked_flows: BTreeMap::new(),
             throttle: Throttle::default(),
             scheduler,

@@ -311,6 +311,11 @@ impl Registrar {
         self.table.aors_on(flow)
     }
 
+    /// How many flows have a binding. One that several AORs share counts for each of them.
+    pub fn flows_len(&self) -> usize {
+        self.table.flows_len()
+    }
+
     /// Puts back what an earlier life knew, without an event: those that are over are left out, and
     /// nothing is changed where the AOR has bindings by itself. A connection did not outlive that life:
     /// such a phone is looked for at its Contact, where that is the address it came from; one behind a

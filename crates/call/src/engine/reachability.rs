@@ -29,7 +29,9 @@ impl Engine {
     pub(super) fn watch_phones(&mut self, now: Instant, user: &str) {
         let flows: Vec<Flow> = self.state.registrar.bindings(user).map(|it| it.flow).collect();
         for flow in flows {
-            if self.is_worth_asking(&flow) && self.state.watched_flows.insert(flow) {
+            let is_watched = self.state.watched_flows.contains_key(&flow);
+            if !is_watched && self.is_worth_asking(&flow) {
+                self.state.watched_flows.insert(flow, None);
                 let first = self.spread(self.config.registrar.options_interval);
                 self.state.timers.set(Timer::AskPhone(flow), now + first);
             }
@@ -76,6 +78,7 @@ impl Engine {
         }
         match self.state.endpoint.request(now, request) {
             Ok(client) => {
+                self.state.watched_flows.insert(flow, Some(client));
                 self.state.asked_flows.insert(client, flow);
                 self.state.timers.set(Timer::PhoneSilent(flow), now + PATIENCE);
             }
@@ -104,6 +107,7 @@ impl Engine {
         })
     }
 
+    /// One of the secretaries whose phones share this flow has a leg up on it.
     fn has_leg_on(&self, flow: &Flow) -> bool {
         let is_up = |state: &AgentLegState| match state {
             AgentLegState::Offered { .. }
@@ -111,7 +115,10 @@ impl Engine {
             | AgentLegState::Talking { .. } => true,
             AgentLegState::Closing => false,
         };
-        self.state.agent_legs.values().any(|leg| leg.flow == *flow && is_up(&leg.state))
+        let agents = self.agents_on(flow);
+        let offers = agents.iter().filter_map(|agent| self.state.lines.get(agent));
+        let mut legs = offers.filter_map(|offer| self.state.agent_legs.get(offer));
+        legs.any(|leg| leg.flow == *flow && is_up(&leg.state))
     }
 
     /// The outcome of a request of ours, if it was such a question.
@@ -122,6 +129,7 @@ impl Engine {
         result: &Result<Message, Timeout>,
     ) {
         let Some(flow) = self.state.asked_flows.remove(&client) else { return };
+        self.state.watched_flows.insert(flow, None);
         let next = match result {
             Ok(_) => {
                 self.phone_lives(now, &flow);
@@ -140,9 +148,9 @@ impl Engine {
     pub(super) fn phone_lives(&mut self, now: Instant, flow: &Flow) {
         self.state.dead_flows.remove(flow);
         self.state.timers.stop(Timer::PhoneSilent(*flow));
-        let questions = self.state.asked_flows.len();
-        self.state.asked_flows.retain(|_, asked| asked != flow);
-        if self.state.asked_flows.len() < questions {
+        let question = self.state.watched_flows.get_mut(flow).and_then(Option::take);
+        if let Some(client) = question {
+            self.state.asked_flows.remove(&client);
             let later = now + self.config.registrar.options_interval;
             self.state.timers.set(Timer::AskPhone(*flow), later);
         }
@@ -169,19 +177,21 @@ impl Engine {
         }
     }
 
-    /// Remembers it until it is heard again; flows that nobody has any longer are forgotten first.
-    pub(super) fn flow_is_dead(&mut self, flow: Flow) {
-        let registrar = &self.state.registrar;
-        self.state.dead_flows.retain(|flow| registrar.is_registered_flow(flow).is_some());
-        self.state.dead_flows.insert(flow);
+    /// Remembers it until it is heard again. Flows that nobody has any longer are looked for when there
+    /// must be some: when more are dead than are registered.
+    fn flow_is_dead(&mut self, flow: Flow) {
+        let (registrar, dead) = (&self.state.registrar, &mut self.state.dead_flows);
+        if dead.insert(flow) && dead.len() > registrar.flows_len() {
+            dead.retain(|flow| registrar.is_registered_flow(flow).is_some());
+        }
     }
 
     /// An INVITE met silence there: the phone is asked at once, unless a question is out already.
     pub(super) fn doubt_phone(&mut self, now: Instant, flow: Flow) {
         self.flow_is_dead(flow);
-        let is_asked = self.state.asked_flows.values().any(|asked| *asked == flow);
+        let is_asked = self.state.watched_flows.get(&flow).is_some_and(Option::is_some);
         if !is_asked && self.is_worth_asking(&flow) {
-            self.state.watched_flows.insert(flow);
+            self.state.watched_flows.insert(flow, None);
             self.state.timers.set(Timer::AskPhone(flow), now);
         }
     }

@@ -148,6 +148,33 @@ fn a_phone_that_is_gone_is_not_asked() {
 }
 
 #[test]
+fn where_nobody_is_registered_any_longer_is_forgotten_when_others_die() {
+    let (first, second) = ("203.0.113.8:5060", "203.0.113.9:5060");
+    let mut bench = Bench::new(config(&["101"], |config| {
+        config.registrar.options_interval = INTERVAL;
+        config.registrar.expires_default = Duration::from_secs(60);
+    }));
+    for from in [first, second] {
+        bench.register(from, "101");
+        bench.run_for(Duration::from_secs(30));
+        assert!(bench.engine.is_dead(&crate::bench::flow(from)));
+        bench.run_for(Duration::from_secs(31));
+    }
+    assert!(!bench.engine.is_dead(&crate::bench::flow(first)));
+}
+
+#[test]
+fn a_flow_that_several_share_is_not_asked_while_one_of_them_talks_on_it() {
+    let mut bench = Bench::new(asking(&["101", "102"]));
+    let to = bench.talk("a", &sdp("198.51.100.1", 4000, "8 101"));
+    bench.within("a", &to, "ACK", 1, "");
+    bench.register(PHONE, "102");
+    bench.sent.clear();
+    bench.run_for(Duration::from_secs(50));
+    assert!(bench.lines().is_empty(), "{:?}", bench.lines());
+}
+
+#[test]
 fn without_an_interval_no_phone_is_asked() {
     let mut bench = Bench::with(&["101"]);
     bench.register(PHONE, "101");

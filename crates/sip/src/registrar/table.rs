@@ -58,6 +58,10 @@ impl Table {
         from.take_while(move |(found, _)| *found == flow).map(|(_, aor)| aor.as_str())
     }
 
+    pub(super) fn flows_len(&self) -> usize {
+        self.by_flow.len()
+    }
+
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.by_expiry.first().map(|(at, _)| *at)
     }
