@@ -74,12 +74,15 @@ impl Reading {
         true
     }
 
-    /// How many datagrams there were.
+    /// How many datagrams there were. Errors take their turn in the batch and do not count: a socket
+    /// that has nothing but errors is left alone for a while.
     fn read_batch(&mut self) -> usize {
         let at = self.clock.now();
-        for count in 0..READ_BATCH_MAX {
+        let mut count = 0;
+        for _ in 0..READ_BATCH_MAX {
             match self.socket.recv_from(&mut self.buffer) {
                 Ok((length, remote)) => {
+                    count += 1;
                     let flow = Flow {
                         transport: Transport::Udp,
                         local: self.local,
@@ -91,12 +94,12 @@ impl Reading {
                         self.items.push(Item::Input { at, input });
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // An ICMP error of an earlier packet (Linux reports it here), or an interruption.
                 Err(error) => trace!(%error, local = %self.local, "recv"),
             }
         }
-        READ_BATCH_MAX
+        count
     }
 
     /// `None`: a keep-alive (RFC 5626 §3.5.1), nothing for the engine.

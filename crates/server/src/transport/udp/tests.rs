@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use call::Input;
+use rustix::event::{PollFd, PollFlags, poll};
 use sip::{Flow, Transmit, Transport};
 
 use super::*;
@@ -57,6 +58,12 @@ impl Edge {
     }
 }
 
+fn await_readable(socket: &UdpSocket) {
+    let mut ready = [PollFd::new(socket, PollFlags::IN)];
+    let patience = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
+    assert_eq!(poll(&mut ready, Some(&patience)).unwrap(), 1);
+}
+
 #[test]
 fn a_datagram_arrives_read_with_its_flow() {
     let edge = edge(None);
@@ -95,6 +102,34 @@ fn garbage_is_told_and_counted_and_keep_alives_are_swallowed() {
         edge.sockets.traffic(),
         TrafficStatus { received: 4, malformed: 2, keep_alives: 1, ..TrafficStatus::default() }
     );
+}
+
+#[test]
+fn an_error_is_no_datagram() {
+    let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let socket = super::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let local = socket.local_addr().unwrap();
+    let (inbox, _outlet) = inbox();
+    let mut reading = Reading {
+        socket: socket.try_clone().unwrap(),
+        local,
+        clock: Clock::start(),
+        inbox,
+        traffic: Arc::default(),
+        buffer: vec![0; DATAGRAM_BYTES_MAX].into_boxed_slice(),
+        items: Vec::new(),
+    };
+    peer.send_to(OPTIONS, local).unwrap();
+    await_readable(&socket);
+    // A socket that is connected hears that nobody is there.
+    socket.connect(closed).unwrap();
+    socket.send(b"x").unwrap();
+    assert_eq!(reading.read_batch(), 1);
+    socket.send(b"x").unwrap();
+    await_readable(&socket);
+    assert_eq!(reading.read_batch(), 0);
+    assert_eq!(reading.items.len(), 1);
 }
 
 #[test]
