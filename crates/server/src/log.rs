@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use call::{AgentId, Notice, PracticeId, TrunkId};
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -169,17 +169,31 @@ pub(crate) fn spawn(mut notices: broadcast::Receiver<Told>) -> io::Result<JoinHa
             }
         };
         loop {
+            let mut missed = 0;
             match notices.blocking_recv() {
                 Ok(told) => log(told),
-                Err(RecvError::Lagged(missed)) => warn!(missed, "milestones not logged"),
+                Err(RecvError::Lagged(count)) => missed += count,
                 Err(RecvError::Closed) => return,
             }
-            while let Ok(told) = notices.try_recv() {
-                log(told);
+            missed += take_gathered(&mut notices, &mut log);
+            if missed > 0 {
+                warn!(missed, "milestones not logged");
             }
             std::thread::park_timeout(NEWS_GATHER);
         }
     })
+}
+
+/// Takes what is there without waiting. How many were lost, for want of room, before they were taken.
+fn take_gathered<T: Clone>(notices: &mut broadcast::Receiver<T>, take: &mut impl FnMut(T)) -> u64 {
+    let mut missed = 0;
+    loop {
+        match notices.try_recv() {
+            Ok(notice) => take(notice),
+            Err(TryRecvError::Lagged(count)) => missed += count,
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return missed,
+        }
+    }
 }
 
 /// Who was refused a registration in the last minute, and logged: at most one line a source.
@@ -260,6 +274,18 @@ mod tests {
         {
             assert!(!is_level(slip), "{slip}");
         }
+    }
+
+    #[test]
+    fn what_was_lost_is_counted_and_what_is_left_is_taken() {
+        let (sender, mut notices) = broadcast::channel(2);
+        for number in 1..=5 {
+            sender.send(number).unwrap();
+        }
+        let mut taken = Vec::new();
+        assert_eq!(take_gathered(&mut notices, &mut |number| taken.push(number)), 3);
+        assert_eq!(taken, [4, 5]);
+        assert_eq!(take_gathered(&mut notices, &mut |number| taken.push(number)), 0);
     }
 
     #[test]
