@@ -33,7 +33,9 @@ pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
 
 async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let server = Server::start_loaded(&loaded).context("does not start")?;
+    let mut server = Server::start_loaded(&loaded).context("does not start")?;
+    // Nobody reads them here, and unread ones would be kept by the thousand.
+    drop(server.notices());
     let mut life = server.life();
     say(&welcome(&loaded, &server))?;
     notify("READY=1");
