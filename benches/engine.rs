@@ -273,7 +273,10 @@ impl World {
                 match action {
                     Action::Transmit(transmit) => sent.push(transmit),
                     Action::Record(_) => *recorded += 1,
-                    Action::Media(_) | Action::Remember(_) | Action::Notice(_) => {}
+                    Action::Media(_)
+                    | Action::Remember(_)
+                    | Action::RememberOverride { .. }
+                    | Action::Notice(_) => {}
                 }
             }
         });

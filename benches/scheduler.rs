@@ -232,6 +232,7 @@ impl Floor {
         Input::Enter {
             caller: CallerId(self.callers),
             practice: PracticeId(practice),
+            line: None,
             urgency,
             leave_by: Some(self.now + Duration::from_secs(100_000)),
         }
@@ -265,6 +266,12 @@ fn offer_of(decisions: &VecDeque<Decision>) -> Option<(AgentId, OfferId)> {
         Decision::Withdraw { .. }
         | Decision::Serve { .. }
         | Decision::Refuse { .. }
+        | Decision::Forward { .. }
+        | Decision::Recall { .. }
+        | Decision::Connect { .. }
+        | Decision::Plan { .. }
+        | Decision::Situation { .. }
+        | Decision::OverrideOver { .. }
         | Decision::Overflow { .. }
         | Decision::Announce { .. }
         | Decision::Busy { .. }
@@ -285,17 +292,18 @@ fn setup(case: Case) -> Setup {
         wrap_up: Duration::ZERO,
         retry_after: RetryAfter::default(),
         misses_max: 0,
+        ..acd::Team::default()
     };
     let practice = |number: u32| {
         let team = teams[number as usize % teams.len()];
-        let steps = vec![Step::Queue { team, until: None, nobody: None }];
+        let steps = vec![Step::queue(team, None)];
         let within = seconds(u64::from(10 + number % 30));
         (PracticeId(number), Practice::without_hours(within, Urgency::Normal, Plan { steps }))
     };
-    let agent = Agent { teams: teams.clone(), wrap_up: None };
+    let agent = Agent { teams: teams.clone(), ..Agent::default() };
     Setup {
         practices: (0..).take(case.practices).map(practice).collect(),
-        teams: teams.iter().map(|id| (*id, team)).collect(),
+        teams: teams.iter().map(|id| (*id, team.clone())).collect(),
         agents: agents(case).map(|id| (id, agent.clone())).collect(),
         limits: Limits { waiting_max: 1_000_000 },
     }

@@ -4,15 +4,18 @@
 //! her line, stand beside the state: an agent may be `Available` and yet not free.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::decision::{Decision, Withdrawal};
 use crate::id::{AgentId, CallerId, OfferId};
 use crate::input::{AgentEvent, Refusal};
+use crate::limits::WRAP_UP_MAX;
 use crate::scheduler::Scheduler;
 use crate::time::Instant;
 use crate::timer::Reason;
+use crate::waiting::Standing;
 
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub enum AgentState {
@@ -65,6 +68,8 @@ pub struct AgentView {
     pub idle_since: Instant,
     /// Missed offers in a row.
     pub misses: u32,
+    /// Callers served since she logged in.
+    pub served: u32,
     pub pending: Option<Pending>,
     /// An offer may be made to her.
     pub free: bool,
@@ -79,6 +84,11 @@ pub(crate) struct Desk {
     pub(crate) dialling: bool,
     pub(crate) idle_since: Instant,
     pub(crate) misses: u32,
+    pub(crate) served: u32,
+    /// Of her last offer, among all that were made.
+    pub(crate) turn: u64,
+    /// Her last conversation began.
+    pub(crate) busy_since: Instant,
     pub(crate) pending: Option<Pending>,
 }
 
@@ -123,6 +133,9 @@ impl Desk {
             dialling: false,
             idle_since: Instant::ZERO,
             misses: 0,
+            served: 0,
+            turn: 0,
+            busy_since: Instant::ZERO,
             pending: None,
         }
     }
@@ -164,6 +177,10 @@ impl Desk {
         }
     }
 
+    pub(crate) fn standing(&self) -> Standing {
+        Standing { idle_since: self.idle_since, turn: self.turn, served: self.served }
+    }
+
     pub(crate) fn view(&self, agent: AgentId) -> AgentView {
         AgentView {
             agent,
@@ -173,6 +190,7 @@ impl Desk {
             dialling: self.dialling,
             idle_since: self.idle_since,
             misses: self.misses,
+            served: self.served,
             pending: self.pending,
             free: self.is_free(),
         }
@@ -227,6 +245,7 @@ impl Scheduler {
                     self.end_wrap_up(agent, self.now);
                 }
             }
+            AgentEvent::ProlongWrapUp { by } => self.prolong_wrap_up(agent, by),
             AgentEvent::LineTaken => self.set_dialling(agent, true),
             AgentEvent::LineClear => self.set_dialling(agent, false),
             AgentEvent::Stand { as_before, misses } => self.stand(agent, as_before, misses),
@@ -256,7 +275,7 @@ impl Scheduler {
         if let AgentState::Offered(offer) = desk.state {
             self.withdraw(offer, agent, Withdrawal::LoggedOut);
             self.settle(agent, AgentState::Available);
-            self.wait_again(offer.caller);
+            self.ring_is_over(offer);
         } else {
             self.index(agent);
         }
@@ -269,6 +288,9 @@ impl Scheduler {
             desk.pending = None;
         }
         if matches!(desk.state, AgentState::LoggedOut | AgentState::NotResponding) {
+            if desk.state == AgentState::LoggedOut {
+                desk.served = 0;
+            }
             desk.start_idle(now);
             self.set_state(agent, AgentState::Available);
         }
@@ -283,7 +305,7 @@ impl Scheduler {
                 desk.pending = None;
                 self.withdraw(offer, agent, Withdrawal::LoggedOut);
                 self.set_state(agent, AgentState::LoggedOut);
-                self.wait_again(offer.caller);
+                self.ring_is_over(offer);
             }
             AgentState::LoggedOut
             | AgentState::Available
@@ -319,6 +341,9 @@ impl Scheduler {
         desk.pending = None;
         match desk.state {
             AgentState::LoggedOut | AgentState::Paused { .. } | AgentState::NotResponding => {
+                if desk.state == AgentState::LoggedOut {
+                    desk.served = 0;
+                }
                 desk.start_idle(now);
                 self.set_state(agent, AgentState::Available);
             }
@@ -339,6 +364,14 @@ impl Scheduler {
             desk.start_idle(now);
             desk.misses = misses;
             self.set_state(agent, as_before.state());
+        }
+    }
+
+    fn prolong_wrap_up(&mut self, agent: AgentId, by: Duration) {
+        if let AgentState::WrapUp { until } = self.desk(agent).state {
+            let longest = self.now + WRAP_UP_MAX;
+            let until = until.max((until + by).min(longest));
+            self.set_state(agent, AgentState::WrapUp { until });
         }
     }
 
@@ -369,8 +402,8 @@ impl Scheduler {
         self.index(agent);
     }
 
-    /// Puts her among the free and among those who are there, or takes her out; forgets her once the setup has and nothing of
-    /// her lives.
+    /// Puts her among the free and among those who are there, or takes her out; forgets her once the
+    /// setup has and nothing of her lives.
     pub(crate) fn index(&mut self, agent: AgentId) {
         let desk = &self.desks[&agent];
         let setup = Arc::clone(&self.setup);
@@ -382,9 +415,9 @@ impl Scheduler {
         };
         let is_there = desk.is_there();
         if desk.is_free() {
-            self.free.insert(agent, desk.idle_since, &known.teams);
+            self.free.insert(agent, desk.standing(), &self.groups);
         } else {
-            self.free.remove(agent, &known.teams);
+            self.free.remove(agent, &self.groups);
         }
         self.index_presence(agent, &known.teams, is_there);
     }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone as _};
 use chrono_tz::Tz;
@@ -204,5 +205,11 @@ impl Clock {
     pub(crate) fn unix_ms(&self, now: Instant) -> i64 {
         let since = now.saturating_duration_since(self.at).as_millis();
         self.unix_ms.saturating_add(i64::try_from(since).unwrap_or(i64::MAX))
+    }
+
+    /// The first instant at which it is that late; the one that the clock was told at, if it is past.
+    pub(crate) fn instant(&self, unix_ms: i64) -> Instant {
+        let until = unix_ms.saturating_sub(self.unix_ms);
+        self.at + Duration::from_millis(u64::try_from(until).unwrap_or(0))
     }
 }

@@ -8,7 +8,17 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
         #[derive(
-            Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize,
+            Copy,
+            Clone,
+            Eq,
+            PartialEq,
+            Ord,
+            PartialOrd,
+            Hash,
+            Debug,
+            Default,
+            Serialize,
+            Deserialize,
         )]
         pub struct $name(pub $inner);
 
@@ -37,16 +47,39 @@ id!(
     PromptId(u32)
 );
 id!(
+    /// Something that a secretary knows and a practice wants: a specialty, a language.
+    SkillId(u16)
+);
+id!(
+    /// Where a secretary works.
+    SiteId(u16)
+);
+id!(
+    /// A telephone number, as its owner numbers it: of who calls, or where a caller may be sent.
+    LineId(u64)
+);
+id!(
+    /// A phone of a practice: its own reception, at which no secretary sits.
+    PhoneId(u32)
+);
+id!(
     /// One caller, from entering to leaving. Never used twice: a second life would make the
     /// offers of the first one current again.
     CallerId(u64)
 );
+
+/// Where a caller may be sent who is not given to a secretary.
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
+pub enum Target {
+    Phone(PhoneId),
+    Line(LineId),
+}
 
 /// The owner of a reservation: nothing but this offer can release it, so that a late answer, miss
 /// or timer of an earlier offer never touches a later one.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
 pub struct OfferId {
     pub caller: CallerId,
-    /// Counts this caller's offers, from 1.
+    /// Counts this caller's offers and forwardings, from 1.
     pub generation: u32,
 }

@@ -1,22 +1,25 @@
 //! What the scheduler is told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Lasting;
 use crate::caller::Urgency;
-use crate::id::{AgentId, CallerId, OfferId, PracticeId};
-use crate::setup::Setup;
+use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, TeamId};
+use crate::setup::{Forward, Override, Setup};
 use crate::time::Instant;
 
 #[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Input {
-    /// A caller begins the plan of the practice's situation. `urgency` overrides the practice's; at `leave_by` he
-    /// must not wait unanswered any more and goes on to the first step that is not a queue.
+    /// A caller begins the plan of the practice's situation, or of its rule for him. `line` is his
+    /// number, if he shows it; `urgency` overrides the practice's; at `leave_by` he must not be
+    /// unanswered any more and goes on to the first step that ends the wait.
     Enter {
         caller: CallerId,
         practice: PracticeId,
+        line: Option<LineId>,
         urgency: Option<Urgency>,
         leave_by: Option<Instant>,
     },
@@ -24,11 +27,12 @@ pub enum Input {
     Leave {
         caller: CallerId,
     },
-    /// Her phone answered: a request, that `Serve` or `Refuse` replies to.
+    /// Her phone answered, or a human where he was forwarded to: a request, that `Serve`, `Connect` or
+    /// `Refuse` replies to.
     Answered {
         offer: OfferId,
     },
-    /// The offer came to nothing. (No answer is the scheduler's own deadline.)
+    /// The offer or the forwarding came to nothing. (No answer is the scheduler's own deadline.)
     Missed {
         offer: OfferId,
         miss: Miss,
@@ -50,6 +54,27 @@ pub enum Input {
     Agent {
         agent: AgentId,
         event: AgentEvent,
+    },
+    /// An operator, or a key that the caller pressed: he is of this class; `first`: at its head.
+    Rank {
+        caller: CallerId,
+        urgency: Urgency,
+        first: bool,
+    },
+    /// An operator: he waits for this team, without an end of the step. His place and his clock stay.
+    Move {
+        caller: CallerId,
+        team: TeamId,
+    },
+    /// An operator: he is forwarded there; then his plan goes on where he was.
+    Redirect {
+        caller: CallerId,
+        to: Forward,
+    },
+    /// `None` ends it. Ignored before the first `Clock`, and when it is over already.
+    Override {
+        practice: PracticeId,
+        with: Option<Override>,
     },
     /// The civil time of `now`: at the start, and when the wall clock is set. Before the first one
     /// every practice counts as open.
@@ -85,6 +110,10 @@ pub enum AgentEvent {
     /// Ends a pause, *not responding*, or being logged out; takes a wish for one of them back.
     Resume,
     EndWrapUp,
+    /// Her wrap-up lasts this much longer, up to [`limits::WRAP_UP_MAX`](crate::WRAP_UP_MAX) from now.
+    ProlongWrapUp {
+        by: Duration,
+    },
     /// She uses her phone for what is no call (a code that she dials): no offer until `LineClear`.
     LineTaken,
     LineClear,
@@ -101,8 +130,12 @@ pub enum AgentEvent {
 pub enum Refusal {
     #[error("as many callers wait as may wait")]
     Full,
+    #[error("as many callers of this practice wait as may wait")]
+    PracticeFull,
     #[error("no such practice")]
     UnknownPractice,
+    #[error("no such team")]
+    UnknownTeam,
     #[error("no such agent")]
     UnknownAgent,
     #[error("no such caller")]
@@ -111,4 +144,8 @@ pub enum Refusal {
     AlreadyHere,
     #[error("this caller is not being served")]
     NotServed,
+    #[error("this caller does not wait")]
+    NotWaiting,
+    #[error("an override must end after now, and the time of day must be known")]
+    OverrideIsOver,
 }

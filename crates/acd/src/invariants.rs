@@ -1,9 +1,9 @@
 //! What must hold at the end of every step.
 
 use crate::agent::AgentState;
-use crate::caller::{CallerStage, Stage};
+use crate::caller::{Caller, Stage, Urgency};
+use crate::groups::{demand, eligible};
 use crate::scheduler::Scheduler;
-use crate::setup::Step;
 
 impl Scheduler {
     /// Panics when the state contradicts itself: a bug of ours. It scans everything: for tests,
@@ -20,18 +20,14 @@ impl Scheduler {
     fn check_single_line(&self) {
         for (&id, desk) in &self.desks {
             match desk.state {
-                AgentState::Offered(offer) => {
-                    let stage = self.caller(offer.caller).expect("an offered caller lives").stage;
-                    assert!(
-                        matches!(stage, CallerStage::Offered { offer: o, agent, .. }
-                            if o == offer && agent == id),
-                        "agent {id} is offered {offer:?}, her caller is {stage:?}"
-                    );
-                }
+                AgentState::Offered(offer) => assert!(
+                    self.offers(offer.caller).any(|ring| ring == (offer, id)),
+                    "agent {id} is offered {offer:?}, her caller knows nothing of it"
+                ),
                 AgentState::Talking(caller) => {
-                    let stage = self.caller(caller).expect("a served caller lives").stage;
+                    let stage = &self.callers.get(&caller).expect("a served caller lives").stage;
                     assert!(
-                        matches!(stage, CallerStage::Served { agent, .. } if agent == id),
+                        matches!(stage, Stage::Served { agent, .. } if *agent == id),
                         "agent {id} talks with {caller}, who is {stage:?}"
                     );
                 }
@@ -53,42 +49,76 @@ impl Scheduler {
         for (&id, caller) in &self.callers {
             assert_eq!(id, caller.place.caller);
             assert!(caller.place.sequence < self.sequence, "caller {id} has a sequence to come");
-            assert!(
-                matches!(caller.plan.steps.get(caller.step),
-                    Some(Step::Queue { team, .. }) if *team == caller.team),
-                "caller {id} is in no queue of his plan"
-            );
-            match caller.stage {
-                Stage::Waiting => {}
-                Stage::Offered { agent, deadline, .. } => {
-                    let state = self.desk(agent).state;
-                    assert_eq!(state, AgentState::Offered(caller.offer()), "offered by {agent}");
-                    assert!(deadline > self.now, "the offer of caller {id} is over");
-                    assert!(
-                        caller.wait_end().is_none_or(|(at, _)| deadline <= at),
-                        "the offer of caller {id} outlives his wait"
-                    );
+            let is_queued = match &caller.stage {
+                Stage::Waiting => true,
+                Stage::Offered { rings } => {
+                    assert!(!rings.is_empty(), "caller {id} is offered to nobody");
+                    for ring in rings {
+                        let state = self.desk(ring.agent).state;
+                        assert_eq!(state, AgentState::Offered(ring.offer), "by {}", ring.agent);
+                        assert!(ring.deadline > self.now, "the offer {:?} is over", ring.offer);
+                        assert!(
+                            caller.wait_end().is_none_or(|(at, _)| ring.deadline <= at),
+                            "the offer {:?} outlives his wait",
+                            ring.offer
+                        );
+                    }
+                    true
                 }
-                Stage::Served { agent } => {
-                    assert_eq!(self.desk(agent).state, AgentState::Talking(id));
+                Stage::Forwarded { deadline, .. } => {
+                    assert!(*deadline > self.now, "the forwarding of caller {id} is over");
+                    assert!(caller.leave_by.is_none_or(|at| *deadline <= at));
+                    false
                 }
-            }
+                Stage::Served { agent, .. } => {
+                    assert_eq!(self.desk(*agent).state, AgentState::Talking(id));
+                    true
+                }
+                Stage::Connected { .. } => false,
+            };
+            assert_eq!(is_queued, caller.queue.is_some(), "caller {id} in {:?}", caller.stage);
         }
     }
 
-    /// A waiting caller and a free eligible agent never coexist.
+    /// A waiting caller and a free eligible agent never coexist; nor does one who may ring more phones.
     fn check_work_conserved(&self) {
         assert!(self.hot.is_empty(), "the matching stopped early");
         assert_eq!(self.free.came(), [], "the matching stopped early");
-        let waiting = self.callers.values().filter(|caller| {
-            caller.stage == Stage::Waiting && !caller.is_due(self.now) // a due one moves on
-        });
-        for caller in waiting {
-            let idle = self.setup.agents.iter().find(|(id, agent)| {
-                agent.teams.contains(&caller.team) && self.desk(**id).is_free()
-            });
+        for caller in self.callers.values().filter(|caller| self.may_be_offered(caller)) {
+            let idle = self.setup.agents.keys().find(|&&agent| self.could_have(agent, caller));
             assert_eq!(idle, None, "while {caller:?} waits");
         }
+    }
+
+    fn may_be_offered(&self, caller: &Caller) -> bool {
+        let phones = || self.setup.teams.get(&caller.team()).map_or(1, |team| team.ring.max(1));
+        let has_room = match &caller.stage {
+            Stage::Waiting => true,
+            Stage::Offered { rings } => rings.len() < phones(),
+            Stage::Forwarded { .. } | Stage::Served { .. } | Stage::Connected { .. } => false,
+        };
+        has_room && !caller.is_due(self.now) // a due one moves on
+    }
+
+    /// By looking at her and at him alone, with no index.
+    fn could_have(&self, id: crate::AgentId, caller: &Caller) -> bool {
+        let known = self.setup.practices.get(&caller.acting).map(|it| (caller.acting, it));
+        let queue = caller.queue();
+        let suits = eligible(
+            &self.setup,
+            id,
+            &self.setup.agents[&id],
+            &demand(known, queue.team, queue.circle),
+        );
+        if !self.desk(id).is_free() || suits.is_err() {
+            return false;
+        }
+        let reserve = self.setup.teams.get(&queue.team).map_or(0, |team| team.reserve);
+        let free =
+            self.setup.agents.iter().filter(|(id, agent)| {
+                agent.teams.contains(&queue.team) && self.desk(**id).is_free()
+            });
+        caller.place.urgency <= Urgency::Urgent || free.count() > reserve
     }
 
     /// A team is without anybody since a moment, or has somebody.
@@ -117,7 +147,8 @@ impl Scheduler {
         let rebuilt = Self::restore(self.setup.clone(), self.clone());
         assert_eq!(*self, rebuilt, "an index differs from the state");
         let counts = self.counts();
-        assert_eq!(counts.waiting + counts.offered + counts.served, self.callers.len());
+        let all = counts.waiting + counts.offered + counts.forwarded + counts.served;
+        assert_eq!(all, self.callers.len());
         let places: Vec<_> = self.waiting().map(|w| (w.urgency, w.deadline, w.sequence)).collect();
         assert!(places.is_sorted(), "out of order: {places:?}");
         for agent in self.desks.keys().filter(|id| !self.setup.agents.contains_key(id)) {

@@ -8,11 +8,15 @@
 //! something out, the rest are getters. After each `handle*`, drain [`Scheduler::poll_decision`],
 //! then sleep until [`Scheduler::poll_timeout`].
 
+mod acquaintance;
 mod agent;
 mod caller;
 mod civil;
 mod decision;
 mod estimates;
+mod figures;
+mod forward;
+mod groups;
 mod holidays;
 mod hours;
 mod id;
@@ -21,8 +25,10 @@ mod invariants;
 mod limits;
 mod matching;
 mod offer;
+mod operator;
 mod scheduler;
 mod setup;
+mod situations;
 mod staff;
 mod time;
 mod timer;
@@ -33,12 +39,19 @@ pub use caller::{CallerStage, CallerView, Urgency, Waiting};
 pub use civil::{CivilError, Date, Period, TimeZone};
 pub use decision::{Decision, Withdrawal};
 pub use estimates::{ErlangA, Figures, Outlook, erlang_a, expected_wait};
+pub use groups::Unsuited;
 pub use holidays::{Holidays, Territory};
 pub use hours::{Hours, HoursError, HoursState};
-pub use id::{AgentId, CallerId, OfferId, PracticeId, PromptId, TeamId};
+pub use id::{
+    AgentId, CallerId, LineId, OfferId, PhoneId, PracticeId, PromptId, SiteId, SkillId, Target,
+    TeamId,
+};
 pub use input::{AgentEvent, Input, Miss, Refusal};
-pub use limits::Limits;
+pub use limits::{HOPS_MAX, Limits, REPEATED_CALLS_MAX, WRAP_UP_MAX};
 pub use scheduler::{Counts, Scheduler};
-pub use setup::{Agent, Leave, Plan, Practice, RetryAfter, Setup, Situation, Step, Team};
+pub use setup::{
+    Agent, AtClosing, CallerRule, Circle, Forward, Insistence, Leave, Override, Overriding, Plan,
+    Practice, Queue, Repeated, RetryAfter, Setup, Situation, Step, Strategy, Team, Way, Widening,
+};
 pub use time::Instant;
 pub use timer::{Bound, Reason};

@@ -1,9 +1,24 @@
 //! Caps on what the network feeds.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Callers that may wait at once unless the setup says otherwise.
 pub(crate) const WAITING_MAX: usize = 10_000;
+
+/// How far from now a wrap-up can be prolonged.
+pub const WRAP_UP_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// How often a caller may be handed from one practice's plan to another's; then he hears busy.
+pub const HOPS_MAX: u8 = 8;
+
+/// Callers who are remembered for their next call; beyond, who called the longest ago is forgotten.
+pub(crate) const ACQUAINTANCES_MAX: usize = 100_000;
+/// Nobody is remembered longer.
+pub(crate) const REMEMBERED_FOR: Duration = Duration::from_secs(31 * 24 * 3_600);
+/// The calls of one caller that are counted.
+pub const REPEATED_CALLS_MAX: u32 = 20;
 
 /// The longest text of opening hours.
 pub(crate) const HOURS_BYTES_MAX: usize = 1_000;

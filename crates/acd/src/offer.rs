@@ -3,58 +3,102 @@
 //! ```text
 //! made ─ answered → served ─ dropped ─→ he waits again, she rests
 //!   ├─ missed, expired ───────────────→ he waits again, she rests
-//!   └─ withdrawn (he left or moved on, she logged out)
+//!   └─ withdrawn (he left or moved on, she logged out, another was quicker)
 //! ```
 //! Her line stays occupied by the offer until it is cleared, whatever came of it. Every reply
-//! carries the offer's id: one that is not current changes nothing.
+//! carries the offer's id: one that is not current changes nothing. A team may let several phones ring
+//! for one caller: each has its own offer, and the first answer wins.
 
 use std::time::Duration;
 
 use crate::agent::AgentState;
-use crate::caller::Stage;
+use crate::caller::{Ring, Stage};
 use crate::decision::{Decision, Withdrawal};
-use crate::id::{AgentId, CallerId, OfferId, TeamId};
+use crate::id::{AgentId, CallerId, OfferId};
 use crate::input::{Miss, Refusal};
 use crate::scheduler::Scheduler;
 use crate::setup::RetryAfter;
 
 /// A zero `ring_for` would let an offer end in the step that made it, and the next one too.
-const RING_MIN: Duration = Duration::from_micros(1);
+pub(crate) const RING_MIN: Duration = Duration::from_micros(1);
+
+/// Where an offer is, if it is current.
+enum Current {
+    Ringing { agent: AgentId, capped: bool },
+    Serving { agent: AgentId },
+    Forwarded,
+    Connected,
+}
 
 impl Scheduler {
-    pub(crate) fn make_offer(&mut self, id: CallerId, team: TeamId, agent: AgentId) {
+    pub(crate) fn make_offer(&mut self, id: CallerId, agent: AgentId) {
+        let team = self.callers[&id].team();
         let ring_for = self.setup.teams.get(&team).map_or(RING_MIN, |team| team.ring_for);
         let rings_until = self.now + ring_for.max(RING_MIN);
         let caller = self.caller_mut(id);
-        caller.generation = caller.generation.wrapping_add(1);
-        let offer = caller.offer();
-        let practice = caller.practice;
+        let offer = caller.next_offer();
+        let practice = caller.acting;
         let wait_end = caller.wait_end().map(|(at, _)| at).filter(|&at| at < rings_until);
         let deadline = wait_end.unwrap_or(rings_until);
-        self.set_stage(id, Stage::Offered { agent, deadline, capped: wait_end.is_some() });
-        self.desk_mut(agent).line = Some(offer);
+        let ring = Ring { offer, agent, deadline, capped: wait_end.is_some() };
+        let rings = match &caller.stage {
+            Stage::Offered { rings } => rings.iter().copied().chain([ring]).collect(),
+            Stage::Waiting
+            | Stage::Forwarded { .. }
+            | Stage::Served { .. }
+            | Stage::Connected { .. } => vec![ring],
+        };
+        self.set_stage(id, Stage::Offered { rings });
+        self.turns += 1;
+        let turn = self.turns;
+        let desk = self.desk_mut(agent);
+        desk.line = Some(offer);
+        desk.turn = turn;
         self.set_state(agent, AgentState::Offered(offer));
         self.decide(Decision::Offer { offer, agent, practice, deadline });
     }
 
     pub(crate) fn answered(&mut self, offer: OfferId) {
-        let Some(Stage::Offered { agent, .. }) = self.stage_of(offer) else {
-            self.decide(Decision::Refuse { offer });
-            return;
-        };
-        self.set_stage(offer.caller, Stage::Served { agent });
-        self.desk_mut(agent).misses = 0;
+        match self.current(offer) {
+            Some(Current::Ringing { agent, .. }) => self.serve(offer, agent),
+            Some(Current::Forwarded) => self.connected(offer),
+            Some(Current::Serving { .. } | Current::Connected) | None => {
+                self.decide(Decision::Refuse { offer });
+            }
+        }
+    }
+
+    /// The winner; whoever else rings for him is let off.
+    fn serve(&mut self, offer: OfferId, agent: AgentId) {
+        let since = self.now;
+        let Stage::Offered { rings } = self.callers[&offer.caller].stage.clone() else { return };
+        self.note_wait(offer.caller, true);
+        self.set_stage(offer.caller, Stage::Served { offer, agent, since });
+        let desk = self.desk_mut(agent);
+        desk.misses = 0;
+        desk.busy_since = since;
+        desk.served = desk.served.saturating_add(1);
         self.set_state(agent, AgentState::Talking(offer.caller));
         self.decide(Decision::Serve { offer, agent });
+        for ring in rings.into_iter().filter(|ring| ring.offer != offer) {
+            self.withdraw(ring.offer, ring.agent, Withdrawal::Won);
+            self.settle(ring.agent, AgentState::Available);
+        }
     }
 
     pub(crate) fn missed(&mut self, offer: OfferId, miss: Miss) {
-        let agent = match (self.stage_of(offer), miss) {
-            (Some(Stage::Offered { agent, .. }), _)
-            | (Some(Stage::Served { agent }), Miss::Dropped) => agent,
-            // Of an earlier offer, or overtaken by her answer.
-            (Some(Stage::Served { .. }), Miss::Declined | Miss::Busy | Miss::Unreachable)
-            | (Some(Stage::Waiting) | None, _) => return,
+        let agent = match (self.current(offer), miss) {
+            (Some(Current::Ringing { agent, .. }), _)
+            | (Some(Current::Serving { agent }), Miss::Dropped) => agent,
+            (Some(Current::Forwarded), _) | (Some(Current::Connected), Miss::Dropped) => {
+                return self.forward_failed(offer);
+            }
+            // Of an earlier offer, or overtaken by an answer.
+            (
+                Some(Current::Serving { .. } | Current::Connected),
+                Miss::Declined | Miss::Busy | Miss::Unreachable,
+            )
+            | (None, _) => return,
         };
         let counts = match miss {
             Miss::Unreachable | Miss::Dropped => true,
@@ -66,23 +110,42 @@ impl Scheduler {
             Miss::Unreachable => after.unreachable,
             Miss::Dropped => after.dropped,
         });
-        self.wait_again(offer.caller);
+        self.ring_is_over(offer);
     }
 
     /// Its timer ran, hence the offer is current.
     pub(crate) fn offer_deadline(&mut self, offer: OfferId) {
-        let Some(Stage::Offered { agent, capped, .. }) = self.stage_of(offer) else {
-            debug_assert!(false, "the deadline of {offer:?} outlived it");
-            return;
-        };
-        if capped {
-            self.withdraw(offer, agent, Withdrawal::Overflowed);
-            self.settle(agent, AgentState::Available);
-        } else {
-            self.withdraw(offer, agent, Withdrawal::Expired);
-            self.rest(agent, offer.caller, true, |after| after.no_answer);
+        match self.current(offer) {
+            Some(Current::Ringing { agent, capped: true }) => {
+                self.withdraw(offer, agent, Withdrawal::Overflowed);
+                self.settle(agent, AgentState::Available);
+                self.ring_is_over(offer);
+            }
+            Some(Current::Ringing { agent, capped: false }) => {
+                self.withdraw(offer, agent, Withdrawal::Expired);
+                self.rest(agent, offer.caller, true, |after| after.no_answer);
+                self.ring_is_over(offer);
+            }
+            Some(Current::Forwarded) => self.forward_deadline(offer),
+            Some(Current::Serving { .. } | Current::Connected) | None => {
+                debug_assert!(false, "the deadline of {offer:?} outlived it");
+            }
         }
-        self.wait_again(offer.caller);
+    }
+
+    /// Her phone rings for him no more: he waits again, or the others ring on.
+    pub(crate) fn ring_is_over(&mut self, offer: OfferId) {
+        let rings: Vec<Ring> = match &self.callers[&offer.caller].stage {
+            Stage::Offered { rings } => {
+                rings.iter().copied().filter(|ring| ring.offer != offer).collect()
+            }
+            Stage::Waiting
+            | Stage::Forwarded { .. }
+            | Stage::Served { .. }
+            | Stage::Connected { .. } => Vec::new(),
+        };
+        let stage = if rings.is_empty() { Stage::Waiting } else { Stage::Offered { rings } };
+        self.set_stage(offer.caller, stage);
     }
 
     pub(crate) fn withdraw(&mut self, offer: OfferId, agent: AgentId, why: Withdrawal) {
@@ -106,7 +169,7 @@ impl Scheduler {
         is_miss: bool,
         delay: impl FnOnce(&RetryAfter) -> Duration,
     ) {
-        let team = self.setup.teams.get(&self.callers[&caller].team);
+        let team = self.setup.teams.get(&self.callers[&caller].team());
         let delay = team.map_or(Duration::ZERO, |team| delay(&team.retry_after));
         let misses_max = team.map_or(0, |team| team.misses_max);
         let until = self.now + delay;
@@ -122,9 +185,19 @@ impl Scheduler {
         self.settle(agent, state);
     }
 
-    /// Where the caller of this offer stands, if it is his last one.
-    fn stage_of(&self, offer: OfferId) -> Option<Stage> {
+    fn current(&self, offer: OfferId) -> Option<Current> {
         let caller = self.callers.get(&offer.caller)?;
-        (caller.offer() == offer).then_some(caller.stage)
+        match &caller.stage {
+            Stage::Waiting => None,
+            Stage::Offered { rings } => {
+                let &Ring { agent, capped, .. } = rings.iter().find(|ring| ring.offer == offer)?;
+                Some(Current::Ringing { agent, capped })
+            }
+            Stage::Forwarded { offer: of, .. } => (*of == offer).then_some(Current::Forwarded),
+            &Stage::Served { offer: of, agent, .. } => {
+                (of == offer).then_some(Current::Serving { agent })
+            }
+            Stage::Connected { offer: of, .. } => (*of == offer).then_some(Current::Connected),
+        }
     }
 }

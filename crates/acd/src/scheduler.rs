@@ -5,18 +5,22 @@
 //! the step's `now`, however late it runs; only a wrap-up that ends by itself leaves her idle
 //! since its own end. The rules one by one, with the choices made: the crate's README.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::acquaintance::Acquaintances;
 use crate::agent::{AgentState, AgentView, Desk};
-use crate::caller::{Caller, CallerView, Waiting};
+use crate::caller::{Caller, CallerView, Waiting, circle_at};
 use crate::civil::Clock;
 use crate::decision::Decision;
+use crate::estimates::Figures;
+use crate::groups::{GroupId, Groups};
 use crate::id::{AgentId, CallerId, PracticeId, TeamId};
 use crate::input::{Input, Refusal};
-use crate::setup::{Setup, Situation};
+use crate::setup::{Override, Setup};
+use crate::situations::Holdings;
 use crate::staff::Staff;
 use crate::time::Instant;
 use crate::timer::{Reason, Timers};
@@ -28,16 +32,25 @@ pub struct Scheduler {
     pub(crate) now: Instant,
     /// Of the next caller to enter.
     pub(crate) sequence: u64,
+    /// Offers made until now.
+    pub(crate) turns: u64,
     pub(crate) callers: BTreeMap<CallerId, Caller>,
     pub(crate) desks: BTreeMap<AgentId, Desk>,
     /// Since when there is nobody; a team without an entry has somebody, or never had.
     pub(crate) unstaffed_since: BTreeMap<TeamId, Instant>,
     pub(crate) clock: Option<Clock>,
+    pub(crate) overrides: BTreeMap<PracticeId, Override>,
+    pub(crate) acquaintances: Acquaintances,
+    pub(crate) figures: BTreeMap<TeamId, Figures>,
     pub(crate) decisions: VecDeque<Decision>,
     #[serde(skip)]
     pub(crate) setup: Arc<Setup>,
 
     // Indexes over the above.
+    #[serde(skip)]
+    pub(crate) groups: Arc<Groups>,
+    #[serde(skip)]
+    pub(crate) holdings: Holdings,
     #[serde(skip)]
     pub(crate) timers: Timers,
     #[serde(skip)]
@@ -48,9 +61,15 @@ pub struct Scheduler {
     pub(crate) staff: Staff,
     #[serde(skip)]
     pub(crate) served: usize,
-    /// Teams where somebody began to wait since the last matching, some of them twice.
     #[serde(skip)]
-    pub(crate) hot: Vec<TeamId>,
+    pub(crate) forwarded: usize,
+    /// Who follows a practice's plan and has not been answered by a human.
+    #[serde(skip)]
+    pub(crate) followers: BTreeMap<PracticeId, BTreeSet<CallerId>>,
+    /// Groups where somebody may be offered who might not before, since the last matching; some of
+    /// them twice.
+    #[serde(skip)]
+    pub(crate) hot: Vec<GroupId>,
 }
 
 /// How many there are of what.
@@ -58,6 +77,8 @@ pub struct Scheduler {
 pub struct Counts {
     pub waiting: usize,
     pub offered: usize,
+    pub forwarded: usize,
+    /// By a secretary, or by who took him where he was forwarded to.
     pub served: usize,
     /// Agents that an offer may be made to.
     pub free: usize,
@@ -70,17 +91,25 @@ impl Scheduler {
         let mut scheduler = Self {
             now: Instant::ZERO,
             sequence: 0,
+            turns: 0,
             callers: BTreeMap::new(),
             desks: BTreeMap::new(),
             unstaffed_since: BTreeMap::new(),
             clock: None,
+            overrides: BTreeMap::new(),
+            acquaintances: Acquaintances::default(),
+            figures: BTreeMap::new(),
             decisions: VecDeque::new(),
             setup: Arc::default(),
+            groups: Arc::default(),
+            holdings: Holdings::new(),
             timers: Timers::default(),
             waiting: Queues::default(),
             free: Free::default(),
             staff: Staff::default(),
             served: 0,
+            forwarded: 0,
+            followers: BTreeMap::new(),
             hot: Vec::new(),
         };
         scheduler.attach(setup);
@@ -101,6 +130,7 @@ impl Scheduler {
             self.desks.entry(agent).or_insert_with(Desk::new);
         }
         self.setup = setup;
+        self.acquaintances.rebuild();
         self.rebuild();
         self.hot.clear();
     }
@@ -119,8 +149,11 @@ impl Scheduler {
         self.hold_due();
         while let Some((at, reason)) = self.timers.pop_due(self.now) {
             match reason {
+                Reason::Boundary { practice } => self.boundary(practice),
                 Reason::OfferDeadline { offer } => self.offer_deadline(offer),
                 Reason::WaitEnd { caller, bound } => self.wait_ended(caller, bound),
+                Reason::Widen { caller } => self.widen(caller),
+                Reason::Age { caller } => self.age(caller, at),
                 Reason::RestEnd { agent } => self.set_state(agent, AgentState::Available),
                 Reason::WrapUpEnd { agent } => self.end_wrap_up(agent, at),
             }
@@ -161,10 +194,9 @@ impl Scheduler {
         self.desks.iter().map(|(&agent, desk)| desk.view(agent))
     }
 
-    /// What holds for a practice at the last `now`: what who enters then is put into.
-    pub fn situation(&self, practice: PracticeId) -> Option<Situation> {
-        let practice = self.setup.practices.get(&practice)?;
-        Some(practice.situation(self.unix_ms()))
+    /// What practices have said against their hours and leave, and what of it still holds.
+    pub fn overrides(&self) -> impl Iterator<Item = (PracticeId, Override)> {
+        self.overrides.iter().map(|(&practice, &over)| (practice, over))
     }
 
     /// The civil time of the last `now`; `None` before the first `Input::Clock`.
@@ -184,7 +216,8 @@ impl Scheduler {
     pub fn counts(&self) -> Counts {
         Counts {
             waiting: self.waiting.len(),
-            offered: self.callers.len() - self.waiting.len() - self.served,
+            offered: self.callers.len() - self.waiting.len() - self.forwarded - self.served,
+            forwarded: self.forwarded,
             served: self.served,
             free: self.free.len(),
             timers: self.timers.len(),
@@ -193,8 +226,8 @@ impl Scheduler {
 
     fn apply(&mut self, input: Input) -> Result<(), Refusal> {
         match input {
-            Input::Enter { caller, practice, urgency, leave_by } => {
-                return self.enter(caller, practice, urgency, leave_by);
+            Input::Enter { caller, practice, line, urgency, leave_by } => {
+                return self.enter(caller, practice, line, urgency, leave_by);
             }
             Input::Leave { caller } => return self.leave(caller),
             Input::Answered { offer } => self.answered(offer),
@@ -203,7 +236,13 @@ impl Scheduler {
             Input::Returned { caller } => return self.returned(caller),
             Input::Cleared { agent, offer } => return self.cleared(agent, offer),
             Input::Agent { agent, event } => return self.handle_agent(agent, event),
-            Input::Clock { unix_ms } => self.clock = Some(Clock { at: self.now, unix_ms }),
+            Input::Rank { caller, urgency, first } => {
+                return self.set_rank(caller, urgency, first);
+            }
+            Input::Move { caller, team } => return self.move_to(caller, team),
+            Input::Redirect { caller, to } => return self.redirect(caller, to),
+            Input::Override { practice, with } => return self.set_override(practice, with),
+            Input::Clock { unix_ms } => self.set_clock(unix_ms),
             Input::Configure(setup) => self.configure(setup),
         }
         Ok(())
@@ -216,6 +255,8 @@ impl Scheduler {
             self.desks.entry(agent).or_insert_with(Desk::new);
         }
         let known = Arc::clone(&self.setup);
+        self.overrides.retain(|practice, _| known.practices.contains_key(practice));
+        self.recircle();
         self.rebuild();
         let removed: Vec<_> =
             self.desks.keys().copied().filter(|id| !known.agents.contains_key(id)).collect();
@@ -225,12 +266,27 @@ impl Scheduler {
         self.forget_teams();
     }
 
+    /// Whom the waiting may be given is told by the rules of the new setup.
+    fn recircle(&mut self) {
+        for caller in self.callers.values_mut().filter(|caller| !caller.is_returned) {
+            if let Some(queue) = &mut caller.queue {
+                (queue.circle, queue.widens_at) =
+                    circle_at(&self.setup, caller.acting, queue.team, caller.since, self.now);
+            }
+        }
+    }
+
     /// Makes the indexes anew; the agents' teams may have changed.
     fn rebuild(&mut self) {
+        self.groups = Arc::new(Groups::new(&self.setup));
         self.timers = Timers::default();
         self.waiting = Queues::default();
         self.free = Free::default();
         self.served = 0;
+        self.forwarded = 0;
+        self.followers = BTreeMap::new();
+        self.hot.clear();
+        self.reckon_holdings();
         let before = std::mem::take(&mut self.staff);
         for agent in self.desks.keys().copied().collect::<Vec<_>>() {
             if let Some((at, reason)) = self.desk(agent).state.timer(agent) {
@@ -238,7 +294,7 @@ impl Scheduler {
             }
             self.index(agent);
         }
-        self.seat();
+        self.free.seat(&self.groups);
         self.compare_staff(&before);
         // After the agents: whether somebody is there is asked for each caller.
         for id in self.callers.keys().copied().collect::<Vec<_>>() {

@@ -2,7 +2,7 @@
 //!
 //! A new [`Setup`] comes as a whole by [`Input::Configure`](crate::Input::Configure).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::caller::Urgency;
 use crate::civil::Period;
 use crate::hours::Hours;
-use crate::id::{AgentId, PracticeId, PromptId, TeamId};
+use crate::id::{AgentId, LineId, PracticeId, PromptId, SiteId, SkillId, Target, TeamId};
 use crate::limits::Limits;
 
 #[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -21,7 +21,8 @@ pub struct Setup {
     pub limits: Limits,
 }
 
-#[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+/// The default is one that is open at any time, promises nothing and ends every caller with busy.
+#[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Practice {
     /// The target that it pays for: a caller's deadline is his arrival plus this.
     pub answer_within: Duration,
@@ -30,10 +31,35 @@ pub struct Practice {
     pub hours: Hours,
     /// Of two that hold at once, the first one counts.
     pub leave: Vec<Leave>,
-    /// For who enters while it is open.
+    /// While it is open.
     pub open: Plan,
-    /// For who enters while it is closed, and not on leave.
+    /// While it is closed, and not on leave.
     pub closed: Plan,
+    /// For a leave that an override declares.
+    pub away: Plan,
+    /// What becomes of who still waits when it closes or goes on leave.
+    pub at_closing: AtClosing,
+    /// Its own secretaries: of the free ones they are taken first, and the narrowest circle is theirs.
+    pub own: Vec<AgentId>,
+    /// What its secretaries should know: who knows it better is taken first.
+    pub skill: Option<SkillId>,
+    /// Where its secretaries may work; `None`: anywhere.
+    pub sites: Option<BTreeSet<SiteId>>,
+    /// Time after a call for it, unless the agent has her own.
+    pub wrap_up: Option<Duration>,
+    /// Callers of it that may wait at once; one more is refused with
+    /// [`Refusal::PracticeFull`](crate::Refusal::PracticeFull). Urgent ones always fit.
+    pub waiting_max: Option<usize>,
+    /// How long a caller may wait in its queues altogether; then he goes on to the first step that is
+    /// none.
+    pub wait_max: Option<Duration>,
+    /// Callers who are treated otherwise than all.
+    pub callers: BTreeMap<LineId, CallerRule>,
+    pub repeated: Option<Repeated>,
+    /// How long who last spoke with a caller for it goes before other free secretaries.
+    pub affinity_for: Duration,
+    /// Who gives up waiting and calls again within this has his place in the order back.
+    pub redial_within: Duration,
 }
 
 /// A time in which the practice is away, whatever its hours say.
@@ -43,13 +69,59 @@ pub struct Leave {
     pub plan: Plan,
 }
 
-/// Which of a practice's plans a caller follows: chosen when he enters, and kept. Who entered
-/// before closing time is served on.
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub enum AtClosing {
+    /// Who waits is served on.
+    #[default]
+    ServeOn,
+    /// He begins the plan of the new situation, his clock running.
+    Move,
+}
+
+/// What a practice wants of one caller's calls (a colleague, a hospital, a nuisance).
+#[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct CallerRule {
+    pub urgency: Option<Urgency>,
+    pub way: Way,
+}
+
+#[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub enum Way {
+    /// As everybody.
+    #[default]
+    Usual,
+    /// The open plan, whatever the hours say; no limit of the practice counts him.
+    Through,
+    /// This one, whatever the hours say: blocked, or straight to the practitioner.
+    Plan(Plan),
+}
+
+/// What becomes of a caller's `calls`-th call `within` this time, and of those after it.
+#[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Repeated {
+    pub calls: u32,
+    pub within: Duration,
+    pub then: Insistence,
+}
+
+#[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Insistence {
+    /// He rises by one class, not beyond [`Urgency::Urgent`].
+    Rise,
+    /// He gets this plan instead.
+    Limit(Plan),
+}
+
+/// What holds for a practice, and so which of its plans its callers follow.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
 pub enum Situation {
     Open,
     Closed,
     Leave,
+    /// An override sends all callers elsewhere.
+    Redirected,
+    /// The caller is on a list of the practice, or called too often: he has a plan of his own.
+    Listed,
 }
 
 impl Situation {
@@ -59,6 +131,8 @@ impl Situation {
             Self::Open => "open",
             Self::Closed => "closed",
             Self::Leave => "leave",
+            Self::Redirected => "redirected",
+            Self::Listed => "listed",
         }
     }
 }
@@ -71,52 +145,144 @@ pub struct Plan {
 
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Step {
-    /// Wait for an agent of `team`, this long in this step; `None`: until the caller's `leave_by`.
-    /// He moves on sooner once nobody of the team has been there (logged in with a reachable phone,
-    /// and not *not responding*) for `nobody` while he waits; `None`: he waits for her to come.
-    Queue { team: TeamId, until: Option<Duration>, nobody: Option<Duration> },
+    /// Wait for an agent.
+    Queue(Queue),
+    /// Ring somebody else for him: the practice's own reception, a doctor on call. He moves on when
+    /// nobody has taken him there for so long, or as soon as that is hopeless.
+    Forward(Forward),
+    /// Go on with the plan of another practice, in its own situation.
+    Practice(PracticeId),
     /// Play him a text and end him: `answer` says whether his call is answered for it.
     Announce { prompt: PromptId, answer: bool },
     /// End him with busy.
     Busy,
 }
 
-impl Practice {
-    /// Open at any time.
-    pub fn without_hours(answer_within: Duration, urgency: Urgency, open: Plan) -> Self {
-        let hours = Hours::always();
-        Self { answer_within, urgency, hours, leave: Vec::new(), open, closed: Plan::default() }
-    }
+/// Who waits here moves on by `until` and `nobody`, and does not enter it if one of the rest says so.
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Queue {
+    pub team: TeamId,
+    /// How long he waits in this step; `None`: until his `leave_by`.
+    pub until: Option<Duration>,
+    /// He moves on sooner once nobody of the team has been there (logged in with a reachable phone, and
+    /// not *not responding*) for so long while he waits; `None`: he waits for her to come.
+    pub nobody: Option<Duration>,
+    /// As many callers wait for the team already.
+    pub unless_waiting: Option<usize>,
+    /// He must be expected to wait longer.
+    pub unless_expected: Option<Duration>,
+    /// No secretary of the team who may have him is free.
+    pub unless_none_free: bool,
+}
 
-    /// What holds at that moment; without a clock it is open and nobody is on leave.
-    pub fn situation(&self, unix_ms: Option<i64>) -> Situation {
-        self.plan_at(unix_ms).0
-    }
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Forward {
+    pub target: Target,
+    /// Zero counts as one microsecond.
+    pub ring_for: Duration,
+}
 
-    pub(crate) fn plan_at(&self, unix_ms: Option<i64>) -> (Situation, &Plan) {
-        let Some(unix_ms) = unix_ms else {
-            return (Situation::Open, &self.open);
-        };
-        if let Some(leave) = self.leave.iter().find(|leave| leave.period.contains(unix_ms)) {
-            return (Situation::Leave, &leave.plan);
-        }
-        if self.hours.is_open(unix_ms) {
-            (Situation::Open, &self.open)
-        } else {
-            (Situation::Closed, &self.closed)
+impl Queue {
+    /// Without any end or condition.
+    pub const fn of(team: TeamId) -> Self {
+        Self {
+            team,
+            until: None,
+            nobody: None,
+            unless_waiting: None,
+            unless_expected: None,
+            unless_none_free: false,
         }
     }
 }
 
+impl Step {
+    /// A queue for so long; `None`: without end.
+    pub const fn queue(team: TeamId, until: Option<Duration>) -> Self {
+        Self::Queue(Queue { until, ..Queue::of(team) })
+    }
+
+    /// He is answered or ended here, and nothing comes after it.
+    pub fn is_last(self) -> bool {
+        match self {
+            Self::Announce { .. } | Self::Busy => true,
+            Self::Queue(_) | Self::Forward(_) | Self::Practice(_) => false,
+        }
+    }
+}
+
+/// What a practice says of the time until `until`, whatever its hours and leave say.
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Override {
+    pub what: Overriding,
+    /// It is over by then; milliseconds since 1970.
+    pub until_unix_ms: i64,
+}
+
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Overriding {
+    Open,
+    Closed,
+    Leave,
+    Redirect(Forward),
+}
+
+impl Practice {
+    /// Open at any time.
+    pub fn without_hours(answer_within: Duration, urgency: Urgency, open: Plan) -> Self {
+        Self { answer_within, urgency, open, ..Self::default() }
+    }
+}
+
+/// The default rings nobody: every team says for how long.
+#[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Team {
     /// How long a phone rings before the offer expires; zero counts as one microsecond.
     pub ring_for: Duration,
-    /// Time after a call, unless the agent has her own.
+    /// Time after a call, unless the agent or the practice has its own.
     pub wrap_up: Duration,
     pub retry_after: RetryAfter,
     /// Missed offers in a row that make an agent *not responding*; 0: never.
     pub misses_max: u32,
+    pub strategy: Strategy,
+    /// Phones that ring for one caller at once; 0 counts as 1.
+    pub ring: usize,
+    /// Whom a caller may be given, from narrow to wide; empty: everyone at once.
+    pub circles: Vec<Widening>,
+    /// So many free agents are kept for callers who are urgent or vital.
+    pub reserve: usize,
+    /// A caller who waits so long rises by one class, again and again up to [`Urgency::Urgent`].
+    pub ageing: Option<Duration>,
+}
+
+/// Of equally suitable free agents, who is offered first.
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub enum Strategy {
+    #[default]
+    LongestIdle,
+    /// Whose last offer is the longest ago.
+    RoundRobin,
+    /// Who has served the fewest since she logged in; of those the longest idle.
+    FewestCalls,
+    /// By [`Agent::position`].
+    Fixed,
+}
+
+/// From `after` in the step on, he may be given to this circle.
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Widening {
+    pub after: Duration,
+    pub circle: Circle,
+}
+
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug, Serialize, Deserialize)]
+pub enum Circle {
+    /// The practice's own; a practice without any has the next circle at once.
+    Own,
+    /// Who has its skill; a practice without one has the next circle at once.
+    Skilled,
+    /// All of the team.
+    Everyone,
 }
 
 /// How long an agent rests after an offer that did not become a call, by its reason.
@@ -133,6 +299,11 @@ pub struct RetryAfter {
 pub struct Agent {
     /// Whose callers she takes.
     pub teams: Vec<TeamId>,
-    /// Her own wrap-up time instead of the team's.
+    /// Her own wrap-up time instead of the practice's and the team's.
     pub wrap_up: Option<Duration>,
+    pub site: SiteId,
+    /// What she knows, and how well: a higher level is better.
+    pub skills: BTreeMap<SkillId, u8>,
+    /// Her turn under [`Strategy::Fixed`]: the lowest is first.
+    pub position: u32,
 }

@@ -6,6 +6,7 @@
 //! only when a team's first one comes or its last one goes are its waiting callers looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::caller::Stage;
 use crate::id::{AgentId, CallerId, TeamId};
@@ -23,6 +24,10 @@ pub(crate) struct Staff {
 impl Staff {
     pub(crate) fn has(&self, team: TeamId) -> bool {
         self.by_team.contains_key(&team)
+    }
+
+    pub(crate) fn of_team(&self, team: TeamId) -> impl Iterator<Item = AgentId> {
+        self.by_team.get(&team).into_iter().flatten().copied()
     }
 
     /// Whether that is news of her.
@@ -85,7 +90,8 @@ impl Scheduler {
 
     /// Forgets teams that the setup does not know: what a caller in one of them counts from stays.
     pub(crate) fn forget_teams(&mut self) {
-        let in_use: BTreeSet<TeamId> = self.callers.values().map(|caller| caller.team).collect();
+        let in_use: BTreeSet<TeamId> =
+            { self.callers.values().filter_map(|it| Some(it.queue.as_ref()?.team)).collect() };
         self.unstaffed_since
             .retain(|team, _| in_use.contains(team) || self.setup.teams.contains_key(team));
     }
@@ -93,16 +99,21 @@ impl Scheduler {
     /// When this caller moves on because nobody is there, as things stand.
     fn nobody_at(&self, id: CallerId) -> Option<Instant> {
         let caller = &self.callers[&id];
-        let nobody = caller.nobody?;
-        if caller.stage != Stage::Waiting || self.staff.has(caller.team) {
+        let queue = caller.queue.as_ref()?;
+        let nobody = queue.nobody?;
+        if caller.stage != Stage::Waiting || self.staff.has(queue.team) {
             return None;
         }
-        let unstaffed = self.unstaffed_since.get(&caller.team).copied().unwrap_or_default();
+        let unstaffed = self.unstaffed_since.get(&queue.team).copied().unwrap_or_default();
         Some(unstaffed.max(caller.since) + nobody)
     }
 
     fn time_the_waiting(&mut self, team: TeamId) {
-        let waiting: Vec<CallerId> = self.waiting.of_team(team).map(|place| place.caller).collect();
+        let groups = Arc::clone(&self.groups);
+        let mut waiting: Vec<CallerId> = Vec::new();
+        for &group in groups.of_team(team) {
+            waiting.extend(self.waiting.of_group(Some(group)).map(|place| place.caller));
+        }
         for caller in waiting {
             self.time_nobody(caller);
         }
@@ -111,7 +122,8 @@ impl Scheduler {
     /// Arms, moves or disarms the timer of a caller whom nobody may be there for.
     pub(crate) fn time_nobody(&mut self, id: CallerId) {
         let at = self.nobody_at(id);
-        let before = std::mem::replace(&mut self.caller_mut(id).nobody_at, at);
+        let Some(queue) = &mut self.caller_mut(id).queue else { return };
+        let before = std::mem::replace(&mut queue.nobody_at, at);
         if before != at {
             let reason = Reason::WaitEnd { caller: id, bound: Bound::Nobody };
             if let Some(before) = before {

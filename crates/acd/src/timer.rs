@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentId, CallerId, OfferId};
+use crate::id::{AgentId, CallerId, OfferId, PracticeId};
 use crate::time::Instant;
 
 /// Why the scheduler wants to be woken. The order of the variants is the order in which timers of
 /// the same instant are handled.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
 pub enum Reason {
-    /// Nobody took this offer.
+    /// This practice opens or closes, its leave begins or ends, its override is over.
+    Boundary {
+        practice: PracticeId,
+    },
+    /// Nobody took this offer, or the caller where he was forwarded to.
     OfferDeadline {
         offer: OfferId,
     },
@@ -19,6 +23,14 @@ pub enum Reason {
     WaitEnd {
         caller: CallerId,
         bound: Bound,
+    },
+    /// This caller may be given to more secretaries.
+    Widen {
+        caller: CallerId,
+    },
+    /// This caller rises by one class.
+    Age {
+        caller: CallerId,
     },
     /// The delay after a missed offer is over.
     RestEnd {
@@ -33,6 +45,8 @@ pub enum Reason {
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
 pub enum Bound {
     LeaveBy,
+    /// The practice's `wait_max`.
+    WaitMax,
     StepEnd,
     /// Nobody of the step's team is there.
     Nobody,

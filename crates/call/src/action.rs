@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use acd::{AgentId, AgentState, PracticeId, PromptId};
+use acd::{
+    AgentId, AgentState, Forward, Override, PracticeId, PromptId, Situation, TeamId, Urgency,
+};
 use sip::{Flow, Malformed, Message, Transmit};
 
 use crate::config::{Config, TrunkId};
@@ -37,6 +39,16 @@ pub enum Input {
         agent: AgentId,
         command: AgentCommand,
     },
+    /// An operator's hand on a caller who waits. Who is gone meanwhile is nobody.
+    Caller {
+        call: CallRef,
+        command: CallerCommand,
+    },
+    /// What a practice says against its hours and leave; `None`: nothing any more.
+    Override {
+        practice: PracticeId,
+        with: Option<Override>,
+    },
     /// What an earlier life of this node remembered of a secretary, before its first message. Bindings
     /// that are over are left out; who is not configured is nobody.
     Standing(Standing),
@@ -63,6 +75,19 @@ pub enum AgentCommand {
     EndWrapUp,
 }
 
+/// What an operator may do with a caller who waits.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum CallerCommand {
+    /// He is of this class; `first`: at its head.
+    Rank { urgency: Urgency, first: bool },
+    /// He waits for this team.
+    Move { team: TeamId },
+    /// He is forwarded there.
+    Redirect { to: Forward },
+    /// He hears busy.
+    Release,
+}
+
 /// One thing for the server to do, in the order given.
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -75,6 +100,9 @@ pub enum Action {
     /// Keep this of her in place of what was kept before, and give it back at the next start by
     /// [`Input::Standing`].
     Remember(Box<Standing>),
+    /// Keep this of the practice in place of what was kept before (`None`: nothing), and give it back at
+    /// the next start by [`Input::Override`], after the clock.
+    RememberOverride { practice: PracticeId, over: Option<Override> },
     /// Show or log this; nothing depends on it.
     Notice(Notice),
 }
@@ -118,6 +146,22 @@ pub enum Notice {
     Overflowed {
         call: CallRef,
         step: usize,
+    },
+    /// He follows the plan of this practice from here on.
+    TakenOver {
+        call: CallRef,
+        practice: PracticeId,
+        situation: Situation,
+    },
+    /// A practice opened, closed or changed otherwise.
+    Situation {
+        practice: PracticeId,
+        situation: Situation,
+    },
+    /// It says this against its hours and leave; `None`: nothing any more.
+    Overridden {
+        practice: PracticeId,
+        over: Option<Override>,
     },
     /// His plan ends with this text.
     Announced {

@@ -50,7 +50,7 @@ impl Call {
     /// serve nobody, whichever way its plan ends.
     pub(crate) fn ended_by_plan(&self, while_open: Disposition) -> Disposition {
         match self.situation {
-            Situation::Open => while_open,
+            Situation::Open | Situation::Redirected | Situation::Listed => while_open,
             Situation::Closed | Situation::Leave => Disposition::Closed,
         }
     }

@@ -3,13 +3,13 @@
 //! Made by the server out of TOML; values here cannot be wrong in themselves, and the ids of
 //! [`acd::Setup`] refer to each other. A reload hands over a new value; ids of what stays are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{AgentId, PracticeId, PromptId, TeamId};
+use acd::{AgentId, PhoneId, PracticeId, PromptId, TeamId, Urgency};
 use serde::{Deserialize, Serialize};
 use sip::sdp::Codec;
 use sip::{Account, Algorithm, Flow, Transport};
@@ -32,6 +32,10 @@ pub struct Config {
     /// Numbers of ours that several practices forward to, and who takes a call there that names none of
     /// them.
     pub shared: BTreeMap<E164, PracticeId>,
+    /// Numbers of a practice whose callers are urgent, whatever else is said of them.
+    pub urgent_numbers: BTreeMap<E164, Urgency>,
+    /// Phones that are no secretary's: the reception of a practice.
+    pub phones: BTreeMap<PhoneId, Phone>,
     /// The scheduler's part: plans, teams, rules.
     pub floor: Arc<acd::Setup>,
     /// What can be played. The audio itself is the relay's.
@@ -66,6 +70,30 @@ pub struct Trunk {
     pub max_unanswered: Duration,
     /// How it writes numbers.
     pub numbers: Numbering,
+    /// Where and how it takes calls of ours; `None`: it takes none.
+    pub outbound: Option<Outbound>,
+}
+
+/// How an operator wants the calls that we send him.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Outbound {
+    pub transport: Transport,
+    pub to: SocketAddr,
+    /// How the numbers of a forwarded call are told.
+    pub forwarded_by: ForwardedBy,
+}
+
+/// Where a forwarded call names the practice that forwards it, so that the operator lets the caller's own
+/// number pass.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+pub enum ForwardedBy {
+    /// RFC 5806.
+    #[default]
+    Diversion,
+    /// RFC 7044.
+    HistoryInfo,
+    /// Nowhere: the practice's number is shown, and the caller's stays with us.
+    Nothing,
 }
 
 /// Where an operator's packets come from.
@@ -127,11 +155,35 @@ impl Trunk {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Practice {
     pub name: String,
     /// What the secretary's phone shows first, and how she answers: `Dr Martin`.
     pub label: String,
+    /// How its callers are sent elsewhere.
+    pub forwarding: Forwarding,
+}
+
+/// How a practice's callers are sent to numbers outside. Which ones is said by its plans.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Forwarding {
+    /// `None`: by the trunk that the caller came on.
+    pub trunk: Option<TrunkId>,
+    /// Its number that forwarded calls name; `None`: the one that the caller dialled.
+    pub number: Option<E164>,
+    /// Where whoever answers need not press 1: no voicemail box can answer there.
+    pub no_key: BTreeSet<E164>,
+    /// What overrides may redirect to, besides the numbers in its plans.
+    pub allowed: BTreeSet<E164>,
+}
+
+/// A phone that registers and is no secretary's.
+#[derive(Clone, Debug)]
+pub struct Phone {
+    /// The user part of its address-of-record, and its digest user name.
+    pub user: String,
+    pub name: String,
+    pub account: Account,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -202,6 +254,7 @@ mod tests {
             transports,
             max_unanswered: Duration::from_secs(60),
             numbers: Numbering::default(),
+            outbound: None,
         };
         let flow = |transport, remote: &str| Flow {
             transport,

@@ -9,6 +9,7 @@
 //! - `announcement`: the end of a plan that speaks
 //! - `conversation`: the caller's leg, the bridge, both hang-ups
 //! - `dialling`: the codes that secretaries dial
+//! - `operator`: an operator's hand on a caller, and what practices say against their hours
 //! - `media`: orders to the relay, and silence
 //! - `registration`: REGISTER and the secretaries' phones
 //! - `reachability`: which of those phones live
@@ -19,6 +20,7 @@ mod conversation;
 mod dialling;
 mod media;
 mod offer;
+mod operator;
 mod reachability;
 mod registration;
 mod view;
@@ -222,6 +224,8 @@ impl Engine {
             }
             Input::Media(event) => self.handle_media(now, event),
             Input::Agent { agent, command } => self.handle_agent_command(now, agent, command),
+            Input::Caller { call, command } => self.handle_caller_command(now, call, command),
+            Input::Override { practice, with } => self.set_override(now, practice, with),
             Input::Standing(standing) => self.stand(now, standing),
             Input::Clock { unix_ms } => self.inform(now, acd::Input::Clock { unix_ms }),
             Input::Configure(config) => self.configure(now, config),

@@ -18,11 +18,15 @@ mod standing;
 mod throttle;
 mod timers;
 
-pub use acd::{AgentId, AgentState, Lasting, PracticeId, PromptId, Situation, TeamId, Urgency};
-pub use action::{Action, AgentCommand, Input, Ledger, Notice};
+pub use acd::{
+    AgentId, AgentState, Forward, Lasting, LineId, Override, Overriding, PhoneId, PracticeId,
+    PromptId, Situation, Target, TeamId, Urgency,
+};
+pub use action::{Action, AgentCommand, CallerCommand, Input, Ledger, Notice};
 pub use calls::Stage;
 pub use config::{
-    Agent, Config, Limits, Network, Practice, Prompt, RegistrarLimits, Source, Trunk, TrunkId,
+    Agent, Config, ForwardedBy, Forwarding, Limits, Network, Outbound, Phone, Practice, Prompt,
+    RegistrarLimits, Source, Trunk, TrunkId,
 };
 pub use engine::{
     AgentLegView, CallView, CodeLegView, Engine, EngineTimeout, RestoreError, SchedulerEntry,

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use acd::LineId;
 use serde::{Deserialize, Serialize};
 
 use crate::numbering;
@@ -51,6 +52,16 @@ impl Written {
 }
 
 impl E164 {
+    /// The number as the scheduler knows it.
+    pub fn line(self) -> LineId {
+        LineId(self.0)
+    }
+
+    /// The number of a line that [`Self::line`] gave.
+    pub fn of_line(line: LineId) -> Self {
+        Self(line.0)
+    }
+
     /// Reads what people write: `+33…`, `+33 (0)…`, `0033…` or a French national `0X XX XX XX XX`,
     /// overseas too.
     pub fn read(text: &str) -> Result<Self, NumberError> {

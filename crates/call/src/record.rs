@@ -36,6 +36,14 @@ pub enum CallerNumber {
 }
 
 impl CallerNumber {
+    /// By which the scheduler knows him again; who shows no number is nobody's acquaintance.
+    pub fn line(&self) -> Option<acd::LineId> {
+        match self {
+            Self::Known(number) => Some(number.line()),
+            Self::Withheld | Self::Other(_) => None,
+        }
+    }
+
     /// As a secretary's phone shows it.
     pub fn spoken(&self) -> String {
         match self {

@@ -329,7 +329,7 @@ impl Driver {
                     }
                 }
                 Action::Media(order) => self.media.order(order),
-                Action::Record(_) | Action::Remember(_) => {} // written above
+                Action::Record(_) | Action::Remember(_) | Action::RememberOverride { .. } => {} // written above
                 Action::Notice(notice) => {
                     // Nobody listening is no fault.
                     let names = Arc::clone(&self.names);
@@ -364,7 +364,10 @@ impl Driver {
                     let kept = Kept::of(standing, reading, &self.names);
                     self.records.keep(Entry::Standing(kept));
                 }
-                Action::Transmit(_) | Action::Media(_) | Action::Notice(_) => {}
+                Action::RememberOverride { .. }
+                | Action::Transmit(_)
+                | Action::Media(_)
+                | Action::Notice(_) => {}
             }
         }
     }

@@ -236,6 +236,18 @@ fn write(names: &Names, notice: Notice) {
         Notice::Answered { call, agent: id } => info!(%call, agent = agent(id), "answered"),
         Notice::Returned { call } => warn!(%call, "secretary lost: the caller waits at the head"),
         Notice::Overflowed { call, step } => info!(%call, step, "overflowed"),
+        Notice::TakenOver { call, practice: id, situation } => {
+            info!(%call, practice = practice(Some(id)), situation = situation.as_str(), "taken over");
+        }
+        Notice::Situation { practice: id, situation } => {
+            info!(practice = practice(Some(id)), situation = situation.as_str(), "practice");
+        }
+        Notice::Overridden { practice: id, over: Some(over) } => {
+            info!(practice = practice(Some(id)), until_unix_ms = over.until_unix_ms, "overridden");
+        }
+        Notice::Overridden { practice: id, over: None } => {
+            info!(practice = practice(Some(id)), "override over");
+        }
         Notice::Announced { call, prompt: id } => {
             let prompt = names.prompt(id);
             info!(%call, prompt, "announced");

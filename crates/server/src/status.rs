@@ -214,7 +214,10 @@ impl Sources<'_> {
         let caller = self.engine.scheduler().caller(call.caller);
         let offered = caller.and_then(|caller| match caller.stage {
             CallerStage::Offered { agent, .. } => Some(agent),
-            CallerStage::Waiting | CallerStage::Served { .. } => None,
+            CallerStage::Waiting
+            | CallerStage::Forwarded { .. }
+            | CallerStage::Served { .. }
+            | CallerStage::Connected { .. } => None,
         });
         let (stage, agent, answered_at) = call_stage(call.stage, offered);
         CallStatus {
@@ -237,7 +240,7 @@ impl Sources<'_> {
                 place,
                 call: call.map_or_else(String::new, |call| call.call.to_string()),
                 practice: self.names.practice(waiting.practice).to_owned(),
-                team: self.names.team(waiting.team).to_owned(),
+                team: waiting.team.map_or("", |team| self.names.team(team)).to_owned(),
                 urgency: urgency_word(waiting.urgency).to_owned(),
                 caller: call.map_or_else(String::new, |call| self.number(&call.number)),
                 waited_ms: self.since(sip_time(waiting.arrival)),

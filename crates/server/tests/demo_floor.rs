@@ -42,7 +42,7 @@ fn config(phones: u32) -> call::Config {
             acd::Practice::without_hours(
                 Duration::from_secs(20),
                 acd::Urgency::Normal,
-                acd::Plan { steps: vec![acd::Step::Queue { team, until: None, nobody: None }] },
+                acd::Plan { steps: vec![acd::Step::queue(team, None)] },
             ),
         )]),
         teams: BTreeMap::from([(
@@ -58,15 +58,23 @@ fn config(phones: u32) -> call::Config {
                     dropped: rest,
                 },
                 misses_max: 0,
+                ..acd::Team::default()
             },
         )]),
         agents: (0..phones)
-            .map(|n| (call::AgentId(n), acd::Agent { teams: vec![team], wrap_up: None }))
+            .map(|n| {
+                (
+                    call::AgentId(n),
+                    acd::Agent { teams: vec![team], wrap_up: None, ..acd::Agent::default() },
+                )
+            })
             .collect(),
         limits: acd::Limits::default(),
     };
     call::Config {
         realm: REALM.to_owned(),
+        urgent_numbers: BTreeMap::new(),
+        phones: BTreeMap::new(),
         trunks: BTreeMap::from([(
             call::TrunkId(1),
             call::Trunk {
@@ -78,11 +86,16 @@ fn config(phones: u32) -> call::Config {
                 transports: vec![sip::Transport::Udp],
                 max_unanswered: Duration::from_secs(170),
                 numbers: call::Numbering::default(),
+                outbound: None,
             },
         )]),
         practices: BTreeMap::from([(
             practice,
-            call::Practice { name: "Practice".to_owned(), label: "Practice".to_owned() },
+            call::Practice {
+                name: "Practice".to_owned(),
+                label: "Practice".to_owned(),
+                ..call::Practice::default()
+            },
         )]),
         agents: agents.collect(),
         numbers: BTreeMap::from([(

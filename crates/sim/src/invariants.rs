@@ -122,7 +122,7 @@ impl Invariants {
 
     fn takes(&self, agent: AgentId, waiting: &Waiting) -> bool {
         let agent = self.config.floor.agents.get(&agent);
-        agent.is_some_and(|agent| agent.teams.contains(&waiting.team))
+        agent.zip(waiting.team).is_some_and(|(agent, team)| agent.teams.contains(&team))
     }
 
     /// His time in this step is over at this very instant.
@@ -169,11 +169,22 @@ impl Invariants {
                 }
                 (
                     Stage::Waiting | Stage::Returned { .. },
-                    CallerStage::Waiting | CallerStage::Offered { .. },
+                    CallerStage::Waiting
+                    | CallerStage::Offered { .. }
+                    | CallerStage::Forwarded { .. },
                 ) => true,
                 (Stage::Announced { .. }, _) => unreachable!("told apart above"),
-                (Stage::Bridged { .. }, CallerStage::Waiting | CallerStage::Offered { .. })
-                | (Stage::Waiting | Stage::Returned { .. }, CallerStage::Served { .. }) => false,
+                (
+                    Stage::Bridged { .. },
+                    CallerStage::Waiting
+                    | CallerStage::Offered { .. }
+                    | CallerStage::Forwarded { .. }
+                    | CallerStage::Connected { .. },
+                )
+                | (
+                    Stage::Waiting | Stage::Returned { .. },
+                    CallerStage::Served { .. } | CallerStage::Connected { .. },
+                ) => false,
             };
             if !same {
                 let detail = format!("{}: {:?} and {:?}", call.call, call.stage, caller.stage);

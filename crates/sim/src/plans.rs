@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use acd::{
-    Holidays, Hours, Leave, Period, Plan, Practice, PromptId, Step, TeamId, TimeZone, Urgency,
+    Holidays, Hours, Leave, Period, Plan, Practice, PromptId, Queue, Step, TeamId, TimeZone,
+    Urgency,
 };
 use call::Prompt;
 use sip::Instant;
@@ -71,11 +72,11 @@ pub(crate) fn practice(dice: &mut Dice, teams: u64) -> Practice {
 fn open(dice: &mut Dice, teams: u64) -> Plan {
     let mut steps = Vec::new();
     for _ in 0..if dice.percent(60) { 2 } else { 1 } {
-        steps.push(Step::Queue {
-            team: TeamId(dice.below(teams) as u32),
+        steps.push(Step::Queue(Queue {
             until: dice.percent(55).then(|| seconds(dice, 10, 60)),
             nobody: dice.percent(40).then(|| seconds(dice, 0, 15)),
-        });
+            ..Queue::of(TeamId(dice.below(teams) as u32))
+        }));
     }
     match dice.below(5) {
         0 | 1 => steps.push(Step::Busy),
@@ -89,11 +90,11 @@ fn open(dice: &mut Dice, teams: u64) -> Plan {
 fn last_plan(dice: &mut Dice, teams: u64) -> Plan {
     let mut steps = Vec::new();
     if dice.percent(25) {
-        steps.push(Step::Queue {
-            team: TeamId(dice.below(teams) as u32),
+        steps.push(Step::Queue(Queue {
             until: Some(seconds(dice, 3, 30)),
             nobody: Some(seconds(dice, 0, 9)),
-        });
+            ..Queue::of(TeamId(dice.below(teams) as u32))
+        }));
     }
     steps.push(if dice.percent(85) { text(dice) } else { Step::Busy });
     Plan { steps }

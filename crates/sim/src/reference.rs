@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use acd::{
     AgentEvent, AgentId, AgentState, CallerId, Decision, Input, Instant, Miss, OfferId, PracticeId,
-    Setup, Step, Team, TeamId, Urgency, Withdrawal,
+    Queue, Setup, Step, Team, TeamId, Urgency, Withdrawal,
 };
 
 use crate::hours;
@@ -244,7 +244,7 @@ impl Reference {
                 let Some(him) = self.caller(caller) else { return };
                 // He waits no more: what is no queue, or past the end of his plan.
                 let mut step = him.step + 1;
-                while matches!(him.steps.get(step), Some(Step::Queue { .. })) {
+                while matches!(him.steps.get(step), Some(Step::Queue(_))) {
                     step += 1;
                 }
                 self.enter_step(now, caller, step);
@@ -274,7 +274,7 @@ impl Reference {
 
     fn take(&mut self, now: Instant, input: &Input) -> bool {
         match input {
-            Input::Enter { caller, practice, urgency, leave_by } => {
+            Input::Enter { caller, practice, line: _, urgency, leave_by } => {
                 self.enter(now, *caller, *practice, *urgency, *leave_by)
             }
             Input::Leave { caller } => self.leave(now, *caller),
@@ -297,6 +297,10 @@ impl Reference {
                 true
             }
             Input::Agent { agent, event } => self.agent_event(now, *agent, *event),
+            Input::Rank { .. }
+            | Input::Move { .. }
+            | Input::Redirect { .. }
+            | Input::Override { .. } => false,
             Input::Clock { unix_ms } => {
                 self.clock = Some((now, *unix_ms));
                 true
@@ -318,7 +322,7 @@ impl Reference {
     ) -> bool {
         let Some(rules) = self.setup.practices.get(&practice).cloned() else { return false };
         let steps = self.plan(now, &rules);
-        let waits = matches!(steps.first(), Some(Step::Queue { .. }));
+        let waits = matches!(steps.first(), Some(Step::Queue(_)));
         let unserved = self
             .callers
             .iter()
@@ -374,7 +378,9 @@ impl Reference {
             .flat_map(|(_, agent)| agent.teams.iter().copied())
             .collect();
         for caller in &mut self.callers {
-            let Some(Step::Queue { team, .. }) = caller.steps.get(caller.step) else { continue };
+            let Some(Step::Queue(Queue { team, .. })) = caller.steps.get(caller.step) else {
+                continue;
+            };
             if there.contains(team) {
                 caller.alone_since = None;
             } else {
@@ -385,7 +391,7 @@ impl Reference {
 
     fn enter_step(&mut self, now: Instant, id: CallerId, step: usize) {
         match self.caller(id).and_then(|caller| caller.steps.get(step).copied()) {
-            Some(Step::Queue { until, nobody, .. }) => {
+            Some(Step::Queue(Queue { until, nobody, .. })) => {
                 if step > 0 {
                     self.decisions.push(Decision::Overflow { caller: id, step });
                 }
@@ -400,7 +406,7 @@ impl Reference {
                 self.callers.retain(|caller| caller.id != id);
                 self.decisions.push(Decision::Announce { caller: id, step, prompt, answer });
             }
-            Some(Step::Busy) | None => {
+            Some(Step::Forward(_) | Step::Practice(_) | Step::Busy) | None => {
                 self.callers.retain(|caller| caller.id != id);
                 self.decisions.push(Decision::Busy { caller: id });
             }
@@ -504,7 +510,7 @@ impl Reference {
     fn returned(&mut self, now: Instant, id: CallerId) -> bool {
         let Some(caller) = self.caller_mut(id) else { return false };
         let Stage::Served { agent, team } = caller.stage else { return false };
-        if !matches!(caller.steps.get(caller.step), Some(Step::Queue { .. })) {
+        if !matches!(caller.steps.get(caller.step), Some(Step::Queue(_))) {
             caller.step = 0;
         }
         caller.stage = Stage::Waiting;
@@ -568,6 +574,7 @@ impl Reference {
                     self.become_available(now, id);
                 }
             }
+            AgentEvent::ProlongWrapUp { .. } => {}
             AgentEvent::EndWrapUp => {
                 if matches!(state, AgentState::WrapUp { .. }) {
                     self.wrap_up_over(now, id);
@@ -715,8 +722,9 @@ impl Reference {
     fn team_of(&self, id: CallerId) -> Option<TeamId> {
         let caller = self.caller(id)?;
         match caller.steps.get(caller.step) {
-            Some(Step::Queue { team, .. }) => Some(*team),
-            Some(Step::Announce { .. } | Step::Busy) | None => None,
+            Some(Step::Queue(queue)) => Some(queue.team),
+            Some(Step::Forward(_) | Step::Practice(_) | Step::Announce { .. } | Step::Busy)
+            | None => None,
         }
     }
 
@@ -787,6 +795,12 @@ pub fn agree(
             | Decision::Withdraw { .. }
             | Decision::Serve { .. }
             | Decision::Refuse { .. }
+            | Decision::Forward { .. }
+            | Decision::Recall { .. }
+            | Decision::Connect { .. }
+            | Decision::Plan { .. }
+            | Decision::Situation { .. }
+            | Decision::OverrideOver { .. }
             | Decision::Overflow { .. }
             | Decision::Announce { .. }
             | Decision::Busy { .. } => None,

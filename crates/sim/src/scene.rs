@@ -216,7 +216,9 @@ fn config(dice: &mut Dice, tight: Tight, agents: u64) -> Config {
             of.push(team(dice));
         }
         let wrap_up = dice.percent(20).then(|| seconds(dice, 0, 4));
-        floor.agents.insert(AgentId(id as u32), acd::Agent { teams: of, wrap_up });
+        floor
+            .agents
+            .insert(AgentId(id as u32), acd::Agent { teams: of, wrap_up, ..acd::Agent::default() });
     }
     for id in 0..practices {
         let practice = plans::practice(dice, teams);
@@ -254,11 +256,20 @@ pub(crate) fn config_around(
     let practices = floor.practices.len() as u64;
     Config {
         realm: REALM.to_owned(),
+        urgent_numbers: BTreeMap::new(),
+        phones: BTreeMap::new(),
         trunks: (0..).zip(trunks).map(|(id, limit)| trunk(id, limit)).collect(),
         practices: (0..practices)
             .map(|id| {
                 let label = format!("Dr {id}");
-                (PracticeId(id as u32), call::Practice { name: label.clone(), label })
+                (
+                    PracticeId(id as u32),
+                    call::Practice {
+                        name: label.clone(),
+                        label,
+                        forwarding: call::Forwarding::default(),
+                    },
+                )
             })
             .collect(),
         agents: (0..agents)
@@ -309,6 +320,7 @@ fn team_rules(dice: &mut Dice) -> Team {
             dropped: if dice.percent(20) { Duration::ZERO } else { seconds(dice, 1, 10) },
         },
         misses_max: dice.pick(&[0, 0, 0, 3]),
+        ..acd::Team::default()
     }
 }
 
@@ -323,6 +335,7 @@ fn trunk(id: u32, max_unanswered: Duration) -> (TrunkId, Trunk) {
         transports: vec![Transport::Udp],
         max_unanswered,
         numbers: call::Numbering::default(),
+        outbound: None,
     };
     (TrunkId(id), trunk)
 }

@@ -54,6 +54,7 @@ impl Story {
                 dropped: rest,
             },
             misses_max: 0,
+            ..acd::Team::default()
         };
         let mut floor = acd::Setup { limits: Limits { waiting_max: 40 }, ..Default::default() };
         floor.teams.insert(TEAM, team);
@@ -68,7 +69,7 @@ impl Story {
             clock: Vec::new(),
             max_unanswered: Duration::from_secs(150),
         };
-        this.practice(Urgency::Normal, vec![Step::Queue { team: TEAM, until: None, nobody: None }]);
+        this.practice(Urgency::Normal, vec![Step::queue(TEAM, None)]);
         this
     }
 
@@ -104,7 +105,10 @@ impl Story {
     pub fn secretary(&mut self, registers: f64, habits: &[Habit]) -> AgentId {
         let id = self.phones.len() as u64;
         let agent = AgentId(u32::try_from(id).unwrap_or(u32::MAX));
-        self.floor.agents.insert(agent, acd::Agent { teams: vec![TEAM], wrap_up: None });
+        self.floor.agents.insert(
+            agent,
+            acd::Agent { teams: vec![TEAM], wrap_up: None, ..acd::Agent::default() },
+        );
         self.phones.push(PhoneScript {
             temper: Temper::Prompt,
             account: Account {

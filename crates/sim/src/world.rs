@@ -457,6 +457,7 @@ impl World {
                 Action::Remember(standing) => {
                     self.remembered.insert(standing.agent, *standing);
                 }
+                Action::RememberOverride { .. } => {}
                 Action::Notice(notice) => self.notice(&notice)?,
             }
         }
@@ -648,6 +649,9 @@ impl World {
             | Notice::Ringing { .. }
             | Notice::OfferEnded { .. }
             | Notice::Answered { .. }
+            | Notice::TakenOver { .. }
+            | Notice::Situation { .. }
+            | Notice::Overridden { .. }
             | Notice::Ended { .. }
             | Notice::Agent { .. }
             | Notice::Registered { .. }
@@ -929,6 +933,12 @@ fn text_for(decision: &acd::Decision) -> Option<acd::CallerId> {
         | acd::Decision::Withdraw { .. }
         | acd::Decision::Serve { .. }
         | acd::Decision::Refuse { .. }
+        | acd::Decision::Forward { .. }
+        | acd::Decision::Recall { .. }
+        | acd::Decision::Connect { .. }
+        | acd::Decision::Plan { .. }
+        | acd::Decision::Situation { .. }
+        | acd::Decision::OverrideOver { .. }
         | acd::Decision::Overflow { .. }
         | acd::Decision::Busy { .. }
         | acd::Decision::State { .. } => None,

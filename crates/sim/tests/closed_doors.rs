@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use acd::{
-    Holidays, Hours, Leave, Period, Plan, PromptId, Situation, Step, TeamId, TimeZone, Urgency,
+    Holidays, Hours, Leave, Period, Plan, PromptId, Queue, Situation, Step, TeamId, TimeZone,
+    Urgency,
 };
 use call::{CallRecord, Disposition, Party};
 use sim::story::{Story, answers};
@@ -24,7 +25,7 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 fn queue(team: TeamId, until: Option<f64>, nobody: Option<f64>) -> Step {
-    Step::Queue { team, until: until.map(seconds), nobody: nobody.map(seconds) }
+    Step::Queue(Queue { until: until.map(seconds), nobody: nobody.map(seconds), ..Queue::of(team) })
 }
 
 fn says(prompt: PromptId) -> Step {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acd::{
     Agent, AgentEvent, AgentId, CallerId, Decision, Holidays, Hours, Input, Instant, Lasting,
-    Leave, Limits, Miss, OfferId, Period, Plan, Practice, PracticeId, PromptId, RetryAfter,
+    Leave, Limits, Miss, OfferId, Period, Plan, Practice, PracticeId, PromptId, Queue, RetryAfter,
     Scheduler, Setup, Step, Team, TeamId, TimeZone, Urgency,
 };
 use sim::Dice;
@@ -32,13 +32,14 @@ fn setup(dice: &mut Dice) -> Arc<Setup> {
                     dropped: seconds(dice, 0, 5),
                 },
                 misses_max: dice.below(4) as u32,
+                ..acd::Team::default()
             },
         );
     }
     for id in 0..dice.between(1, 6) {
         let teams = (0..dice.between(1, 3)).map(|_| team(dice)).collect();
         let wrap_up = dice.percent(30).then(|| seconds(dice, 0, 4));
-        made.agents.insert(AgentId(id as u32), Agent { teams, wrap_up });
+        made.agents.insert(AgentId(id as u32), Agent { teams, wrap_up, ..Agent::default() });
     }
     for id in 0..dice.between(1, 5) {
         made.practices.insert(
@@ -50,6 +51,7 @@ fn setup(dice: &mut Dice) -> Arc<Setup> {
                 leave: (0..dice.below(3)).filter_map(|_| leave(dice, teams)).collect(),
                 open: plan(dice, teams),
                 closed: plan(dice, teams),
+                ..Practice::default()
             },
         );
     }
@@ -61,11 +63,11 @@ fn plan(dice: &mut Dice, teams: u64) -> Plan {
     let seconds = |dice: &mut Dice, low, high| Duration::from_secs(dice.between(low, high));
     let mut steps: Vec<Step> = (0..dice.below(4))
         .map(|_| match dice.weighted(&[80, 10, 10]) {
-            0 => Step::Queue {
-                team: TeamId(dice.below(teams) as u32),
+            0 => Step::Queue(Queue {
                 until: dice.percent(70).then(|| seconds(dice, 1, 20)),
                 nobody: dice.percent(50).then(|| seconds(dice, 0, 9)),
-            },
+                ..Queue::of(TeamId(dice.below(teams) as u32))
+            }),
             1 => announce(dice),
             _ => Step::Busy,
         })
@@ -144,6 +146,7 @@ impl Pair {
                 Input::Enter {
                     caller: CallerId(self.callers),
                     practice: PracticeId(dice.below(5) as u32),
+                    line: None,
                     urgency: dice.percent(10).then_some(Urgency::Urgent),
                     leave_by: dice.percent(60).then(|| now + Duration::from_secs(dice.below(30))),
                 }

@@ -19,7 +19,7 @@ fn at(seconds: f64) -> sip::Instant {
 }
 
 fn queue(until: Option<f64>) -> Step {
-    Step::Queue { team: TEAM, until: until.map(seconds), nobody: None }
+    Step::queue(TEAM, until.map(seconds))
 }
 
 #[test]

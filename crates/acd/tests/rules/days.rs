@@ -101,7 +101,7 @@ fn variant(variant: u8) -> Setup {
     for (id, teams) in (1..).zip(agents) {
         let teams = teams.into_iter().map(TeamId).collect();
         let wrap_up = (id == 2).then_some(Duration::ZERO);
-        setup.agents.insert(AgentId(id), Agent { teams, wrap_up });
+        setup.agents.insert(AgentId(id), Agent { teams, wrap_up, ..Agent::default() });
     }
     let nowhere = [queue(TeamId(3), Some(0)), queue(TEAM, Some(10)), Step::Busy, queue(TEAM, None)];
     setup.practices.insert(PracticeId(4), practice(0, &nowhere));
@@ -184,7 +184,7 @@ impl World {
                 let leave_by = leave_in.map(|s| self.now + seconds(s));
                 let practice = PracticeId(*practice);
                 let urgency = *urgency;
-                self.input(Input::Enter { caller, practice, urgency, leave_by });
+                self.input(Input::Enter { caller, practice, line: None, urgency, leave_by });
             }
             Op::Leave(i) => {
                 if let Some(caller) = pick(i, self.entered.iter()) {
@@ -349,6 +349,10 @@ impl World {
             }
             Input::Answered { .. }
             | Input::Agent { .. }
+            | Input::Rank { .. }
+            | Input::Move { .. }
+            | Input::Redirect { .. }
+            | Input::Override { .. }
             | Input::Clock { .. }
             | Input::Configure(_) => {}
         }
@@ -380,6 +384,12 @@ impl World {
                 assert!(!self.talking.contains_key(&caller));
                 self.entered.remove(&caller);
             }
+            Decision::Forward { .. }
+            | Decision::Recall { .. }
+            | Decision::Connect { .. }
+            | Decision::Plan { .. }
+            | Decision::Situation { .. }
+            | Decision::OverrideOver { .. } => {}
             Decision::State { agent, .. } => assert!(agent.0 <= AGENTS),
         }
     }
@@ -402,7 +412,7 @@ impl World {
                 let due = view.leave_by.into_iter().chain(view.step_end).min();
                 assert!(
                     place(&served.waiting) < place(&other)
-                        || !agent.teams.contains(&other.team)
+                        || !agent.teams.contains(&other.team.expect("he is in a queue"))
                         || due.is_some_and(|due| due <= self.now),
                     "{other:?} was overtaken by {served:?}"
                 );

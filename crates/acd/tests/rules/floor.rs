@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use acd::{
     Agent, AgentEvent, AgentId, AgentState, CallerId, Decision, Holidays, Hours, Input, Instant,
-    Limits, Miss, OfferId, Plan, Practice, PracticeId, PromptId, Reason, Refusal, RetryAfter,
-    Scheduler, Setup, Step, Team, TeamId, TimeZone, Urgency, Withdrawal,
+    Limits, Miss, OfferId, Plan, Practice, PracticeId, PromptId, Queue, Reason, Refusal,
+    RetryAfter, Scheduler, Setup, Step, Team, TeamId, TimeZone, Urgency, Withdrawal,
 };
 
 pub(crate) const TEAM: TeamId = TeamId(1);
@@ -42,11 +42,12 @@ pub(crate) fn at(s: u64) -> Instant {
 }
 
 pub(crate) fn queue(team: TeamId, until_s: Option<u64>) -> Step {
-    Step::Queue { team, until: until_s.map(seconds), nobody: None }
+    Step::queue(team, until_s.map(seconds))
 }
 
 pub(crate) fn queue_unless_nobody(team: TeamId, until_s: Option<u64>, nobody_s: u64) -> Step {
-    Step::Queue { team, until: until_s.map(seconds), nobody: Some(seconds(nobody_s)) }
+    let (until, nobody) = (until_s.map(seconds), Some(seconds(nobody_s)));
+    Step::Queue(Queue { until, nobody, ..Queue::of(team) })
 }
 
 pub(crate) fn announce(prompt: u32) -> Step {
@@ -70,11 +71,9 @@ pub(crate) fn unix_ms(text: &str) -> i64 {
 pub(crate) fn practice(answer_within_s: u64, steps: &[Step]) -> Practice {
     Practice {
         answer_within: seconds(answer_within_s),
-        urgency: Urgency::Normal,
-        hours: Hours::always(),
-        leave: Vec::new(),
         open: Plan { steps: steps.to_vec() },
         closed: Plan { steps: vec![announce(9)] },
+        ..Practice::default()
     }
 }
 
@@ -90,7 +89,12 @@ pub(crate) fn team() -> Team {
             dropped: seconds(DROPPED_S),
         },
         misses_max: MISSES_MAX,
+        ..Team::default()
     }
+}
+
+pub(crate) fn agent(teams: &[TeamId]) -> Agent {
+    Agent { teams: teams.to_vec(), ..Agent::default() }
 }
 
 pub(crate) fn setup() -> Setup {
@@ -103,9 +107,9 @@ pub(crate) fn setup() -> Setup {
         ]),
         teams: BTreeMap::from([(TEAM, team()), (OTHER_TEAM, team())]),
         agents: BTreeMap::from([
-            (ANNA, Agent { teams: vec![TEAM], wrap_up: None }),
-            (BEA, Agent { teams: vec![TEAM], wrap_up: None }),
-            (CLEO, Agent { teams: vec![OTHER_TEAM], wrap_up: None }),
+            (ANNA, agent(&[TEAM])),
+            (BEA, agent(&[TEAM])),
+            (CLEO, agent(&[OTHER_TEAM])),
         ]),
         limits: Limits::default(),
     }
@@ -230,7 +234,9 @@ impl Floor {
 
     /// Tells the wall clock: now it is that civil time.
     pub(crate) fn is_told(&mut self, time: &str) {
-        assert_eq!(self.input(Input::Clock { unix_ms: unix_ms(time) }), []);
+        let decisions = self.input(Input::Clock { unix_ms: unix_ms(time) });
+        let changes = |it: &Decision| matches!(it, Decision::Situation { .. });
+        assert!(decisions.iter().all(changes), "{decisions:?}");
     }
 
     pub(crate) fn configures(&mut self, setup: Setup) -> Vec<Decision> {
@@ -266,5 +272,5 @@ pub(crate) fn enter(
     urgency: Option<Urgency>,
     leave_by: Option<Instant>,
 ) -> Input {
-    Input::Enter { caller: CallerId(caller), practice, urgency, leave_by }
+    Input::Enter { caller: CallerId(caller), practice, line: None, urgency, leave_by }
 }

@@ -21,7 +21,7 @@ fn the_end_of_a_step_moves_him_to_the_next_with_his_place() {
     assert_eq!(floor.next_timer(), Some((at(30), step_end)));
     assert_eq!(floor.until(30), [overflowed(1, 1)]);
     let after = floor.scheduler.waiting().next().unwrap();
-    assert_eq!((after.step, after.team, after.since), (1, OTHER_TEAM, at(30)));
+    assert_eq!((after.step, after.team, after.since), (1, Some(OTHER_TEAM), at(30)));
     assert_eq!(
         (after.urgency, after.deadline, after.arrival, after.sequence),
         (before.urgency, before.deadline, before.arrival, before.sequence)

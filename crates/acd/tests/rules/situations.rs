@@ -44,7 +44,7 @@ fn a_caller_of_a_closed_practice_hears_its_text_and_is_forgotten() {
     assert_eq!(floor.scheduler.situation(DOCTOR), Some(Situation::Closed));
     assert_eq!(floor.enters(1, DOCTOR), [announced(1, 0, CLOSED)]);
     assert!(floor.scheduler.caller(CallerId(1)).is_none());
-    assert_eq!(floor.next_timer(), None);
+    assert!(matches!(floor.next_timer(), Some((_, Reason::Boundary { practice: DOCTOR }))));
 }
 
 #[test]

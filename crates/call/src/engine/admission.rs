@@ -284,7 +284,8 @@ impl Engine {
             acd::Input::Enter {
                 caller: id,
                 practice,
-                urgency: None,
+                line: arrival.caller.line(),
+                urgency: self.config.urgent_numbers.get(&dialled).copied(),
                 leave_by: Some(acd_time(self.leave_by(arrival, invite))),
             },
         );
@@ -292,15 +293,20 @@ impl Engine {
             tracing::info!(call = %arrival.reference, %refusal, "not taken into the queue");
             self.state.ports.leave(port);
             return Err(match refusal {
-                acd::Refusal::Full => FULL,
+                acd::Refusal::Full | acd::Refusal::PracticeFull => FULL,
                 acd::Refusal::UnknownPractice
+                | acd::Refusal::UnknownTeam
                 | acd::Refusal::UnknownAgent
                 | acd::Refusal::UnknownCaller
                 | acd::Refusal::AlreadyHere
-                | acd::Refusal::NotServed => BROKEN,
+                | acd::Refusal::NotServed
+                | acd::Refusal::NotWaiting
+                | acd::Refusal::OverrideIsOver => BROKEN,
             });
         }
-        let situation = self.state.scheduler.situation(practice).unwrap_or(Situation::Open);
+        let followed = self.state.scheduler.caller(id).map(|view| view.situation);
+        let situation = followed.or_else(|| self.state.scheduler.situation(practice));
+        let situation = situation.unwrap_or(Situation::Open);
         let media = self.own(port, Role::Caller(id));
         let session = LocalSession::new(self.random_session_id(), (address, port).into());
         let leg = CallerLeg {

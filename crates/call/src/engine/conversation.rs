@@ -362,7 +362,7 @@ impl Engine {
         }
     }
 
-    fn carry_out_all(&mut self, now: Instant) {
+    pub(super) fn carry_out_all(&mut self, now: Instant) {
         while let Some(decision) = self.decisions.pop_front() {
             self.carry_out(now, decision);
         }

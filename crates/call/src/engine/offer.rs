@@ -20,14 +20,26 @@ impl Engine {
             Decision::Withdraw { offer, agent: _, why } => {
                 let outcome = match why {
                     Withdrawal::Expired => OfferOutcome::NoAnswer,
-                    Withdrawal::CallerLeft | Withdrawal::LoggedOut | Withdrawal::Overflowed => {
-                        OfferOutcome::Withdrawn
-                    }
+                    Withdrawal::CallerLeft
+                    | Withdrawal::LoggedOut
+                    | Withdrawal::Overflowed
+                    | Withdrawal::Won => OfferOutcome::Withdrawn,
                 };
                 self.withdraw(now, offer, outcome);
             }
             Decision::Serve { offer, agent } => self.serve(now, offer, agent),
             Decision::Refuse { offer } => self.refuse_answer(now, offer),
+            Decision::Forward { offer, target: _, deadline: _ } => {
+                self.inform(now, acd::Input::Missed { offer, miss: Miss::Unreachable });
+            }
+            Decision::Recall { .. } | Decision::Connect { .. } => {}
+            Decision::Plan { caller, practice, situation } => {
+                self.take_over(caller, practice, situation);
+            }
+            Decision::Situation { practice, situation } => {
+                self.notice(Notice::Situation { practice, situation });
+            }
+            Decision::OverrideOver { practice } => self.override_is_over(practice),
             Decision::Overflow { caller, step } => {
                 if let Some(call) = self.state.calls.get(&caller) {
                     let call = call.reference;

@@ -30,7 +30,7 @@ fn bench_with(last: Step) -> Bench {
         practice.hours = hours.expect("hours");
         practice.closed.steps = vec![last];
         practice.open.steps = vec![
-            Step::Queue { team: TeamId(1), until: Some(Duration::from_secs(20)), nobody: None },
+            Step::queue(TeamId(1), Some(Duration::from_secs(20))),
             Step::Announce { prompt: CLOSED, answer: true },
         ];
     });

@@ -46,15 +46,22 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
         unreachable: seconds(5),
         dropped: seconds(5),
     };
-    let team = acd::Team { ring_for: seconds(20), wrap_up: seconds(5), retry_after, misses_max: 0 };
+    let team = acd::Team {
+        ring_for: seconds(20),
+        wrap_up: seconds(5),
+        retry_after,
+        misses_max: 0,
+        ..acd::Team::default()
+    };
     floor.teams.insert(TEAM, team);
-    let plan =
-        acd::Plan { steps: vec![acd::Step::Queue { team: TEAM, until: None, nobody: None }] };
+    let plan = acd::Plan { steps: vec![acd::Step::queue(TEAM, None)] };
     let practice = acd::Practice::without_hours(seconds(15), Urgency::Normal, plan);
     floor.practices.insert(PracticeId(1), practice);
     let mut agents = BTreeMap::new();
     for (id, user) in (1..).map(AgentId).zip(users) {
-        floor.agents.insert(id, acd::Agent { teams: vec![TEAM], wrap_up: None });
+        floor
+            .agents
+            .insert(id, acd::Agent { teams: vec![TEAM], wrap_up: None, ..acd::Agent::default() });
         let account = Account::new(user, REALM, "secret");
         let agent = call::Agent { user: (*user).to_string(), name: (*user).to_string(), account };
         agents.insert(id, agent);
@@ -66,9 +73,16 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
         transports: vec![Transport::Udp],
         max_unanswered: seconds(85),
         numbers: call::Numbering::default(),
+        outbound: None,
     };
-    let practice = call::Practice { name: "martin".to_string(), label: "Dr Martin".to_string() };
+    let practice = call::Practice {
+        name: "martin".to_string(),
+        label: "Dr Martin".to_string(),
+        forwarding: call::Forwarding::default(),
+    };
     let mut config = Config {
+        urgent_numbers: BTreeMap::new(),
+        phones: BTreeMap::new(),
         realm: REALM.to_string(),
         trunks: BTreeMap::from([(TrunkId(1), trunk)]),
         practices: BTreeMap::from([(PracticeId(1), practice)]),
@@ -155,6 +169,7 @@ impl Bench {
                 Action::Media(order) => self.orders.push(order),
                 Action::Record(record) => self.records.push(*record),
                 Action::Remember(standing) => self.remembered.push(*standing),
+                Action::RememberOverride { .. } => {}
                 Action::Notice(notice) => self.notices.push(notice),
             }
         }

@@ -28,7 +28,9 @@ fn shared(numbering: Numbering) -> Bench {
         for (id, name) in [(PETIT, "Mme Petit"), (UNIDENTIFIED, "Cabinet inconnu")] {
             floor.practices.insert(id, floor.practices[&MARTIN].clone());
             let (name, label) = (name.to_string(), name.to_string());
-            config.practices.insert(id, call::Practice { name, label });
+            config
+                .practices
+                .insert(id, call::Practice { name, label, ..call::Practice::default() });
         }
         config.numbers =
             BTreeMap::from([(number("01 40 50 60 70"), MARTIN), (number("0262 12 00 02"), PETIT)]);

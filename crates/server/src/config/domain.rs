@@ -60,16 +60,19 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
     };
     let floor = acd::Setup {
         practices: plans,
-        teams: numbered(&file.teams, TeamId, |team| team.item),
+        teams: numbered(&file.teams, TeamId, |team| team.item.clone()),
         agents: agents.iter().map(|(id, agent)| (*id, agent.floor.clone())).collect(),
         limits: file.limits.1,
     };
     let engine = call::Config {
+        urgent_numbers: BTreeMap::new(),
+        phones: BTreeMap::new(),
         realm: realm?,
         trunks,
         practices: numbered(&file.practices, PracticeId, |practice| call::Practice {
             name: practice.item.name.clone(),
             label: practice.item.label.clone().unwrap_or_else(|| practice.item.name.clone()),
+            forwarding: call::Forwarding::default(),
         }),
         agents: agents.into_iter().map(|(id, agent)| (id, agent.call)).collect(),
         numbers: numbers.own,
@@ -336,6 +339,7 @@ fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::T
         transports: trunk_transports(&trunk.item),
         max_unanswered: trunk.item.max_unanswered,
         numbers: trunk.item.numbers.clone(),
+        outbound: None,
     })
 }
 
@@ -465,7 +469,11 @@ fn agents(
         all.insert(
             id,
             Agent {
-                floor: acd::Agent { teams: hers, wrap_up: agent.item.wrap_up },
+                floor: acd::Agent {
+                    teams: hers,
+                    wrap_up: agent.item.wrap_up,
+                    ..acd::Agent::default()
+                },
                 call: call::Agent {
                     user: agent.name.clone(),
                     name: agent.item.name.clone().unwrap_or_else(|| agent.name.clone()),

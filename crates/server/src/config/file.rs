@@ -562,6 +562,7 @@ fn team(fields: &mut Fields<'_, '_, '_>) -> acd::Team {
         wrap_up: fields.or("wrap_up", Duration::from_secs(10)),
         retry_after: section(fields, "retry_after", retry_after),
         misses_max: fields.or("misses_max", 3),
+        ..acd::Team::default()
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use acd::{CivilError, Holidays, Hours, HoursError, Leave, Period, Plan, PracticeId, Step, TeamId};
+use acd::{
+    CivilError, Holidays, Hours, HoursError, Leave, Period, Plan, PracticeId, Queue, Step, TeamId,
+};
 use call::PromptId;
 
 use super::fields::{List, Located, Place};
@@ -78,6 +80,7 @@ fn practice(
         leave,
         open,
         closed,
+        ..acd::Practice::default()
     }
 }
 
@@ -227,7 +230,11 @@ fn plan(steps: &[Located<'_, StepFile>], known: &Known<'_>, mistakes: &mut Mista
                 let nobody = patience(*nobody, *until, steps.get(index + 1), step, mistakes);
                 is_endless |= until.is_none() && nobody.is_none();
                 if let Some(team) = known_step_team(team, step, known, mistakes) {
-                    plan.steps.push(Step::Queue { team, until: *until, nobody });
+                    plan.steps.push(Step::Queue(Queue {
+                        until: *until,
+                        nobody,
+                        ..Queue::of(team)
+                    }));
                 }
                 if until.is_some_and(|until| until.is_zero()) {
                     mistakes.push(step.place.mistake(

@@ -130,8 +130,11 @@ impl Cast {
             transports: vec![Transport::Udp],
             max_unanswered: Duration::from_secs(170),
             numbers: call::Numbering::default(),
+            outbound: None,
         };
         call::Config {
+            urgent_numbers: BTreeMap::new(),
+            phones: BTreeMap::new(),
             realm: REALM.to_owned(),
             trunks: BTreeMap::from([(TrunkId(1), trunk)]),
             practices: self.numbered_practices().map(|(id, each)| (id, each.config())).collect(),
@@ -164,13 +167,14 @@ impl Cast {
                 dropped: ms(3_000),
             },
             misses_max: 0,
+            ..acd::Team::default()
         };
-        let queue = acd::Step::Queue { team: TEAM, until: None, nobody: None };
+        let queue = acd::Step::queue(TEAM, None);
         let practice = |each: &Practice| {
             let plan = acd::Plan { steps: vec![queue] };
             acd::Practice::without_hours(each.answer_within, each.urgency, plan)
         };
-        let agent = acd::Agent { teams: vec![TEAM], wrap_up: None };
+        let agent = acd::Agent { teams: vec![TEAM], wrap_up: None, ..acd::Agent::default() };
         acd::Setup {
             practices: self.numbered_practices().map(|(id, each)| (id, practice(each))).collect(),
             teams: BTreeMap::from([(TEAM, team)]),
@@ -212,7 +216,11 @@ impl Practice {
     }
 
     fn config(&self) -> call::Practice {
-        call::Practice { name: self.name.to_owned(), label: self.label.to_owned() }
+        call::Practice {
+            name: self.name.to_owned(),
+            label: self.label.to_owned(),
+            ..call::Practice::default()
+        }
     }
 }
 

@@ -77,6 +77,8 @@ fn entry(sequence: u64) -> CallEntry {
 
 fn config() -> call::Config {
     call::Config {
+        urgent_numbers: BTreeMap::new(),
+        phones: BTreeMap::new(),
         realm: "pbx.example.fr".to_owned(),
         trunks: [(
             TrunkId(1),
@@ -86,12 +88,17 @@ fn config() -> call::Config {
                 transports: vec![sip::Transport::Udp],
                 max_unanswered: Duration::from_secs(60),
                 numbers: call::Numbering::default(),
+                outbound: None,
             },
         )]
         .into(),
         practices: [(
             call::PracticeId(3),
-            call::Practice { name: "Dr Martin".to_owned(), label: "Dr Martin".to_owned() },
+            call::Practice {
+                name: "Dr Martin".to_owned(),
+                label: "Dr Martin".to_owned(),
+                ..call::Practice::default()
+            },
         )]
         .into(),
         agents: [(

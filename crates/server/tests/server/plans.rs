@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use acd::{Period, Plan, Practice, PracticeId, PromptId, Step, TeamId, TimeZone};
+use acd::{Period, Plan, Practice, PracticeId, PromptId, Queue, Step, TeamId, TimeZone};
 
 use crate::folder::Folder;
 
@@ -62,7 +62,11 @@ fn steps(plan: &Plan) -> &[Step] {
 
 fn queue(team: TeamId, until_s: u64, nobody_s: Option<u64>) -> Step {
     let seconds = Duration::from_secs;
-    Step::Queue { team, until: Some(seconds(until_s)), nobody: nobody_s.map(seconds) }
+    Step::Queue(Queue {
+        until: Some(seconds(until_s)),
+        nobody: nobody_s.map(seconds),
+        ..Queue::of(team)
+    })
 }
 
 fn announce(prompt: PromptId) -> Step {
@@ -74,7 +78,7 @@ fn a_practice_without_hours_is_open_at_any_time() {
     let practice = practice("always", "plan = [{ queue = \"pool\" }]");
     assert_eq!(practice.hours.text(), "24/7");
     assert!(practice.leave.is_empty());
-    let queue = Step::Queue { team: POOL, until: None, nobody: None };
+    let queue = Step::queue(POOL, None);
     assert_eq!(steps(&practice.open), [queue]);
 }
 
@@ -126,8 +130,8 @@ fn an_empty_team_is_left_after_ten_seconds_but_not_for_busy() {
     let nobody = |steps: &str| {
         let practice = practice("nobody", &format!("plan = [{steps}]"));
         practice.open.steps.iter().find_map(|step| match step {
-            Step::Queue { nobody, .. } => Some(nobody.map(|nobody| nobody.as_secs())),
-            Step::Announce { .. } | Step::Busy => None,
+            Step::Queue(Queue { nobody, .. }) => Some(nobody.map(|nobody| nobody.as_secs())),
+            Step::Forward(_) | Step::Practice(_) | Step::Announce { .. } | Step::Busy => None,
         })
     };
     let pool = "{ queue = \"pool\", for = \"1 min\" }";

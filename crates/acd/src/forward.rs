@@ -1,0 +1,73 @@
+//! A caller who is sent to somebody else than a secretary: the practice's own reception, a doctor.
+//!
+//! ```text
+//! forwarded ─ answered by a human → connected → gone
+//!     ├─ missed, expired → the next step
+//!     └─ recalled (he left, was moved, or must not wait any longer)
+//! ```
+//! The same words as for a secretary's offer: an identity that no stale answer can use, a deadline, one
+//! winner. There is nobody to rest and no line to clear.
+
+use crate::caller::Stage;
+use crate::decision::{Decision, Withdrawal};
+use crate::id::{CallerId, OfferId};
+use crate::offer::RING_MIN;
+use crate::scheduler::Scheduler;
+use crate::setup::{Forward, Step};
+
+impl Scheduler {
+    /// He is in no step; when nobody takes him there he goes on with `next`.
+    pub(crate) fn begin_forward(&mut self, id: CallerId, to: Forward, next: usize) {
+        let rings_until = self.now + to.ring_for.max(RING_MIN);
+        let now = self.now;
+        let caller = self.caller_mut(id);
+        let offer = caller.next_offer();
+        let leave_by = caller.leave_by.filter(|&at| at < rings_until);
+        if leave_by.is_some_and(|at| at <= now) {
+            return self.go_to_the_end(id);
+        }
+        let deadline = leave_by.unwrap_or(rings_until);
+        let target = to.target;
+        caller.stage =
+            Stage::Forwarded { offer, target, deadline, capped: leave_by.is_some(), next };
+        self.index_caller(id);
+        self.decide(Decision::Forward { offer, target, deadline });
+    }
+
+    pub(crate) fn connected(&mut self, offer: OfferId) {
+        if let Stage::Forwarded { target, next, .. } = self.callers[&offer.caller].stage {
+            self.set_stage(offer.caller, Stage::Connected { offer, target, next });
+            self.decide(Decision::Connect { offer });
+        }
+    }
+
+    /// Nobody there, or he dropped the call before the caller was answered.
+    pub(crate) fn forward_failed(&mut self, offer: OfferId) {
+        let next = match self.callers[&offer.caller].stage {
+            Stage::Forwarded { next, .. } | Stage::Connected { next, .. } => next,
+            Stage::Waiting | Stage::Offered { .. } | Stage::Served { .. } => return,
+        };
+        self.unindex_caller(offer.caller);
+        self.begin_step(offer.caller, next);
+    }
+
+    /// Its timer ran, hence it is current.
+    pub(crate) fn forward_deadline(&mut self, offer: OfferId) {
+        let Stage::Forwarded { capped, next, .. } = self.callers[&offer.caller].stage else {
+            debug_assert!(false, "the deadline of {offer:?} outlived it");
+            return;
+        };
+        let why = if capped { Withdrawal::Overflowed } else { Withdrawal::Expired };
+        self.take_out(offer.caller, why);
+        if capped {
+            self.go_to_the_end(offer.caller);
+        } else {
+            self.begin_step(offer.caller, next);
+        }
+    }
+
+    /// He must not be unanswered any more.
+    fn go_to_the_end(&mut self, id: CallerId) {
+        self.leave_queue(id, Step::is_last);
+    }
+}

@@ -1,0 +1,221 @@
+//! Which secretaries may have which callers: everything of eligibility that only the setup decides.
+//!
+//! Callers who ask for the same (team, circle, skill, sites) are one *group*, and wait in one order. A
+//! secretary serves the groups that [`eligible`] lets her have. What changes from moment to moment (her
+//! state, her phone, the reserve) is not looked at here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, PracticeId, SiteId, SkillId, TeamId};
+use crate::setup::{Agent, Circle, Practice, Setup, Strategy, Team};
+
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug, Serialize, Deserialize)]
+pub(crate) struct GroupId(u32);
+
+/// What a caller asks of the secretary who may have him.
+#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
+pub(crate) struct Demand {
+    pub(crate) team: TeamId,
+    pub(crate) circle: DemandedCircle,
+    /// Also ranks those who have it.
+    pub(crate) skill: Option<SkillId>,
+    pub(crate) sites: Option<Arc<BTreeSet<SiteId>>>,
+}
+
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
+pub(crate) enum DemandedCircle {
+    Own(PracticeId),
+    Skilled,
+    Everyone,
+}
+
+/// Why a secretary may not have a caller of this demand.
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Unsuited {
+    /// She is of other teams.
+    Team,
+    /// She works where the practice wants nobody to.
+    Site,
+    /// She is not the practice's own, and the circle has not widened yet.
+    NotOwn,
+    /// She has not the practice's skill, and the circle has not widened yet.
+    NotSkilled,
+}
+
+/// What the setup decides of who may have whom.
+#[derive(Clone, Eq, PartialEq, Debug, Default)]
+pub(crate) struct Groups {
+    ids: BTreeMap<Demand, GroupId>,
+    teams: Vec<TeamId>,
+    of_agent: BTreeMap<AgentId, Vec<Membership>>,
+    of_team: BTreeMap<TeamId, Vec<GroupId>>,
+    /// The teams of each agent that keep a reserve.
+    reserving: BTreeMap<AgentId, Vec<TeamId>>,
+}
+
+/// A group that an agent serves, and how she ranks in it.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub(crate) struct Membership {
+    pub(crate) group: GroupId,
+    pub(crate) level: u8,
+    pub(crate) strategy: Strategy,
+    pub(crate) position: u32,
+}
+
+/// The one question of who may have whom.
+pub(crate) fn eligible(
+    setup: &Setup,
+    id: AgentId,
+    agent: &Agent,
+    demand: &Demand,
+) -> Result<(), Unsuited> {
+    if !agent.teams.contains(&demand.team) {
+        return Err(Unsuited::Team);
+    }
+    if demand.sites.as_ref().is_some_and(|sites| !sites.contains(&agent.site)) {
+        return Err(Unsuited::Site);
+    }
+    match demand.circle {
+        DemandedCircle::Own(practice) => match setup.practices.get(&practice) {
+            Some(practice) if practice.own.contains(&id) => Ok(()),
+            Some(_) | None => Err(Unsuited::NotOwn),
+        },
+        DemandedCircle::Skilled => match demand.skill {
+            Some(skill) if agent.skills.contains_key(&skill) => Ok(()),
+            Some(_) | None => Err(Unsuited::NotSkilled),
+        },
+        DemandedCircle::Everyone => Ok(()),
+    }
+}
+
+/// The demand of a practice's callers in a circle of a team. One who is no practice's any more asks for
+/// nothing in particular.
+pub(crate) fn demand(
+    practice: Option<(PracticeId, &Practice)>,
+    team: TeamId,
+    circle: Circle,
+) -> Demand {
+    Demand {
+        team,
+        circle: match (circle, practice) {
+            (Circle::Own, Some((id, _))) => DemandedCircle::Own(id),
+            (Circle::Skilled, Some(_)) => DemandedCircle::Skilled,
+            (Circle::Own | Circle::Skilled, None) | (Circle::Everyone, _) => {
+                DemandedCircle::Everyone
+            }
+        },
+        skill: practice.and_then(|(_, practice)| practice.skill),
+        sites: practice.and_then(|(_, practice)| practice.sites.clone()).map(Arc::new),
+    }
+}
+
+impl Groups {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let demands: Vec<Demand> = demands(setup).into_iter().collect();
+        let mut groups = Self::default();
+        for (index, demand) in (0..).zip(&demands) {
+            groups.teams.push(demand.team);
+            groups.of_team.entry(demand.team).or_default().push(GroupId(index));
+        }
+        for (&id, agent) in &setup.agents {
+            let memberships = agent.teams.iter().flat_map(|team| {
+                groups.of_team.get(team).into_iter().flatten().filter_map(|&group| {
+                    let demand = &demands[group.0 as usize];
+                    eligible(setup, id, agent, demand).ok()?;
+                    let known = demand.skill.and_then(|skill| agent.skills.get(&skill));
+                    let strategy = setup.teams.get(team).map(|team| team.strategy);
+                    Some(Membership {
+                        group,
+                        level: known.copied().unwrap_or(0),
+                        strategy: strategy.unwrap_or_default(),
+                        position: agent.position,
+                    })
+                })
+            });
+            let mut memberships: Vec<Membership> = memberships.collect();
+            // A team may be written twice.
+            memberships.sort_by_key(|membership| membership.group);
+            memberships.dedup();
+            groups.of_agent.insert(id, memberships);
+            let keeps = |team: &&TeamId| setup.teams.get(team).is_some_and(|team| team.reserve > 0);
+            let mut reserving: Vec<TeamId> = agent.teams.iter().filter(keeps).copied().collect();
+            reserving.sort_unstable();
+            reserving.dedup();
+            if !reserving.is_empty() {
+                groups.reserving.insert(id, reserving);
+            }
+        }
+        groups.ids = demands.into_iter().zip((0..).map(GroupId)).collect();
+        groups
+    }
+
+    /// `None`: nobody serves it.
+    pub(crate) fn find(&self, demand: &Demand) -> Option<GroupId> {
+        self.ids.get(demand).copied()
+    }
+
+    pub(crate) fn team(&self, group: GroupId) -> TeamId {
+        self.teams[group.0 as usize]
+    }
+
+    pub(crate) fn of_team(&self, team: TeamId) -> &[GroupId] {
+        self.of_team.get(&team).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn of_agent(&self, agent: AgentId) -> &[Membership] {
+        self.of_agent.get(&agent).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn serves(&self, agent: AgentId, group: GroupId) -> Option<Membership> {
+        let memberships = self.of_agent(agent);
+        let at = memberships.binary_search_by_key(&group, |membership| membership.group).ok()?;
+        Some(memberships[at])
+    }
+
+    /// Her teams that keep free agents for urgent callers.
+    pub(crate) fn reserving(&self, agent: AgentId) -> &[TeamId] {
+        self.reserving.get(&agent).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// All that callers can ask, in order: each team with each pair of skill and sites, and each practice
+/// that has secretaries of its own where a team begins with those.
+fn demands(setup: &Setup) -> BTreeSet<Demand> {
+    let mut wishes = BTreeSet::from([(None, None)]);
+    for practice in setup.practices.values() {
+        wishes.insert((practice.skill, practice.sites.clone().map(Arc::new)));
+    }
+    let mut demands = BTreeSet::new();
+    let staffed = setup.agents.values().flat_map(|agent| agent.teams.iter().copied());
+    let teams: BTreeSet<TeamId> = setup.teams.keys().copied().chain(staffed).collect();
+    let plain = Team::default();
+    for team in teams {
+        let rules = setup.teams.get(&team).unwrap_or(&plain);
+        for (skill, sites) in &wishes {
+            let sites = sites.clone();
+            let everyone = Demand { team, circle: DemandedCircle::Everyone, skill: *skill, sites };
+            if skill.is_some() && widens_by(rules, Circle::Skilled) {
+                demands.insert(Demand { circle: DemandedCircle::Skilled, ..everyone.clone() });
+            }
+            demands.insert(everyone);
+        }
+        if widens_by(rules, Circle::Own) {
+            let with_own = setup.practices.iter().filter(|(_, practice)| {
+                practice.own.iter().any(|agent| {
+                    setup.agents.get(agent).is_some_and(|agent| agent.teams.contains(&team))
+                })
+            });
+            demands.extend(
+                with_own.map(|(&id, practice)| demand(Some((id, practice)), team, Circle::Own)),
+            );
+        }
+    }
+    demands
+}
+
+fn widens_by(team: &Team, circle: Circle) -> bool {
+    team.circles.iter().any(|widening| widening.circle == circle)
+}

@@ -1,0 +1,75 @@
+//! What an operator may do to a caller who waits. Ending him is `Input::Leave`.
+
+use crate::caller::{InQueue, Stage, Urgency};
+use crate::decision::Withdrawal;
+use crate::id::{CallerId, TeamId};
+use crate::input::Refusal;
+use crate::scheduler::Scheduler;
+use crate::setup::Forward;
+use crate::time::Instant;
+
+impl Scheduler {
+    /// Offers that are out stay.
+    pub(crate) fn set_rank(
+        &mut self,
+        id: CallerId,
+        urgency: Urgency,
+        first: bool,
+    ) -> Result<(), Refusal> {
+        self.check_unserved(id)?;
+        self.unindex_caller(id);
+        let now = self.now;
+        let caller = self.caller_mut(id);
+        caller.place.urgency = urgency;
+        caller.class_since = now;
+        if first {
+            caller.place.deadline = Instant::ZERO;
+        }
+        self.index_caller(id);
+        Ok(())
+    }
+
+    pub(crate) fn move_to(&mut self, id: CallerId, team: TeamId) -> Result<(), Refusal> {
+        self.check_unserved(id)?;
+        if !self.setup.teams.contains_key(&team) {
+            return Err(Refusal::UnknownTeam);
+        }
+        self.take_out(id, Withdrawal::Overflowed);
+        let now = self.now;
+        let caller = self.caller_mut(id);
+        caller.since = now;
+        let (circle, widens_at) =
+            crate::caller::circle_at(&self.setup, self.callers[&id].acting, team, now, now);
+        self.caller_mut(id).queue = Some(InQueue {
+            team,
+            step_end: None,
+            nobody: None,
+            nobody_at: None,
+            circle,
+            widens_at,
+            group: None,
+        });
+        self.index_caller(id);
+        Ok(())
+    }
+
+    /// If nobody takes him there, he begins his step again.
+    pub(crate) fn redirect(&mut self, id: CallerId, to: Forward) -> Result<(), Refusal> {
+        self.check_unserved(id)?;
+        // Who has been answered waits in the queue: his plan has nothing better.
+        if self.callers[&id].is_returned {
+            return Err(Refusal::NotWaiting);
+        }
+        self.take_out(id, Withdrawal::Overflowed);
+        let step = self.callers[&id].step;
+        self.begin_forward(id, to, step);
+        Ok(())
+    }
+
+    fn check_unserved(&self, id: CallerId) -> Result<(), Refusal> {
+        match self.callers.get(&id).ok_or(Refusal::UnknownCaller)?.stage {
+            Stage::Waiting | Stage::Offered { .. } | Stage::Forwarded { .. } => Ok(()),
+            Stage::Served { .. } | Stage::Connected { .. } => Err(Refusal::NotWaiting),
+        }
+    }
+}

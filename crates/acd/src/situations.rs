@@ -1,0 +1,251 @@
+//! What holds for each practice, until when, and what that does to who waits.
+//!
+//! Hours, leave and an override are looked at when the clock or the setup is told, and at each of their
+//! boundaries, by a timer: never for a call.
+//!
+//! A practice that opens takes back who waits in its plan for closed hours. One that closes serves on who
+//! waits, unless it wants otherwise ([`AtClosing`]). Who hears a text is not here any more.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::civil::Clock;
+use crate::decision::{Decision, Withdrawal};
+use crate::id::{CallerId, PracticeId};
+use crate::input::Refusal;
+use crate::limits::HOPS_MAX;
+use crate::scheduler::Scheduler;
+use crate::setup::{AtClosing, Override, Overriding, Plan, Practice, Situation, Step};
+use crate::time::Instant;
+use crate::timer::Reason;
+
+/// What holds for a practice, until when at the latest: an index, made of the setup, the overrides and
+/// the clock.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub(crate) struct Holding {
+    what: What,
+    boundary: Option<Instant>,
+}
+
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+enum What {
+    Open,
+    Closed,
+    /// The leave of this index.
+    Leave(usize),
+    Overridden(Overriding),
+}
+
+pub(crate) type Holdings = BTreeMap<PracticeId, Holding>;
+
+impl What {
+    fn at(practice: &Practice, over: Option<&Override>, unix_ms: Option<i64>) -> Self {
+        // A node that does not know what time it is answers its calls.
+        let Some(unix_ms) = unix_ms else { return Self::Open };
+        if let Some(over) = over.filter(|over| unix_ms < over.until_unix_ms) {
+            return Self::Overridden(over.what);
+        }
+        let leave = practice.leave.iter().position(|leave| leave.period.contains(unix_ms));
+        match leave {
+            Some(index) => Self::Leave(index),
+            None if practice.hours.is_open(unix_ms) => Self::Open,
+            None => Self::Closed,
+        }
+    }
+
+    fn situation(self) -> Situation {
+        match self {
+            Self::Open | Self::Overridden(Overriding::Open) => Situation::Open,
+            Self::Closed | Self::Overridden(Overriding::Closed) => Situation::Closed,
+            Self::Leave(_) | Self::Overridden(Overriding::Leave) => Situation::Leave,
+            Self::Overridden(Overriding::Redirect(_)) => Situation::Redirected,
+        }
+    }
+
+    fn plan(self, practice: &Practice) -> Cow<'_, Plan> {
+        match self {
+            Self::Open | Self::Overridden(Overriding::Open) => Cow::Borrowed(&practice.open),
+            Self::Closed | Self::Overridden(Overriding::Closed) => Cow::Borrowed(&practice.closed),
+            Self::Overridden(Overriding::Leave) => Cow::Borrowed(&practice.away),
+            Self::Leave(index) => Cow::Borrowed(&practice.leave[index].plan),
+            Self::Overridden(Overriding::Redirect(to)) => {
+                Cow::Owned(Plan { steps: vec![Step::Forward(to), Step::Busy] })
+            }
+        }
+    }
+}
+
+impl Practice {
+    /// What holds at that moment without an override; without a clock it is open and nobody is on leave.
+    pub fn situation(&self, unix_ms: Option<i64>) -> Situation {
+        What::at(self, None, unix_ms).situation()
+    }
+
+    /// The first moment after this one at which what holds may change.
+    fn boundary(&self, over: Option<&Override>, unix_ms: i64) -> Option<i64> {
+        let leave = self.leave.iter().flat_map(|leave| {
+            let (from, until) = leave.period.into();
+            [from, until]
+        });
+        let override_ends = over.map(|over| over.until_unix_ms);
+        let known = leave.chain(override_ends).filter(|&at| at > unix_ms);
+        known.chain(self.hours.next_change(unix_ms)).min()
+    }
+}
+
+impl Scheduler {
+    /// All anew: the clock, the setup or the state came.
+    pub(crate) fn reckon_holdings(&mut self) {
+        self.holdings.clear();
+        for practice in self.setup.practices.keys().copied().collect::<Vec<_>>() {
+            self.reckon(practice);
+        }
+    }
+
+    fn reckon(&mut self, id: PracticeId) {
+        let setup = self.setup.clone();
+        let Some(practice) = setup.practices.get(&id) else { return };
+        let over = self.overrides.get(&id);
+        let what = What::at(practice, over, self.unix_ms());
+        let boundary = self.clock.and_then(|clock: Clock| {
+            practice.boundary(over, clock.unix_ms(self.now)).map(|at| clock.instant(at))
+        });
+        let before = self.holdings.insert(id, Holding { what, boundary });
+        if let Some(at) = before.and_then(|before| before.boundary) {
+            self.timers.disarm(at, Reason::Boundary { practice: id });
+        }
+        if let Some(at) = boundary {
+            self.timers.arm(at, Reason::Boundary { practice: id });
+        }
+    }
+
+    /// What holds for a practice at the last `now`: what who enters then is put into.
+    pub fn situation(&self, practice: PracticeId) -> Option<Situation> {
+        Some(self.holdings.get(&practice)?.what.situation())
+    }
+
+    pub(crate) fn holding_plan(&self, id: PracticeId) -> Option<(Situation, Cow<'_, Plan>)> {
+        let what = self.holdings.get(&id)?.what;
+        Some((what.situation(), what.plan(self.setup.practices.get(&id)?)))
+    }
+
+    pub(crate) fn set_clock(&mut self, unix_ms: i64) {
+        let was_unknown = self.clock.replace(Clock { at: self.now, unix_ms }).is_none();
+        let before = std::mem::take(&mut self.holdings);
+        for (&practice, holding) in &before {
+            if let Some(at) = holding.boundary {
+                self.timers.disarm(at, Reason::Boundary { practice });
+            }
+        }
+        self.reckon_holdings();
+        if was_unknown {
+            // It took everything for open, for want of a clock: nothing has opened or closed.
+            return;
+        }
+        for (practice, holding) in before {
+            self.end_override_if_over(practice);
+            self.compare_holding(practice, holding.what);
+        }
+    }
+
+    /// Its timer ran.
+    pub(crate) fn boundary(&mut self, practice: PracticeId) {
+        let Some(before) = self.holdings.get(&practice).map(|holding| holding.what) else { return };
+        self.end_override_if_over(practice);
+        self.reckon(practice);
+        self.compare_holding(practice, before);
+    }
+
+    pub(crate) fn set_override(
+        &mut self,
+        practice: PracticeId,
+        with: Option<Override>,
+    ) -> Result<(), Refusal> {
+        let before = self.holdings.get(&practice).ok_or(Refusal::UnknownPractice)?.what;
+        match with {
+            Some(over) => {
+                if self.unix_ms().is_none_or(|now| over.until_unix_ms <= now) {
+                    return Err(Refusal::OverrideIsOver);
+                }
+                self.overrides.insert(practice, over);
+            }
+            None => {
+                self.overrides.remove(&practice);
+            }
+        }
+        self.reckon(practice);
+        self.compare_holding(practice, before);
+        Ok(())
+    }
+
+    fn end_override_if_over(&mut self, practice: PracticeId) {
+        let now = self.unix_ms();
+        let is_over = |over: &Override| now.is_some_and(|now| over.until_unix_ms <= now);
+        if self.overrides.get(&practice).is_some_and(is_over) {
+            self.overrides.remove(&practice);
+            self.decide(Decision::OverrideOver { practice });
+        }
+    }
+
+    fn compare_holding(&mut self, practice: PracticeId, before: What) {
+        let Some(what) = self.holdings.get(&practice).map(|holding| holding.what) else { return };
+        let situation = what.situation();
+        if what == before {
+            return;
+        }
+        if situation != before.situation() {
+            self.decide(Decision::Situation { practice, situation });
+        }
+        for caller in self.followers(practice) {
+            self.reconsider_plan(caller, practice, situation);
+        }
+    }
+
+    /// Who follows its plan and has not been answered by a human, in the order of their ids.
+    fn followers(&self, practice: PracticeId) -> Vec<CallerId> {
+        self.followers.get(&practice).into_iter().flatten().copied().collect()
+    }
+
+    fn reconsider_plan(&mut self, id: CallerId, practice: PracticeId, situation: Situation) {
+        let caller = &self.callers[&id];
+        let at_closing = self.setup.practices.get(&practice).map(|practice| practice.at_closing);
+        let moves = match (caller.situation, situation) {
+            // A plan of his own.
+            (Situation::Listed, _) => false,
+            (Situation::Open, Situation::Open) => false,
+            // It opens: he is served as everybody.
+            (_, Situation::Open) => true,
+            (_, _) => at_closing == Some(AtClosing::Move),
+        };
+        // Who came back from a conversation waits without any end.
+        if moves && !caller.is_returned {
+            self.follow(id, practice);
+            self.begin_step(id, 0);
+        }
+    }
+
+    /// Gives him the plan that holds for this practice. Afterwards he is in no step.
+    pub(crate) fn follow(&mut self, id: CallerId, practice: PracticeId) {
+        self.take_out(id, Withdrawal::Overflowed);
+        let (situation, plan) = match self.holding_plan(practice) {
+            Some((situation, plan)) => (situation, plan.into_owned()),
+            None => (Situation::Closed, Plan::default()),
+        };
+        let caller = self.caller_mut(id);
+        caller.acting = practice;
+        caller.situation = situation;
+        caller.plan = plan;
+        self.decide(Decision::Plan { caller: id, practice, situation });
+    }
+
+    /// Another practice takes him over. `false`: he has been handed on too often, or it is gone.
+    pub(crate) fn hand_on(&mut self, id: CallerId, practice: PracticeId) -> bool {
+        let caller = self.caller_mut(id);
+        caller.hops = caller.hops.saturating_add(1);
+        if caller.hops > HOPS_MAX || !self.setup.practices.contains_key(&practice) {
+            return false;
+        }
+        self.follow(id, practice);
+        true
+    }
+}

@@ -1,0 +1,84 @@
+//! An operator's hand on a caller who waits, and what a practice says against its hours and leave.
+
+use acd::{CallerId, Override, PracticeId, Situation};
+use sip::Instant;
+
+use super::Engine;
+use crate::action::{Action, CallerCommand, Notice};
+use crate::calls::{Stage, caller_id};
+use crate::record::CallRef;
+
+impl Engine {
+    pub(super) fn handle_caller_command(
+        &mut self,
+        now: Instant,
+        call: CallRef,
+        command: CallerCommand,
+    ) {
+        let caller = caller_id(call);
+        let known = self.state.calls.get(&caller);
+        let Some(stage) = known.filter(|it| it.reference == call).map(|call| call.stage) else {
+            return tracing::info!(%call, "an order for a call that is over");
+        };
+        match command {
+            CallerCommand::Rank { urgency, first } => {
+                self.inform(now, acd::Input::Rank { caller, urgency, first });
+            }
+            CallerCommand::Move { team } => self.inform(now, acd::Input::Move { caller, team }),
+            CallerCommand::Redirect { to } => {
+                self.inform(now, acd::Input::Redirect { caller, to });
+            }
+            CallerCommand::Release => self.release(now, caller, stage),
+        }
+    }
+
+    /// Only who waits: nobody is torn from a conversation or a text.
+    fn release(&mut self, now: Instant, caller: CallerId, stage: Stage) {
+        match stage {
+            Stage::Waiting | Stage::Returned { .. } => {
+                self.inform(now, acd::Input::Leave { caller });
+                self.carry_out_all(now);
+                self.plan_is_over(now, caller);
+            }
+            Stage::Bridged { .. } | Stage::Announced { .. } => {}
+        }
+    }
+
+    /// Another practice's plan, or another plan of his practice: she answers in its name.
+    pub(super) fn take_over(
+        &mut self,
+        caller: CallerId,
+        practice: PracticeId,
+        situation: Situation,
+    ) {
+        let label = self.config.practices.get(&practice).map(|it| it.label.clone());
+        let Some(call) = self.state.calls.get_mut(&caller) else { return };
+        call.situation = situation;
+        if practice != call.practice {
+            call.label = label.unwrap_or_default();
+        }
+        let call = call.reference;
+        self.notice(Notice::TakenOver { call, practice, situation });
+    }
+
+    pub(super) fn set_override(
+        &mut self,
+        now: Instant,
+        practice: PracticeId,
+        with: Option<Override>,
+    ) {
+        match self.schedule(now, acd::Input::Override { practice, with }) {
+            Ok(()) => self.tell_override(practice, with),
+            Err(refusal) => tracing::info!(%practice, %refusal, "an override was refused"),
+        }
+    }
+
+    pub(super) fn override_is_over(&mut self, practice: PracticeId) {
+        self.tell_override(practice, None);
+    }
+
+    fn tell_override(&mut self, practice: PracticeId, over: Option<Override>) {
+        self.actions.push_back(Action::RememberOverride { practice, over });
+        self.notice(Notice::Overridden { practice, over });
+    }
+}
