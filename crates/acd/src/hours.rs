@@ -296,8 +296,25 @@ fn check_words(text: &str) -> Result<(), HoursError> {
         if part.contains("SH") {
             return Err(HoursError::SchoolHolidays);
         }
+        if let Some(days) = part.split([';', '|']).find_map(days_before_a_space) {
+            return Err(HoursError::Meaning(format!(
+                "`{days}` before a comma and a space is a rule of its own, open all day: write no \
+                 space in a list of days, or write 00:00-24:00 if that is meant"
+            )));
+        }
     }
     Ok(())
+}
+
+/// Who writes `PH, Su off` does not mean `PH open all day, Su off`, as the syntax has it.
+fn days_before_a_space(rules: &str) -> Option<&str> {
+    let (before, _) = rules.rsplit_once(", ")?;
+    let is_complete = |rule: &str| {
+        let rule = rule.to_ascii_lowercase();
+        let last = ["24/7", "open", "off", "closed"];
+        rule.is_empty() || rule.contains(':') || last.iter().any(|word| rule.ends_with(word))
+    };
+    before.split(", ").map(str::trim).find(|rule| !is_complete(rule))
 }
 
 /// Refuses what the crate reads and then takes for something else.

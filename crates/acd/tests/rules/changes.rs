@@ -96,6 +96,7 @@ fn rule() -> impl Strategy<Value = String> {
     (parts, select(&MODIFIERS)).prop_map(|((year, date, week, weekday, time), modifier)| {
         let parts = [year, date, week, weekday, time].into_iter().filter(|part| !part.is_empty());
         let when = parts.collect::<Vec<_>>().join(" ");
+        let modifier = if time.is_empty() && modifier.is_empty() { "open" } else { modifier };
         format!("{} {modifier}", if when.is_empty() { "24/7" } else { &when })
     })
 }

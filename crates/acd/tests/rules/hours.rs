@@ -201,6 +201,21 @@ fn months_of_a_year_are_whole() {
 }
 
 #[test]
+fn a_list_of_days_with_spaces_is_refused_since_it_would_be_open_all_day() {
+    let refused = |text: &str| {
+        let error = Hours::new(text, TimeZone::PARIS, Holidays::default()).expect_err("refused");
+        error.to_string().split('`').nth(1).expect("the days").to_owned()
+    };
+    assert_eq!(refused("Mo-Fr 08:00-20:00; PH, Su off"), "PH");
+    assert_eq!(refused("Mo-Tu, Th, Fr 08:00-12:00"), "Mo-Tu");
+    assert_eq!(refused("Sa 08:00-12:00 \"a, b\", Dec 24, Dec 31 08:00-10:00"), "Dec 24");
+    for written in ["24/7, PH off", "Su 00:00-24:00, PH 10:00-12:00", "Mo open, Tu 08:00-12:00"] {
+        hours(written);
+    }
+    assert!(!hours("Mo-Fr 08:00-20:00; PH,Su off").is_open(unix_ms("2026-05-25T10:00:00+02:00")));
+}
+
+#[test]
 fn a_quoted_word_is_no_rule() {
     let hours = hours("Mo-Fr 08:00-12:00 open \"SH: sunset, unknown\"");
     assert!(hours.is_open(unix_ms("2026-01-05T09:00:00+01:00")));
