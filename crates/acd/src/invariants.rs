@@ -149,7 +149,8 @@ impl Scheduler {
         let counts = self.counts();
         let all = counts.waiting + counts.offered + counts.forwarded + counts.served;
         assert_eq!(all, self.callers.len());
-        let places: Vec<_> = self.waiting().map(|w| (w.urgency, w.deadline, w.sequence)).collect();
+        let places: Vec<_> =
+            self.waiting().map(|it| (it.urgency, it.deadline, it.arrival, it.sequence)).collect();
         assert!(places.is_sorted(), "out of order: {places:?}");
         for agent in self.desks.keys().filter(|id| !self.setup.agents.contains_key(id)) {
             let desk = self.desk(*agent);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use acd::{
     Agent, AgentEvent, AgentId, AgentState, CallerId, Decision, Holidays, Hours, Input, Instant,
-    Limits, Miss, OfferId, Plan, Practice, PracticeId, PromptId, Queue, Reason, Refusal,
+    Limits, LineId, Miss, OfferId, Plan, Practice, PracticeId, PromptId, Queue, Reason, Refusal,
     RetryAfter, Scheduler, Setup, Step, Team, TeamId, TimeZone, Urgency, Withdrawal,
 };
 
@@ -191,6 +191,11 @@ impl Floor {
         self.input(enter(caller, practice, None, None))
     }
 
+    /// From a number that he shows.
+    pub(crate) fn calls(&mut self, caller: u64, practice: PracticeId, line: u64) -> Vec<Decision> {
+        self.input(entering(caller, practice, Some(line), None))
+    }
+
     pub(crate) fn leaves(&mut self, caller: u64) -> Vec<Decision> {
         self.input(Input::Leave { caller: CallerId(caller) })
     }
@@ -273,4 +278,15 @@ pub(crate) fn enter(
     leave_by: Option<Instant>,
 ) -> Input {
     Input::Enter { caller: CallerId(caller), practice, line: None, urgency, leave_by }
+}
+
+/// From a number that he shows.
+pub(crate) fn entering(
+    caller: u64,
+    practice: PracticeId,
+    line: Option<u64>,
+    urgency: Option<Urgency>,
+) -> Input {
+    let line = line.map(LineId);
+    Input::Enter { caller: CallerId(caller), practice, line, urgency, leave_by: None }
 }

@@ -2,15 +2,23 @@
 
 mod calendar;
 mod changes;
+mod circles;
 mod days;
 mod floor;
+mod forwards;
 mod holidays;
 mod hours;
 mod offers;
+mod operators;
 mod order;
+mod overflows;
+mod overrides;
 mod plans;
 mod secretaries;
 mod setups;
+mod several;
 mod situations;
 mod staff;
+mod starvation;
 mod ten_years;
+mod urgency;

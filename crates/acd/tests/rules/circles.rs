@@ -1,0 +1,204 @@
+//! Whom a caller may be given, and who of them comes first.
+
+use acd::{AgentId, Circle, SiteId, SkillId, Strategy, Widening};
+
+use crate::floor::*;
+
+const PEDIATRICS: SkillId = SkillId(1);
+const PARIS: SiteId = SiteId(1);
+const TUNIS: SiteId = SiteId(2);
+
+/// `TEAM` widens: own at once, who has the skill after 10 s, everyone after 20 s.
+fn widening() -> acd::Setup {
+    let mut setup = setup();
+    let circle = |after_s, circle| Widening { after: seconds(after_s), circle };
+    setup.teams.get_mut(&TEAM).unwrap().circles =
+        vec![circle(0, Circle::Own), circle(10, Circle::Skilled), circle(20, Circle::Everyone)];
+    setup
+}
+
+fn knows(setup: &mut acd::Setup, agent: AgentId, level: u8) {
+    setup.agents.get_mut(&agent).unwrap().skills.insert(PEDIATRICS, level);
+}
+
+#[test]
+fn a_circle_widens_from_the_practices_own_to_its_skill_to_everyone_and_place_and_clock_stay() {
+    let mut setup = widening();
+    knows(&mut setup, BEA, 1);
+    let doctor = setup.practices.get_mut(&DOCTOR).unwrap();
+    (doctor.own, doctor.skill) = (vec![CLEO], Some(PEDIATRICS));
+    setup.agents.get_mut(&CLEO).unwrap().teams.push(TEAM);
+    // Cleo, whose callers they are, is not at work.
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [], "only Cleo is the practice's own");
+    assert_eq!(floor.enters(2, DOCTOR), []);
+    let before = floor.scheduler.waiting().next().unwrap();
+    assert_eq!(before.circle, Circle::Own);
+    assert_eq!(
+        floor.until(20),
+        [offered(1, 1, BEA, DOCTOR, at(35))],
+        "after 10 s who has the skill"
+    );
+    assert_eq!(floor.until(29), []);
+    assert_eq!(floor.until(30), [offered(2, 1, ANNA, DOCTOR, at(45))], "after 20 s everyone");
+    let after = floor.scheduler.caller(acd::CallerId(1)).unwrap().waiting;
+    assert_eq!((after.deadline, after.arrival), (before.deadline, before.arrival));
+}
+
+#[test]
+fn a_circle_that_the_practice_has_not_counts_as_the_next_one_at_once() {
+    let mut setup = widening();
+    setup.practices.get_mut(&DOCTOR).unwrap().skill = Some(PEDIATRICS);
+    knows(&mut setup, BEA, 1);
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))], "no own: the skill");
+    assert_eq!(floor.enters(2, CLINIC), [offered(2, 1, ANNA, CLINIC, at(25))], "neither: everyone");
+}
+
+#[test]
+fn a_secretary_at_a_site_that_the_practice_does_not_allow_never_has_its_callers() {
+    let mut setup = setup();
+    setup.agents.get_mut(&ANNA).unwrap().site = TUNIS;
+    setup.agents.get_mut(&BEA).unwrap().site = PARIS;
+    setup.practices.get_mut(&DOCTOR).unwrap().sites = Some([PARIS].into());
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))]);
+    assert_eq!(floor.enters(2, DOCTOR), [], "Anna is free, in Tunis");
+    assert_eq!(floor.enters(3, CLINIC), [offered(3, 1, ANNA, CLINIC, at(25))]);
+}
+
+#[test]
+fn who_knows_the_practices_subject_better_is_offered_before_who_has_been_idle_longer() {
+    let mut setup = setup();
+    knows(&mut setup, BEA, 2);
+    knows(&mut setup, ANNA, 1);
+    setup.practices.get_mut(&DOCTOR).unwrap().skill = Some(PEDIATRICS);
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))]);
+    assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, ANNA, DOCTOR, at(25))]);
+}
+
+#[test]
+fn the_practices_own_secretary_goes_before_others_who_are_free_and_nobody_waits_for_her() {
+    let mut setup = setup();
+    setup.practices.get_mut(&DOCTOR).unwrap().own = vec![BEA];
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))]);
+    assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, ANNA, DOCTOR, at(25))], "she is taken");
+}
+
+#[test]
+fn who_spoke_with_him_last_goes_before_all_others_who_are_free() {
+    let mut setup = setup();
+    let doctor = setup.practices.get_mut(&DOCTOR).unwrap();
+    (doctor.affinity_for, doctor.own) = (seconds(600), vec![ANNA]);
+    let mut floor = Floor::with_setup(setup, &[BEA]);
+    floor.calls(1, DOCTOR, 7);
+    floor.talks(BEA, 1, 1);
+    floor.starts(ANNA);
+    floor.until(60);
+    assert_eq!(floor.calls(2, DOCTOR, 8), [offered(2, 1, ANNA, DOCTOR, at(75))], "a stranger");
+    floor.leaves(2);
+    floor.clears(ANNA, 2, 1);
+    assert_eq!(floor.calls(3, DOCTOR, 7), [offered(3, 1, BEA, DOCTOR, at(75))], "hers");
+    assert_eq!(floor.calls(4, DOCTOR, 7), [offered(4, 1, ANNA, DOCTOR, at(75))], "no wait for her");
+}
+
+#[test]
+fn an_affinity_is_of_one_practice_and_ends() {
+    let mut setup = setup();
+    for practice in [DOCTOR, CLINIC] {
+        setup.practices.get_mut(&practice).unwrap().affinity_for = seconds(600);
+    }
+    let mut floor = Floor::with_setup(setup, &[BEA]);
+    floor.calls(1, DOCTOR, 7);
+    floor.talks(BEA, 1, 1);
+    floor.until(15);
+    floor.starts(ANNA);
+    floor.until(30);
+    let to = |decisions: Vec<acd::Decision>| match decisions[..] {
+        [acd::Decision::Offer { agent, .. }] => agent,
+        _ => panic!("{decisions:?}"),
+    };
+    // Anna has been idle since 15 s, Bea since 20 s.
+    assert_eq!(to(floor.calls(2, CLINIC, 7)), ANNA);
+    floor.leaves(2);
+    floor.clears(ANNA, 2, 1);
+    floor.until(10 + 601);
+    assert_eq!(to(floor.calls(3, DOCTOR, 7)), ANNA, "ten minutes are over");
+}
+
+fn with_strategy(strategy: Strategy) -> acd::Setup {
+    let mut setup = setup();
+    setup.teams.get_mut(&TEAM).unwrap().strategy = strategy;
+    setup.teams.get_mut(&TEAM).unwrap().wrap_up = seconds(0);
+    setup
+}
+
+#[test]
+fn round_robin_offers_to_whose_last_offer_is_the_longest_ago() {
+    let mut floor = Floor::with_setup(with_strategy(Strategy::RoundRobin), &[ANNA, BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, ANNA, DOCTOR, at(25))]);
+    floor.leaves(1);
+    floor.clears(ANNA, 1, 1);
+    // Anna has been idle longer: she took no call.
+    assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, BEA, DOCTOR, at(25))]);
+}
+
+#[test]
+fn fewest_calls_offers_to_who_has_served_the_fewest_since_she_logged_in() {
+    let mut floor = Floor::with_setup(with_strategy(Strategy::FewestCalls), &[ANNA, BEA]);
+    floor.enters(1, DOCTOR);
+    floor.talks(ANNA, 1, 1);
+    floor.enters(2, DOCTOR);
+    floor.talks(BEA, 2, 1);
+    floor.until(20);
+    floor.enters(3, DOCTOR);
+    floor.talks(ANNA, 3, 1);
+    floor.until(30);
+    assert_eq!(floor.enters(4, DOCTOR), [offered(4, 1, BEA, DOCTOR, at(45))]);
+    floor.leaves(4);
+    floor.clears(BEA, 4, 1);
+    floor.agent(ANNA, acd::AgentEvent::LogOut);
+    floor.agent(ANNA, acd::AgentEvent::LogIn);
+    assert_eq!(floor.enters(5, DOCTOR), [offered(5, 1, ANNA, DOCTOR, at(45))], "counted anew");
+}
+
+#[test]
+fn a_fixed_order_offers_by_position() {
+    let mut setup = with_strategy(Strategy::Fixed);
+    setup.agents.get_mut(&ANNA).unwrap().position = 2;
+    setup.agents.get_mut(&BEA).unwrap().position = 1;
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))]);
+    floor.leaves(1);
+    floor.clears(BEA, 1, 1);
+    assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, BEA, DOCTOR, at(25))]);
+}
+
+#[test]
+fn the_last_free_secretaries_are_kept_for_urgent_callers() {
+    let mut setup = setup();
+    setup.teams.get_mut(&TEAM).unwrap().reserve = 1;
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, ANNA, DOCTOR, at(25))]);
+    assert_eq!(floor.enters(2, DOCTOR), [], "Bea is the last one");
+    let urgent = Some(acd::Urgency::Urgent);
+    assert_eq!(floor.input(enter(3, DOCTOR, urgent, None)), [offered(3, 1, BEA, DOCTOR, at(25))]);
+}
+
+#[test]
+fn one_more_who_is_free_lets_a_waiting_caller_have_another_whom_the_reserve_kept() {
+    let mut setup = setup();
+    setup.teams.get_mut(&TEAM).unwrap().reserve = 1;
+    setup.agents.get_mut(&BEA).unwrap().site = TUNIS;
+    setup.practices.get_mut(&DOCTOR).unwrap().sites = Some([SiteId(0)].into());
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    assert_eq!(floor.enters(1, DOCTOR), [], "Anna is the last one");
+    floor.agent(BEA, acd::AgentEvent::Reachable);
+    assert_eq!(
+        floor.agent(BEA, acd::AgentEvent::LogIn),
+        [offered(1, 1, ANNA, DOCTOR, at(25))],
+        "Bea, who may not have him, is the last one now"
+    );
+}

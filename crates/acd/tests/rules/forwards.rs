@@ -1,0 +1,164 @@
+//! Callers who are sent to somebody else than a secretary.
+
+use acd::{
+    Decision, Forward, LineId, Miss, PhoneId, PracticeId, Situation, Step, Target, Withdrawal,
+};
+
+use crate::floor::*;
+
+const RECEPTION: Target = Target::Phone(PhoneId(1));
+const ON_CALL: Target = Target::Line(LineId(33_612_345_678));
+
+fn forward(target: Target, s: u64) -> Step {
+    Step::Forward(Forward { target, ring_for: seconds(s) })
+}
+
+fn forwarded(caller: u64, generation: u32, target: Target, until_s: u64) -> Decision {
+    Decision::Forward { offer: offer_id(caller, generation), target, deadline: at(until_s) }
+}
+
+fn recalled(caller: u64, generation: u32, why: Withdrawal) -> Decision {
+    Decision::Recall { offer: offer_id(caller, generation), why }
+}
+
+fn overflowed(caller: u64, step: usize) -> Decision {
+    Decision::Overflow { caller: acd::CallerId(caller), step }
+}
+
+/// The reception rings for 20 s, then `TEAM` for a minute, then the doctor on call, then a text.
+fn reception_first() -> Floor {
+    let mut setup = setup();
+    let steps = [forward(RECEPTION, 20), queue(TEAM, Some(60)), forward(ON_CALL, 25), announce(1)];
+    setup.practices.insert(DOCTOR, practice(30, &steps));
+    Floor::with_setup(setup, &[ANNA])
+}
+
+#[test]
+fn the_reception_rings_first_and_the_team_takes_the_overflow() {
+    let mut floor = reception_first();
+    assert_eq!(floor.enters(1, DOCTOR), [forwarded(1, 1, RECEPTION, 30)]);
+    assert_eq!(floor.waiting(), [0; 0], "no secretary is asked meanwhile");
+    assert_eq!(
+        floor.until(30),
+        [
+            recalled(1, 1, Withdrawal::Expired),
+            overflowed(1, 1),
+            offered(1, 2, ANNA, DOCTOR, at(45))
+        ]
+    );
+}
+
+#[test]
+fn a_reception_that_is_busy_or_cannot_be_reached_is_passed_over_at_once() {
+    for miss in [Miss::Busy, Miss::Unreachable, Miss::Declined] {
+        let mut floor = reception_first();
+        floor.enters(1, DOCTOR);
+        assert_eq!(
+            floor.misses(1, 1, miss),
+            [overflowed(1, 1), offered(1, 2, ANNA, DOCTOR, at(25))],
+            "{miss:?}"
+        );
+    }
+}
+
+#[test]
+fn who_is_taken_at_the_reception_is_connected_and_nobody_moves_him_on() {
+    let mut floor = reception_first();
+    floor.enters(1, DOCTOR);
+    assert_eq!(floor.answers(1, 1), [Decision::Connect { offer: offer_id(1, 1) }]);
+    assert_eq!(floor.until(500), []);
+    assert_eq!(floor.scheduler.counts().served, 1);
+    assert_eq!(floor.answers(1, 1), [Decision::Refuse { offer: offer_id(1, 1) }], "only once");
+    assert_eq!(floor.ends(1), []);
+    assert!(floor.scheduler.caller(acd::CallerId(1)).is_none());
+}
+
+#[test]
+fn who_takes_him_and_drops_him_before_he_was_answered_is_passed_over() {
+    let mut floor = reception_first();
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    assert_eq!(
+        floor.misses(1, 1, Miss::Dropped),
+        [overflowed(1, 1), offered(1, 2, ANNA, DOCTOR, at(25))]
+    );
+}
+
+#[test]
+fn a_stale_answer_of_an_earlier_forwarding_connects_nobody() {
+    let mut floor = reception_first();
+    floor.enters(1, DOCTOR);
+    floor.misses(1, 1, Miss::Busy);
+    assert_eq!(floor.answers(1, 1), [Decision::Refuse { offer: offer_id(1, 1) }]);
+    assert_eq!(floor.misses(1, 1, Miss::Busy), []);
+}
+
+#[test]
+fn a_caller_who_hangs_up_lets_off_whom_he_was_forwarded_to() {
+    let mut floor = reception_first();
+    floor.enters(1, DOCTOR);
+    assert_eq!(floor.leaves(1), [recalled(1, 1, Withdrawal::CallerLeft)]);
+}
+
+#[test]
+fn before_his_network_gives_up_he_hears_the_text_instead_of_being_forwarded_on() {
+    let mut floor = reception_first();
+    assert_eq!(
+        floor.input(enter(1, DOCTOR, None, Some(at(25)))),
+        [forwarded(1, 1, RECEPTION, 25)],
+        "no longer than his patience"
+    );
+    assert_eq!(
+        floor.until(25),
+        [recalled(1, 1, Withdrawal::Overflowed), announced(1, 3, 1)],
+        "neither the team nor the doctor: he would be cut"
+    );
+}
+
+#[test]
+fn past_its_queues_a_plan_may_forward_when_only_the_practices_patience_is_over() {
+    let mut setup = setup();
+    let steps = [queue(TEAM, None), queue(OTHER_TEAM, None), forward(ON_CALL, 25), Step::Busy];
+    let mut doctor = practice(30, &steps);
+    doctor.wait_max = Some(seconds(40));
+    setup.practices.insert(DOCTOR, doctor);
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.enters(1, DOCTOR);
+    assert_eq!(floor.until(50), [overflowed(1, 2), forwarded(1, 1, ON_CALL, 75)]);
+}
+
+#[test]
+fn another_practice_takes_a_caller_over_with_its_own_plan_and_situation() {
+    let mut setup = setup();
+    setup.practices.insert(DOCTOR, practice(30, &[Step::Practice(CLINIC)]));
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    let caller = acd::CallerId(1);
+    let (practice, situation) = (CLINIC, Situation::Open);
+    assert_eq!(
+        floor.enters(1, DOCTOR),
+        [Decision::Plan { caller, practice, situation }, offered(1, 1, ANNA, CLINIC, at(25)),],
+        "she answers in the name of who took him over"
+    );
+    let view = floor.scheduler.caller(caller).unwrap();
+    assert_eq!((view.waiting.practice, view.acting), (DOCTOR, CLINIC));
+    assert_eq!(view.waiting.deadline, at(40), "the promise is his own practice's");
+}
+
+#[test]
+fn practices_that_hand_a_caller_round_and_round_end_him_with_busy() {
+    let mut setup = setup();
+    setup.practices.insert(DOCTOR, practice(30, &[Step::Practice(CLINIC)]));
+    setup.practices.insert(CLINIC, practice(30, &[Step::Practice(DOCTOR)]));
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    let decisions = floor.enters(1, DOCTOR);
+    assert_eq!(decisions.last(), Some(&Decision::Busy { caller: acd::CallerId(1) }));
+    assert_eq!(decisions.len(), usize::from(acd::HOPS_MAX) + 1);
+}
+
+#[test]
+fn a_practice_that_is_gone_takes_nobody_over() {
+    let mut setup = setup();
+    setup.practices.insert(DOCTOR, practice(30, &[Step::Practice(PracticeId(99))]));
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    assert_eq!(floor.enters(1, DOCTOR), [Decision::Busy { caller: acd::CallerId(1) }]);
+}

@@ -1,0 +1,72 @@
+//! Conditions under which a caller does not enter a queue.
+
+use acd::{AgentEvent, Decision, Queue, Step};
+
+use crate::floor::*;
+
+fn overflow_plan(queue: Queue) -> acd::Setup {
+    let mut setup = setup();
+    let steps = [Step::Queue(queue), self::queue(OTHER_TEAM, None)];
+    setup.practices.insert(DOCTOR, practice(30, &steps));
+    setup
+}
+
+fn overflowed(caller: u64) -> Decision {
+    Decision::Overflow { caller: acd::CallerId(caller), step: 1 }
+}
+
+#[test]
+fn a_queue_that_is_long_enough_is_passed_over() {
+    let setup = overflow_plan(Queue { unless_waiting: Some(2), ..Queue::of(TEAM) });
+    let mut floor = Floor::with_setup(setup, &[]);
+    assert_eq!(floor.enters(1, DOCTOR), []);
+    assert_eq!(floor.enters(2, CLINIC), []);
+    assert_eq!(floor.enters(3, DOCTOR), [overflowed(3)], "two wait, whoever they are for");
+}
+
+#[test]
+fn only_when_they_are_full_means_that_nobody_is_free() {
+    let setup = overflow_plan(Queue { unless_none_free: true, ..Queue::of(TEAM) });
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, ANNA, DOCTOR, at(25))]);
+    assert_eq!(floor.enters(2, DOCTOR), [overflowed(2)]);
+}
+
+#[test]
+fn who_must_be_expected_to_wait_too_long_goes_on_at_once() {
+    let setup = overflow_plan(Queue { unless_expected: Some(seconds(60)), ..Queue::of(TEAM) });
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    // Calls of 20 s and a wrap-up of 10 s: nobody waits longer than that for Anna.
+    for caller in 1..=5 {
+        floor.enters(caller, DOCTOR);
+        floor.answers(caller, 1);
+        floor.until(30 * caller);
+        floor.ends(caller);
+        floor.clears(ANNA, caller, 1);
+        floor.until(30 * caller + 10);
+    }
+    floor.enters(6, DOCTOR);
+    floor.answers(6, 1);
+    assert_eq!(floor.enters(7, DOCTOR), [], "one call ahead: about half a minute");
+    assert_eq!(floor.enters(8, DOCTOR), [], "two");
+    let overflowing = floor.enters(9, DOCTOR);
+    assert_eq!(overflowing, [overflowed(9)], "three: {:?}", floor.scheduler.expected_wait(TEAM));
+}
+
+#[test]
+fn nobody_at_all_is_no_expectation() {
+    let setup = overflow_plan(Queue { unless_expected: Some(seconds(1)), ..Queue::of(TEAM) });
+    let mut floor = Floor::with_setup(setup, &[]);
+    assert_eq!(floor.enters(1, DOCTOR), [], "`nobody` is for that");
+}
+
+#[test]
+fn a_plan_whose_queues_are_all_passed_over_ends_with_what_comes_after() {
+    let mut setup = setup();
+    let free = |team| Step::Queue(Queue { unless_none_free: true, ..Queue::of(team) });
+    let steps = [free(TEAM), free(OTHER_TEAM), announce(3)];
+    setup.practices.insert(DOCTOR, practice(30, &steps));
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    floor.agent(ANNA, AgentEvent::LineTaken);
+    assert_eq!(floor.enters(1, DOCTOR), [announced(1, 2, 3)]);
+}

@@ -1,0 +1,166 @@
+//! What happens to who waits when a practice opens, closes, or says otherwise for a while.
+
+use acd::{
+    AtClosing, Decision, Forward, Input, LineId, Override, Overriding, Plan, PracticeId, Reason,
+    Refusal, Situation, Target, Withdrawal,
+};
+
+use crate::floor::*;
+
+fn with_hours(change: impl FnOnce(&mut acd::Practice)) -> acd::Setup {
+    let mut setup = setup();
+    let mut doctor = practice(30, &[queue(TEAM, None)]);
+    doctor.hours = hours("Mo-Fr 08:00-19:00");
+    doctor.closed = Plan { steps: vec![queue(OTHER_TEAM, None)] };
+    doctor.away = Plan { steps: vec![announce(5)] };
+    change(&mut doctor);
+    setup.practices.insert(DOCTOR, doctor);
+    setup
+}
+
+fn plan(caller: u64, situation: Situation) -> Decision {
+    Decision::Plan { caller: acd::CallerId(caller), practice: DOCTOR, situation }
+}
+
+fn turned(situation: Situation) -> Decision {
+    Decision::Situation { practice: DOCTOR, situation }
+}
+
+#[test]
+fn opening_time_is_a_timer_and_takes_back_who_waits_for_the_night_team() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[ANNA, CLEO]);
+    floor.is_told("2026-01-05T07:59:30+01:00");
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, CLEO, DOCTOR, at(25))]);
+    assert_eq!(floor.enters(2, DOCTOR), [], "Cleo is alone at night");
+    floor.answers(1, 1);
+    let opening = Reason::Boundary { practice: DOCTOR };
+    assert_eq!(floor.next_timer(), Some((at(40), opening)));
+    assert_eq!(
+        floor.until(40),
+        [turned(Situation::Open), plan(2, Situation::Open), offered(2, 1, ANNA, DOCTOR, at(55)),],
+        "who talks is left alone"
+    );
+    let waiting = floor.scheduler.caller(acd::CallerId(2)).unwrap().waiting;
+    assert_eq!((waiting.arrival, waiting.deadline), (at(10), at(40)), "his clock runs on");
+}
+
+#[test]
+fn who_waits_at_closing_time_is_served_on() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+    floor.is_told("2026-01-05T18:59:50+01:00");
+    floor.enters(1, DOCTOR);
+    assert_eq!(floor.until(20), [turned(Situation::Closed)]);
+    assert_eq!(floor.starts(ANNA), [offered(1, 1, ANNA, DOCTOR, at(35))]);
+}
+
+#[test]
+fn a_practice_may_want_who_waits_at_closing_time_moved_to_its_closed_plan() {
+    let setup = with_hours(|doctor| doctor.at_closing = AtClosing::Move);
+    let mut floor = Floor::with_setup(setup, &[ANNA, CLEO]);
+    floor.is_told("2026-01-05T18:59:50+01:00");
+    floor.enters(1, DOCTOR);
+    assert_eq!(
+        floor.until(20),
+        [
+            turned(Situation::Closed),
+            withdrawn(1, 1, ANNA, Withdrawal::Overflowed),
+            plan(1, Situation::Closed),
+            offered(1, 2, CLEO, DOCTOR, at(35)),
+        ]
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_past_a_boundary_moves_as_time_would() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+    floor.is_told("2026-01-05T07:00:00+01:00");
+    floor.enters(1, DOCTOR);
+    let unix_ms = unix_ms("2026-01-05T09:00:00+01:00");
+    assert_eq!(
+        floor.input(Input::Clock { unix_ms }),
+        [turned(Situation::Open), plan(1, Situation::Open)]
+    );
+}
+
+fn over(what: Overriding, until: &str) -> Input {
+    let with = Some(Override { what, until_unix_ms: unix_ms(until) });
+    Input::Override { practice: DOCTOR, with }
+}
+
+#[test]
+fn an_override_closes_until_its_end_and_ends_by_itself() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[ANNA]);
+    floor.is_told("2026-01-05T10:00:00+01:00");
+    let closed = over(Overriding::Closed, "2026-01-05T10:01:00+01:00");
+    assert_eq!(floor.input(closed), [turned(Situation::Closed)]);
+    assert_eq!(floor.enters(1, DOCTOR), [], "for the night team");
+    assert_eq!(
+        floor.until(70),
+        [
+            Decision::OverrideOver { practice: DOCTOR },
+            turned(Situation::Open),
+            plan(1, Situation::Open),
+            offered(1, 1, ANNA, DOCTOR, at(85)),
+        ]
+    );
+    assert_eq!(floor.scheduler.overrides().count(), 0);
+}
+
+#[test]
+fn an_override_declares_leave_or_redirects_or_opens() {
+    let to = Forward { target: Target::Line(LineId(33_600_000_000)), ring_for: seconds(25) };
+    let cases = [
+        (Overriding::Leave, Situation::Leave),
+        (Overriding::Redirect(to), Situation::Redirected),
+        (Overriding::Open, Situation::Open),
+    ];
+    for (what, situation) in cases {
+        let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+        floor.is_told("2026-01-05T22:00:00+01:00");
+        floor.input(over(what, "2026-01-06T06:00:00+01:00"));
+        assert_eq!(floor.scheduler.situation(DOCTOR), Some(situation));
+        let decisions = floor.enters(1, DOCTOR);
+        match what {
+            Overriding::Leave => assert_eq!(decisions, [announced(1, 0, 5)]),
+            Overriding::Redirect(to) => assert_eq!(
+                decisions,
+                [Decision::Forward { offer: offer_id(1, 1), target: to.target, deadline: at(35) }]
+            ),
+            Overriding::Open => assert_eq!(floor.waiting(), [1]),
+            Overriding::Closed => unreachable!("not among the cases"),
+        }
+    }
+}
+
+#[test]
+fn an_override_that_is_cleared_or_replaced_counts_no_more() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+    floor.is_told("2026-01-05T10:00:00+01:00");
+    floor.input(over(Overriding::Closed, "2026-01-05T12:00:00+01:00"));
+    floor.input(over(Overriding::Leave, "2026-01-05T11:00:00+01:00"));
+    assert_eq!(floor.scheduler.situation(DOCTOR), Some(Situation::Leave));
+    let none = Input::Override { practice: DOCTOR, with: None };
+    assert_eq!(floor.input(none), [turned(Situation::Open)]);
+}
+
+#[test]
+fn an_override_without_a_time_of_day_or_of_the_past_is_refused() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+    let closed = || over(Overriding::Closed, "2026-01-05T09:00:00+01:00");
+    assert_eq!(floor.try_input(closed()), Err(Refusal::OverrideIsOver));
+    floor.is_told("2026-01-05T10:00:00+01:00");
+    assert_eq!(floor.try_input(closed()), Err(Refusal::OverrideIsOver));
+    let stranger = Input::Override { practice: PracticeId(99), with: None };
+    assert_eq!(floor.try_input(stranger), Err(Refusal::UnknownPractice));
+}
+
+#[test]
+fn a_redirected_practice_whose_target_answers_nobody_ends_with_busy() {
+    let to = Forward { target: Target::Line(LineId(33_600_000_000)), ring_for: seconds(25) };
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+    floor.is_told("2026-01-05T10:00:00+01:00");
+    floor.input(over(Overriding::Redirect(to), "2026-01-05T12:00:00+01:00"));
+    floor.enters(1, DOCTOR);
+    let caller = acd::CallerId(1);
+    assert_eq!(floor.misses(1, 1, acd::Miss::Unreachable), [Decision::Busy { caller }]);
+}

@@ -1,0 +1,188 @@
+//! Classes: who has them, who rises, and what they do.
+
+use acd::{CallerRule, Insistence, LineId, Repeated, Situation, Urgency, Way};
+
+use crate::floor::*;
+
+fn class(floor: &Floor, caller: u64) -> Urgency {
+    floor.scheduler.caller(acd::CallerId(caller)).unwrap().waiting.urgency
+}
+
+#[test]
+fn an_urgent_caller_overtakes_and_interrupts_nobody() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    floor.enters(2, DOCTOR);
+    let urgent = Some(Urgency::Urgent);
+    assert_eq!(floor.input(enter(3, DOCTOR, urgent, None)), [], "Anna talks");
+    assert_eq!(floor.waiting(), [3, 2]);
+    floor.ends(1);
+    floor.clears(ANNA, 1, 1);
+    assert_eq!(floor.until(20), [offered(3, 1, ANNA, DOCTOR, at(35))]);
+}
+
+#[test]
+fn who_waits_long_rises_class_by_class_up_to_urgent() {
+    let mut setup = setup();
+    setup.teams.get_mut(&TEAM).unwrap().ageing = Some(seconds(60));
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.enters(1, DOCTOR);
+    let classes = [(69, Urgency::Normal), (70, Urgency::Priority), (130, Urgency::Urgent)];
+    for (s, expected) in classes {
+        floor.until(s);
+        assert_eq!(class(&floor, 1), expected, "at {s} s");
+    }
+    floor.until(1_000);
+    assert_eq!(class(&floor, 1), Urgency::Urgent, "vital is for who is");
+    assert_eq!(floor.next_timer(), None);
+}
+
+#[test]
+fn an_aged_caller_goes_before_an_urgent_one_who_came_later() {
+    let mut setup = setup();
+    setup.teams.get_mut(&TEAM).unwrap().ageing = Some(seconds(60));
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.enters(1, DOCTOR);
+    floor.until(140);
+    floor.input(enter(2, DOCTOR, Some(Urgency::Urgent), None));
+    floor.input(enter(3, DOCTOR, Some(Urgency::Vital), None));
+    assert_eq!(floor.waiting(), [3, 1, 2]);
+}
+
+fn with_rule(rule: CallerRule) -> acd::Setup {
+    let mut setup = setup();
+    setup.practices.get_mut(&DOCTOR).unwrap().callers.insert(LineId(7), rule);
+    setup
+}
+
+#[test]
+fn a_caller_on_a_list_has_its_class_for_this_practice_alone() {
+    let rule = CallerRule { urgency: Some(Urgency::Priority), way: Way::Usual };
+    let mut floor = Floor::with_setup(with_rule(rule), &[]);
+    floor.calls(1, DOCTOR, 7);
+    floor.calls(2, DOCTOR, 8);
+    floor.calls(3, CLINIC, 7);
+    let classes = [1, 2, 3].map(|caller| class(&floor, caller));
+    assert_eq!(classes, [Urgency::Priority, Urgency::Normal, Urgency::Normal]);
+}
+
+#[test]
+fn the_more_urgent_of_what_his_list_and_the_dialled_number_say_counts() {
+    let rule = CallerRule { urgency: Some(Urgency::Priority), way: Way::Usual };
+    let mut floor = Floor::with_setup(with_rule(rule), &[]);
+    floor.input(entering(1, DOCTOR, Some(7), Some(Urgency::Vital)));
+    assert_eq!(class(&floor, 1), Urgency::Vital);
+}
+
+#[test]
+fn a_blocked_caller_is_busy_whatever_the_hours_say() {
+    let busy = acd::Plan { steps: vec![acd::Step::Busy] };
+    let rule = CallerRule { urgency: None, way: Way::Plan(busy) };
+    let mut floor = Floor::with_setup(with_rule(rule), &[ANNA]);
+    let caller = acd::CallerId(1);
+    assert_eq!(floor.calls(1, DOCTOR, 7), [acd::Decision::Busy { caller }]);
+}
+
+#[test]
+fn who_is_always_let_through_is_not_stopped_by_hours_or_limits() {
+    let mut setup = with_rule(CallerRule { urgency: None, way: Way::Through });
+    let doctor = setup.practices.get_mut(&DOCTOR).unwrap();
+    doctor.hours = hours("Mo-Fr 08:00-19:00");
+    doctor.waiting_max = Some(0);
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    floor.is_told("2026-01-05T22:00:00+01:00");
+    assert_eq!(floor.calls(1, DOCTOR, 7), [offered(1, 1, ANNA, DOCTOR, at(25))]);
+    let view = floor.scheduler.caller(acd::CallerId(1)).unwrap();
+    assert_eq!(view.situation, Situation::Listed);
+}
+
+fn repeated(then: Insistence) -> acd::Setup {
+    let mut setup = setup();
+    setup.practices.get_mut(&DOCTOR).unwrap().repeated =
+        Some(Repeated { calls: 3, within: seconds(3_600), then });
+    setup
+}
+
+#[test]
+fn the_third_call_in_an_hour_rises_by_one_class() {
+    let mut floor = Floor::with_setup(repeated(Insistence::Rise), &[]);
+    for (caller, expected) in [(1, Urgency::Normal), (2, Urgency::Normal), (3, Urgency::Priority)] {
+        floor.calls(caller, DOCTOR, 7);
+        assert_eq!(class(&floor, caller), expected, "call {caller}");
+        floor.leaves(caller);
+        floor.until(10 + caller * 60);
+    }
+    floor.calls(4, DOCTOR, 8);
+    assert_eq!(class(&floor, 4), Urgency::Normal, "somebody else");
+    floor.until(4_000);
+    floor.calls(5, DOCTOR, 7);
+    assert_eq!(class(&floor, 5), Urgency::Normal, "the hour is over");
+}
+
+#[test]
+fn a_practice_may_limit_who_calls_again_and_again() {
+    let plan = acd::Plan { steps: vec![announce(4)] };
+    let mut floor = Floor::with_setup(repeated(Insistence::Limit(plan)), &[]);
+    for caller in [1, 2] {
+        floor.calls(caller, DOCTOR, 7);
+        floor.leaves(caller);
+    }
+    assert_eq!(floor.calls(3, DOCTOR, 7), [announced(3, 0, 4)]);
+}
+
+#[test]
+fn who_withholds_his_number_is_never_counted() {
+    let mut floor = Floor::with_setup(repeated(Insistence::Rise), &[]);
+    for caller in 1..=4 {
+        floor.enters(caller, DOCTOR);
+        assert_eq!(class(&floor, caller), Urgency::Normal);
+    }
+}
+
+#[test]
+fn who_hung_up_and_calls_again_has_his_place_back() {
+    let mut setup = setup();
+    setup.practices.get_mut(&DOCTOR).unwrap().redial_within = seconds(300);
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.calls(1, DOCTOR, 7);
+    floor.until(20);
+    floor.calls(2, DOCTOR, 8);
+    floor.leaves(1);
+    floor.until(60);
+    floor.calls(3, DOCTOR, 7);
+    assert_eq!(floor.waiting(), [3, 2]);
+    let view = floor.scheduler.caller(acd::CallerId(3)).unwrap().waiting;
+    assert_eq!((view.arrival, view.deadline), (at(10), at(40)));
+    floor.leaves(3);
+    floor.until(361);
+    floor.calls(4, DOCTOR, 7);
+    assert_eq!(floor.waiting(), [2, 4], "five minutes are over");
+}
+
+#[test]
+fn who_was_answered_begins_anew() {
+    let mut setup = setup();
+    setup.practices.get_mut(&DOCTOR).unwrap().redial_within = seconds(300);
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    floor.calls(1, DOCTOR, 7);
+    floor.talks(ANNA, 1, 1);
+    floor.until(15);
+    floor.calls(2, DOCTOR, 7);
+    let view = floor.scheduler.caller(acd::CallerId(2)).unwrap().waiting;
+    assert_eq!(view.arrival, at(15));
+}
+
+#[test]
+fn one_practices_flood_leaves_room_for_the_others_and_for_its_urgent_callers() {
+    let mut setup = setup();
+    setup.practices.get_mut(&DOCTOR).unwrap().waiting_max = Some(2);
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.enters(1, DOCTOR);
+    floor.enters(2, DOCTOR);
+    let refused = floor.try_input(enter(3, DOCTOR, None, None));
+    assert_eq!(refused, Err(acd::Refusal::PracticeFull));
+    floor.enters(4, CLINIC);
+    floor.input(enter(5, DOCTOR, Some(Urgency::Urgent), None));
+    assert_eq!(floor.waiting(), [5, 4, 1, 2]);
+}
