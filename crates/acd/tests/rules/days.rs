@@ -8,19 +8,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    Agent, AgentEvent, AgentId, CallerId, Decision, Input, Instant, Leave, Miss, OfferId, Period,
-    Plan, PracticeId, Scheduler, Setup, Step, TeamId, TimeZone, Urgency, Waiting,
+    Agent, AgentEvent, AgentId, AtClosing, CallerId, CallerRule, Circle, Decision, Forward, Input,
+    Insistence, Instant, Leave, LineId, Miss, OfferId, Override, Period, PhoneId, Plan, Practice,
+    PracticeId, Queue, Repeated, Scheduler, Setup, SiteId, SkillId, Step, Target, TeamId, TimeZone,
+    Urgency, Waiting, Way, Widening,
 };
 use proptest::prelude::*;
 
 use crate::floor::*;
 
 const AGENTS: u32 = 5;
+const RECEPTION: Forward = Forward { target: Target::Phone(PhoneId(1)), ring_for: seconds(12) };
+/// 2026-01-02 at midnight, a Friday.
+const FRIDAY: &str = "2026-01-02T00:00:00+01:00";
 
 #[derive(Clone, Debug)]
 enum Op {
     Enter {
         practice: u32,
+        line: Option<u64>,
         urgency: Option<Urgency>,
         leave_in: Option<u64>,
     },
@@ -37,6 +43,11 @@ enum Op {
     Clear(prop::sample::Index),
     ClearStale(prop::sample::Index, u32),
     Agent(u32, AgentEvent),
+    Rank(prop::sample::Index, Urgency, bool),
+    Move(prop::sample::Index, u32),
+    Redirect(prop::sample::Index),
+    /// For so many minutes, from a Friday's midnight on; 0: none any more.
+    Override(u32, acd::Overriding, i64),
     Wait(u64),
     NextTimer,
     Configure(u8),
@@ -62,17 +73,30 @@ fn agent_event() -> impl Strategy<Value = AgentEvent> {
         1 => (0..3_u16).prop_map(|reason| AgentEvent::Pause { reason }),
         2 => Just(AgentEvent::Resume),
         2 => Just(AgentEvent::EndWrapUp),
+        1 => (0..40_u64).prop_map(|s| AgentEvent::ProlongWrapUp { by: seconds(s) }),
         1 => Just(AgentEvent::LineTaken),
         2 => Just(AgentEvent::LineClear),
     ]
 }
 
+fn overriding() -> impl Strategy<Value = acd::Overriding> {
+    use acd::Overriding::{Closed, Leave, Open, Redirect};
+    prop::sample::select(vec![Open, Closed, Leave, Redirect(RECEPTION)])
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let which = any::<prop::sample::Index>;
     prop_oneof![
-        6 => (1..=5_u32, prop::option::weighted(0.3, urgency()),
+        6 => (1..=6_u32, prop::option::of(1..4_u64), prop::option::weighted(0.3, urgency()),
               prop::option::of(0..90_u64))
-            .prop_map(|(practice, urgency, leave_in)| Op::Enter { practice, urgency, leave_in }),
+            .prop_map(|(practice, line, urgency, leave_in)| {
+                Op::Enter { practice, line, urgency, leave_in }
+            }),
+        1 => (which(), urgency(), any::<bool>()).prop_map(|(i, to, first)| Op::Rank(i, to, first)),
+        1 => (which(), 1..=3_u32).prop_map(|(i, team)| Op::Move(i, team)),
+        1 => which().prop_map(Op::Redirect),
+        1 => (1..=6_u32, overriding(), 0..4 * 24 * 60_i64)
+            .prop_map(|(practice, what, minutes)| Op::Override(practice, what, minutes)),
         1 => which().prop_map(Op::Leave),
         1 => which().prop_map(Op::Answer),
         5 => which().prop_map(Op::AnswerRinging),
@@ -115,7 +139,12 @@ fn variant(variant: u8) -> Setup {
     let away = Period::read("2026-01-05", "2026-01-05", TimeZone::PARIS).expect("a period");
     weekdays.leave.push(Leave { period: away, plan: Plan { steps: vec![Step::Busy] } });
     weekdays.closed = Plan { steps: vec![queue(OTHER_TEAM, Some(9)), announce(2)] };
+    weekdays.at_closing = AtClosing::Move;
     setup.practices.insert(PracticeId(5), weekdays);
+    setup.practices.insert(PracticeId(6), choosy());
+    if variant != 1 {
+        make_choosy(&mut setup);
+    }
     match variant {
         0 => {}
         1 => {
@@ -140,6 +169,46 @@ fn variant(variant: u8) -> Setup {
     setup
 }
 
+/// Reception first; its own secretaries, then its subject's, then others at its site; overflow.
+fn choosy() -> Practice {
+    let steps = [
+        Step::Forward(RECEPTION),
+        Step::Queue(Queue { unless_none_free: true, ..Queue::of(OTHER_TEAM) }),
+        queue(TEAM, Some(45)),
+        Step::Practice(PracticeId(5)),
+    ];
+    let mut choosy = practice(25, &steps);
+    choosy.own = vec![AgentId(4)];
+    choosy.skill = Some(SkillId(1));
+    choosy.sites = Some([SiteId(0)].into());
+    choosy.affinity_for = seconds(600);
+    choosy.redial_within = seconds(60);
+    choosy.waiting_max = Some(4);
+    choosy.wait_max = Some(seconds(100));
+    choosy.repeated = Some(Repeated { calls: 2, within: seconds(90), then: Insistence::Rise });
+    choosy.callers.insert(LineId(3), CallerRule { urgency: None, way: Way::Through });
+    choosy
+}
+
+/// Teams that widen, ring two phones, keep one secretary and let their callers age.
+fn make_choosy(setup: &mut Setup) {
+    let widening = |after_s, circle| Widening { after: seconds(after_s), circle };
+    let team = setup.teams.get_mut(&TEAM).expect("the team is there");
+    team.circles = vec![
+        widening(0, Circle::Own),
+        widening(8, Circle::Skilled),
+        widening(16, Circle::Everyone),
+    ];
+    team.ageing = Some(seconds(20));
+    let other = setup.teams.get_mut(&OTHER_TEAM).expect("the team is there");
+    (other.ring, other.reserve, other.strategy) = (2, 1, acd::Strategy::RoundRobin);
+    setup.agents.get_mut(&AgentId(5)).expect("she is in the setup").site = SiteId(1);
+    for (agent, level) in [(1, 1), (4, 3)] {
+        let agent = setup.agents.get_mut(&AgentId(agent)).expect("she is in the setup");
+        agent.skills.insert(SkillId(1), level);
+    }
+}
+
 /// What a phone system around the scheduler would know.
 struct World {
     scheduler: Scheduler,
@@ -153,6 +222,8 @@ struct World {
     /// Rings now: nobody else may touch that caller or that agent.
     ringing: BTreeMap<OfferId, AgentId>,
     talking: BTreeMap<CallerId, OfferId>,
+    forwarded: BTreeSet<OfferId>,
+    connected: BTreeMap<CallerId, OfferId>,
     by: BTreeMap<OfferId, AgentId>,
     /// Legs on phones: from the offer to its clearing.
     lines: BTreeMap<AgentId, OfferId>,
@@ -171,6 +242,8 @@ impl World {
             offers: Vec::new(),
             ringing: BTreeMap::new(),
             talking: BTreeMap::new(),
+            forwarded: BTreeSet::new(),
+            connected: BTreeMap::new(),
             by: BTreeMap::new(),
             lines: BTreeMap::new(),
         }
@@ -178,13 +251,19 @@ impl World {
 
     fn play(&mut self, op: &Op) {
         match op {
-            Op::Enter { practice, urgency, leave_in } => {
+            Op::Enter { practice, line, urgency, leave_in } => {
                 self.callers += 1;
                 let caller = CallerId(self.callers);
                 let leave_by = leave_in.map(|s| self.now + seconds(s));
                 let practice = PracticeId(*practice);
                 let urgency = *urgency;
-                self.input(Input::Enter { caller, practice, line: None, urgency, leave_by });
+                self.input(Input::Enter {
+                    caller,
+                    practice,
+                    line: line.map(LineId),
+                    urgency,
+                    leave_by,
+                });
             }
             Op::Leave(i) => {
                 if let Some(caller) = pick(i, self.entered.iter()) {
@@ -197,7 +276,7 @@ impl World {
                 }
             }
             Op::AnswerRinging(i) => {
-                if let Some(offer) = pick(i, self.ringing.keys()) {
+                if let Some(offer) = pick(i, self.ringing.keys().chain(&self.forwarded)) {
                     self.input(Input::Answered { offer });
                 }
             }
@@ -207,17 +286,17 @@ impl World {
                 }
             }
             Op::MissRinging(i, miss) => {
-                if let Some(offer) = pick(i, self.ringing.keys()) {
+                if let Some(offer) = pick(i, self.ringing.keys().chain(&self.forwarded)) {
                     self.input(Input::Missed { offer, miss: *miss });
                 }
             }
             Op::Drop(i) => {
-                if let Some(offer) = pick(i, self.talking.values()) {
+                if let Some(offer) = pick(i, self.talking.values().chain(self.connected.values())) {
                     self.input(Input::Missed { offer, miss: Miss::Dropped });
                 }
             }
             Op::End(i) => {
-                if let Some(caller) = pick(i, self.talking.keys()) {
+                if let Some(caller) = pick(i, self.talking.keys().chain(self.connected.keys())) {
                     self.input(Input::Ended { caller });
                 }
             }
@@ -240,6 +319,26 @@ impl World {
             Op::Agent(agent, event) => {
                 self.input(Input::Agent { agent: AgentId(*agent), event: *event });
             }
+            Op::Rank(i, urgency, first) => {
+                if let Some(caller) = pick(i, self.entered.iter()) {
+                    self.input(Input::Rank { caller, urgency: *urgency, first: *first });
+                }
+            }
+            Op::Move(i, team) => {
+                if let Some(caller) = pick(i, self.entered.iter()) {
+                    self.input(Input::Move { caller, team: TeamId(*team) });
+                }
+            }
+            Op::Redirect(i) => {
+                if let Some(caller) = pick(i, self.entered.iter()) {
+                    self.input(Input::Redirect { caller, to: RECEPTION });
+                }
+            }
+            Op::Override(practice, what, minutes) => {
+                let until_unix_ms = unix_ms(FRIDAY) + minutes * 60_000;
+                let with = (*minutes > 0).then_some(Override { what: *what, until_unix_ms });
+                self.input(Input::Override { practice: PracticeId(*practice), with });
+            }
             Op::Wait(s) => {
                 self.now = self.now + seconds(*s);
                 self.step(None);
@@ -255,7 +354,7 @@ impl World {
                 self.input(Input::Configure(Arc::clone(&self.setup)));
             }
             Op::Clock(minutes) => {
-                let unix_ms = unix_ms("2026-01-02T00:00:00+01:00") + minutes * 60_000;
+                let unix_ms = unix_ms(FRIDAY) + minutes * 60_000;
                 self.input(Input::Clock { unix_ms });
             }
             Op::Restore => self.restore(),
@@ -317,7 +416,12 @@ impl World {
     }
 
     fn is_engaged(&self, agent: AgentId, caller: CallerId) -> bool {
-        self.ringing.iter().any(|(offer, on)| *on == agent || offer.caller == caller)
+        // Two phones of a team may ring for him.
+        let rings = self.ringing.iter().filter(|(offer, _)| offer.caller == caller).count();
+        rings >= 2
+            || self.ringing.values().any(|on| *on == agent)
+            || self.forwarded.iter().any(|offer| offer.caller == caller)
+            || self.connected.contains_key(&caller)
             || self.talking.iter().any(|(with, offer)| self.by[offer] == agent || *with == caller)
     }
 
@@ -331,6 +435,7 @@ impl World {
             }
             Input::Leave { caller } | Input::Ended { caller } => {
                 self.talking.remove(caller);
+                self.connected.remove(caller);
                 self.entered.remove(caller);
             }
             Input::Returned { caller } => {
@@ -338,8 +443,10 @@ impl World {
             }
             Input::Missed { offer, miss } => {
                 self.ringing.remove(offer);
-                if *miss == Miss::Dropped && self.talking.get(&offer.caller) == Some(offer) {
-                    self.talking.remove(&offer.caller);
+                self.forwarded.remove(offer);
+                if *miss == Miss::Dropped {
+                    self.talking.retain(|_, of| of != offer);
+                    self.connected.retain(|_, of| of != offer);
                 }
             }
             Input::Cleared { agent, offer } => {
@@ -384,12 +491,19 @@ impl World {
                 assert!(!self.talking.contains_key(&caller));
                 self.entered.remove(&caller);
             }
-            Decision::Forward { .. }
-            | Decision::Recall { .. }
-            | Decision::Connect { .. }
-            | Decision::Plan { .. }
-            | Decision::Situation { .. }
-            | Decision::OverrideOver { .. } => {}
+            Decision::Forward { offer, deadline, .. } => {
+                assert!(!self.ringing.keys().any(|ringing| ringing.caller == offer.caller));
+                assert!(!self.talking.contains_key(&offer.caller));
+                assert!(deadline > self.now);
+                self.offers.push(offer);
+                assert!(self.forwarded.insert(offer));
+            }
+            Decision::Recall { offer, .. } => assert!(self.forwarded.remove(&offer)),
+            Decision::Connect { offer } => {
+                assert!(self.forwarded.remove(&offer));
+                assert_eq!(self.connected.insert(offer.caller, offer), None);
+            }
+            Decision::Plan { .. } | Decision::Situation { .. } | Decision::OverrideOver { .. } => {}
             Decision::State { agent, .. } => assert!(agent.0 <= AGENTS),
         }
     }
@@ -398,13 +512,13 @@ impl World {
     fn check_order(&self, before: &[Waiting], decisions: &[Decision]) {
         let place = |w: &Waiting| (w.urgency, w.deadline, w.arrival, w.sequence);
         for decision in decisions {
-            let Decision::Offer { offer, agent, .. } = decision else {
+            let Decision::Offer { offer, agent: id, .. } = decision else {
                 continue;
             };
             let Some(served) = self.scheduler.caller(offer.caller) else {
                 continue;
             };
-            let Some(agent) = self.setup.agents.get(agent) else {
+            let Some(agent) = self.setup.agents.get(id) else {
                 continue;
             };
             for other in self.scheduler.waiting().filter(|other| before.contains(other)) {
@@ -412,7 +526,7 @@ impl World {
                 let due = view.leave_by.into_iter().chain(view.step_end).min();
                 assert!(
                     place(&served.waiting) < place(&other)
-                        || !agent.teams.contains(&other.team.expect("he is in a queue"))
+                        || !self.may_have(id, agent, &other)
                         || due.is_some_and(|due| due <= self.now),
                     "{other:?} was overtaken by {served:?}"
                 );
@@ -420,10 +534,33 @@ impl World {
         }
     }
 
+    /// Told once more, from what everybody can see. A team that keeps a reserve is left out of it: who of
+    /// its callers may be offered changes within a step.
+    fn may_have(&self, id: &AgentId, agent: &Agent, waiting: &Waiting) -> bool {
+        let view = self.scheduler.caller(waiting.caller).expect("he waits");
+        let team = waiting.team.expect("he is in a queue");
+        let reserve = self.setup.teams.get(&team).map_or(0, |team| team.reserve);
+        let suits = match self.setup.practices.get(&view.acting) {
+            None => true,
+            Some(practice) => {
+                let has_skill = practice.skill.is_some_and(|it| agent.skills.contains_key(&it));
+                practice.sites.as_ref().is_none_or(|sites| sites.contains(&agent.site))
+                    && match waiting.circle {
+                        Circle::Own => practice.own.contains(id),
+                        Circle::Skilled => has_skill,
+                        Circle::Everyone => true,
+                    }
+            }
+        };
+        agent.teams.contains(&team) && suits && reserve == 0
+    }
+
     fn check_books(&self) {
         let counts = self.scheduler.counts();
-        assert_eq!(counts.offered, self.ringing.len());
-        assert_eq!(counts.served, self.talking.len());
+        let offered: BTreeSet<_> = self.ringing.keys().map(|offer| offer.caller).collect();
+        assert_eq!(counts.offered, offered.len());
+        assert_eq!(counts.forwarded, self.forwarded.len());
+        assert_eq!(counts.served, self.talking.len() + self.connected.len());
         let known: BTreeSet<_> = self.scheduler.callers().map(|c| c.waiting.caller).collect();
         assert_eq!(known, self.entered);
         let unserved = counts.waiting + counts.offered;
@@ -473,7 +610,8 @@ fn every_caller_of_a_day_is_served_once_or_told_busy() {
         world.play(&Op::Agent(agent, AgentEvent::LogIn));
     }
     for n in 0..200_u32 {
-        world.play(&Op::Enter { practice: n % 5 + 1, urgency: None, leave_in: Some(85) });
+        let practice = n % 5 + 1;
+        world.play(&Op::Enter { practice, line: None, urgency: None, leave_in: Some(85) });
         world.now = world.now + seconds(3);
         for offer in world.ringing.keys().copied().collect::<Vec<_>>() {
             world.input(Input::Answered { offer });

@@ -33,7 +33,7 @@ pub(crate) const UNREACHABLE_S: u64 = 5;
 pub(crate) const DROPPED_S: u64 = 3;
 pub(crate) const MISSES_MAX: u32 = 3;
 
-pub(crate) fn seconds(s: u64) -> Duration {
+pub(crate) const fn seconds(s: u64) -> Duration {
     Duration::from_secs(s)
 }
 
