@@ -1,4 +1,5 @@
-//! Whether a practice is open: what each caller's entrance asks, and what a reload reads.
+//! Whether a practice is open, and when that changes next: what each caller's entrance asks, and what a
+//! reload and a clock that is set ask of all practices.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -13,6 +14,10 @@ const ALWAYS: &str = "24/7";
 /// Each week differs, and a summer.
 const INTRICATE: &str = "Mo-Th 08:00-20:00; Fr 08:00-18:00; week 1-53/2 Sa 09:00-12:00; \
     Jul 14-Aug 16 Mo-Fr 09:00-12:00; Dec 24 08:00-12:00; PH off; PH Mo[1] 10:00-12:00";
+/// Each day is looked at until it closes: the rules know dates.
+const RARELY_CLOSED: &str = "24/7; Dec 24 off";
+/// Wednesday, 14 October 2026, 10:00 in Paris.
+const BEGIN_MS: i64 = 1_791_964_800_000;
 /// Practices of one installation.
 const PRACTICES: usize = 1_000;
 
@@ -40,15 +45,56 @@ fn main() -> std::io::Result<()> {
     if let Some(nanos) = median_ns("hours", "read 1,000") {
         figures.tell("1,000 practices", "reading all", nanos / 1e6, "ms");
     }
+    next_changes(&mut figures);
     figures.keep()
 }
 
+/// The next change of all practices, each asked at its own hour of a week; beside it a look at each minute
+/// until it differs, for at most two years. Of practices that seldom change, few are looked at so, and the
+/// rest is reckoned.
+fn next_changes(figures: &mut Figures) {
+    let cases = [
+        ("1,000 practices, typical and intricate", &[TYPICAL, INTRICATE][..], PRACTICES),
+        ("1,000 practices, 24/7", &[ALWAYS], 2),
+        ("1,000 practices, closed on one day a year", &[RARELY_CLOSED], 10),
+    ];
+    for (case, texts, looked_at) in cases {
+        let texts = texts.iter().cycle().take(PRACTICES);
+        let practices: Vec<(Hours, i64)> = texts
+            .zip(0..)
+            .map(|(text, hour)| (hours(text), BEGIN_MS + hour % 168 * 3_600_000))
+            .collect();
+        let mut times: Vec<f64> = (0..9).map(|_| millis(&practices, Hours::next_change)).collect();
+        times.sort_by(f64::total_cmp);
+        figures.tell(case, "next change of all", times[times.len() / 2], "ms");
+        let share = PRACTICES as f64 / looked_at as f64;
+        let time = millis(&practices[..looked_at], each_minute) * share;
+        figures.tell(case, "a look at each minute", time, "ms");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures")]
+fn millis(practices: &[(Hours, i64)], next: impl Fn(&Hours, i64) -> Option<i64>) -> f64 {
+    let begin = std::time::Instant::now();
+    for (hours, unix_ms) in practices {
+        black_box(next(hours, black_box(*unix_ms)));
+    }
+    begin.elapsed().as_secs_f64() * 1e3
+}
+
+fn each_minute(hours: &Hours, unix_ms: i64) -> Option<i64> {
+    let is_open = hours.is_open(unix_ms);
+    let first = (unix_ms.div_euclid(60_000) + 1) * 60_000;
+    let minutes = (first..).step_by(60_000).take(2 * 366 * 24 * 60);
+    minutes.into_iter().find(|&minute| hours.is_open(minute) != is_open)
+}
+
+fn hours(text: &str) -> Hours {
+    Hours::new(text, TimeZone::PARIS, Holidays::default()).expect("hours")
+}
+
 fn evaluate(criterion: &mut Criterion) {
-    let paris = TimeZone::read("Europe/Paris").expect("a zone");
-    let hours = |text| Hours::new(text, paris, Holidays::default()).expect("hours");
-    // Wednesday, 14 October 2026, 10:00 in Paris, and the hours after it.
-    let begin_ms = 1_791_964_800_000;
-    let moments: Vec<i64> = (0..168).map(|hour| begin_ms + hour * 3_600_000).collect();
+    let moments: Vec<i64> = (0..168).map(|hour| BEGIN_MS + hour * 3_600_000).collect();
     let mut group = criterion.benchmark_group("hours");
     for (name, text) in [("typical", TYPICAL), ("intricate", INTRICATE), ("always", ALWAYS)] {
         let hours = hours(text);
@@ -61,7 +107,7 @@ fn evaluate(criterion: &mut Criterion) {
         Practice::without_hours(Duration::from_secs(15), Urgency::Normal, Plan::default());
     practice.hours = hours(TYPICAL);
     for (from, to) in [("2026-08-01", "2026-08-16"), ("2026-12-24", "2027-01-03")] {
-        let period = Period::read(from, to, paris).expect("days");
+        let period = Period::read(from, to, TimeZone::PARIS).expect("days");
         practice.leave.push(Leave { period, plan: Plan::default() });
     }
     let mut of_practice = moments.iter().cycle();

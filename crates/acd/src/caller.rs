@@ -203,6 +203,14 @@ impl Stage {
             Self::Forwarded { .. } | Self::Served { .. } | Self::Connected { .. } => false,
         }
     }
+
+    /// A human has him.
+    fn is_served(&self) -> bool {
+        match self {
+            Self::Served { .. } | Self::Connected { .. } => true,
+            Self::Waiting | Self::Offered { .. } | Self::Forwarded { .. } => false,
+        }
+    }
 }
 
 impl Caller {
@@ -648,11 +656,17 @@ impl Scheduler {
     }
 
     pub(crate) fn set_stage(&mut self, id: CallerId, stage: Stage) {
-        let is_timed = stage.is_timed();
-        let was_timed = self.callers[&id].stage.is_timed();
+        let (is_timed, is_served) = (stage.is_timed(), stage.is_served());
+        let before = &self.callers[&id].stage;
+        let (was_timed, was_served) = (before.is_timed(), before.is_served());
         self.unindex_stage(id);
         self.caller_mut(id).stage = stage;
         self.index_stage(id);
+        match (was_served, is_served) {
+            (false, true) => self.unindex_follower(id),
+            (true, false) => self.index_follower(id),
+            (true, true) | (false, false) => {}
+        }
         match (was_timed, is_timed) {
             (true, false) => self.disarm_wait(id),
             (false, true) => self.arm_wait(id),
@@ -663,10 +677,28 @@ impl Scheduler {
         }
     }
 
+    fn index_follower(&mut self, id: CallerId) {
+        let acting = self.callers[&id].acting;
+        self.followers.entry(acting).or_default().insert(id);
+    }
+
+    fn unindex_follower(&mut self, id: CallerId) {
+        let acting = self.callers[&id].acting;
+        if let Some(followers) = self.followers.get_mut(&acting) {
+            followers.remove(&id);
+            if followers.is_empty() {
+                self.followers.remove(&acting);
+            }
+        }
+    }
+
     /// Puts him into the queue and his timers into the table, as his stage asks.
     pub(crate) fn index_caller(&mut self, id: CallerId) {
         self.regroup(id);
         self.index_stage(id);
+        if !self.callers[&id].stage.is_served() {
+            self.index_follower(id);
+        }
         let caller = self.caller_mut(id);
         let is_timed = caller.stage.is_timed();
         let may_be_alone = caller.queue.as_mut().is_some_and(|queue| {
@@ -708,6 +740,9 @@ impl Scheduler {
             return;
         }
         self.unindex_stage(id);
+        if !self.callers[&id].stage.is_served() {
+            self.unindex_follower(id);
+        }
         let caller = self.caller_mut(id);
         let is_timed = caller.stage.is_timed();
         if let Some(at) = caller.queue.as_mut().and_then(|queue| queue.nobody_at.take()) {
@@ -720,7 +755,6 @@ impl Scheduler {
 
     fn index_stage(&mut self, id: CallerId) {
         let caller = &self.callers[&id];
-        let acting = caller.acting;
         match &caller.stage {
             Stage::Waiting => {
                 let queue = caller.queue();
@@ -744,12 +778,8 @@ impl Scheduler {
                 self.forwarded += 1;
                 self.timers.arm(deadline, Reason::OfferDeadline { offer });
             }
-            Stage::Served { .. } | Stage::Connected { .. } => {
-                self.served += 1;
-                return;
-            }
+            Stage::Served { .. } | Stage::Connected { .. } => self.served += 1,
         }
-        self.followers.entry(acting).or_default().insert(id);
     }
 
     fn unindex_stage(&mut self, id: CallerId) {
@@ -770,16 +800,7 @@ impl Scheduler {
                 self.forwarded -= 1;
                 self.timers.disarm(deadline, Reason::OfferDeadline { offer });
             }
-            Stage::Served { .. } | Stage::Connected { .. } => {
-                self.served -= 1;
-                return;
-            }
-        }
-        if let Some(followers) = self.followers.get_mut(&caller.acting) {
-            followers.remove(&id);
-            if followers.is_empty() {
-                self.followers.remove(&caller.acting);
-            }
+            Stage::Served { .. } | Stage::Connected { .. } => self.served -= 1,
         }
     }
 

@@ -136,27 +136,41 @@ impl Hours {
         DateTime::from_timestamp_millis(unix_ms)?;
         let mut minute = unix_ms.div_euclid(MINUTE_MS) + 1;
         let end = minute + HORIZON_DAYS * i64::from(MINUTES_A_DAY);
-        let mut day: Option<Day> = None;
-        let mut week = Week::default();
+        let mut day = self.day(self.wall(minute * MINUTE_MS).0);
         while minute < end {
             let (date, time) = self.wall(minute * MINUTE_MS);
-            let day = match &mut day {
-                Some(day) if day.date == date => day,
-                other => other.insert(self.day(date)),
-            };
-            let until = if self.is_steady(minute, date, time) { MINUTES_A_DAY } else { time + 1 };
+            if day.date != date {
+                day = self.day(date);
+            }
+            let is_steady = self.is_steady(minute, date, time);
+            let until = if is_steady { MINUTES_A_DAY } else { time + 1 };
             if let Some(found) = day.first(time..until, open) {
                 let found = minute + i64::from(found - time);
                 return (found < end).then_some(found * MINUTE_MS);
             }
             minute += i64::from(until - time);
-            let Some(holidays) = &self.weekly else {
-                continue;
-            };
-            if week.pass(day, open, holidays) {
-                let holiday = holidays.first_after(date)?;
-                let begin_ms = self.source.zone.first_unix_ms(holiday.into());
+            // A clock that ends this day goes back no further than to its beginning.
+            if is_steady && !day.has(open) {
+                day = self.next_day(date, open)?;
+                let begin_ms = self.source.zone.first_unix_ms(day.date.into());
                 minute = minute.max(begin_ms.div_euclid(MINUTE_MS));
+            }
+        }
+        None
+    }
+
+    /// The first day, after one on which it is never so, on which it is; within the horizon.
+    fn next_day(&self, after: NaiveDate, open: bool) -> Option<Day> {
+        let mut week = Week::default();
+        let mut date = after;
+        for _ in 0..=HORIZON_DAYS {
+            date = match &self.weekly {
+                Some(holidays) if week.pass(date, holidays) => holidays.first_after(date)?,
+                Some(_) | None => date.succ_opt()?,
+            };
+            let day = self.day(date);
+            if day.has(open) {
+                return Some(day);
             }
         }
         None
@@ -189,6 +203,10 @@ struct Day {
 }
 
 impl Day {
+    fn has(&self, open: bool) -> bool {
+        self.first(0..MINUTES_A_DAY, open).is_some()
+    }
+
     /// The first of these minutes at which it is so.
     fn first(&self, among: Range<u32>, open: bool) -> Option<u32> {
         let is_open = |time: u32| self.open.iter().any(|range| range.contains(&time));
@@ -198,22 +216,20 @@ impl Day {
     }
 }
 
-/// Which weekdays hold nothing of what is looked for, unless a holiday makes them differ.
+/// Which weekdays have nothing of what is looked for, unless a holiday makes them differ.
 #[derive(Default)]
 struct Week {
     without: [bool; 7],
 }
 
 impl Week {
-    /// Notes a day; whether neither it nor any day before the next holiday holds anything.
-    fn pass(&mut self, day: &Day, open: bool, holidays: &CompactCalendar) -> bool {
-        let Day { date, .. } = day;
-        if day.first(0..MINUTES_A_DAY, open).is_some() || !YEARS.contains(&date.year()) {
+    /// Notes a day that has nothing; whether no day from it to the next holiday has anything.
+    fn pass(&mut self, date: NaiveDate, holidays: &CompactCalendar) -> bool {
+        if !YEARS.contains(&date.year()) {
             return false;
         }
-        let is_holiday = holidays.contains(*date);
-        let is_plain = !is_holiday && !date.pred_opt().is_some_and(|eve| holidays.contains(eve));
-        if is_plain {
+        let is_holiday = holidays.contains(date);
+        if !is_holiday && !date.pred_opt().is_some_and(|eve| holidays.contains(eve)) {
             self.without[date.weekday().num_days_from_monday() as usize] = true;
         }
         !is_holiday && self.without == [true; 7]

@@ -161,6 +161,21 @@ proptest! {
 }
 
 #[test]
+fn an_evening_that_comes_back_is_open_again() {
+    let next = |text, zone, moment| {
+        let zone = TimeZone::read(zone).expect("a zone");
+        let hours = Hours::new(text, zone, Holidays::default()).expect("hours");
+        hours.next_change(unix_ms(moment))
+    };
+    // At midnight the clock goes back to 23:00.
+    let beirut = next("23:00-23:30", "Asia/Beirut", "2025-10-25T23:45:00+03:00");
+    assert_eq!(beirut, Some(unix_ms("2025-10-25T23:00:00+02:00")));
+    // On Sunday at 0:01 it goes back to Saturday, 23:01.
+    let st_johns = next("Sa 23:15-23:45", "America/St_Johns", "2010-11-06T23:59:30-02:30");
+    assert_eq!(st_johns, Some(unix_ms("2010-11-06T23:15:00-03:30")));
+}
+
+#[test]
 fn at_the_ends_of_time_nothing_changes() {
     let hours = Hours::new("Mo-Fr 08:00-20:00", TimeZone::PARIS, Holidays::default());
     let hours = hours.expect("hours");

@@ -12,22 +12,22 @@ const TUNIS: SiteId = SiteId(2);
 fn widening() -> acd::Setup {
     let mut setup = setup();
     let circle = |after_s, circle| Widening { after: seconds(after_s), circle };
-    setup.teams.get_mut(&TEAM).unwrap().circles =
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").circles =
         vec![circle(0, Circle::Own), circle(10, Circle::Skilled), circle(20, Circle::Everyone)];
     setup
 }
 
 fn knows(setup: &mut acd::Setup, agent: AgentId, level: u8) {
-    setup.agents.get_mut(&agent).unwrap().skills.insert(PEDIATRICS, level);
+    setup.agents.get_mut(&agent).expect("it is in the setup").skills.insert(PEDIATRICS, level);
 }
 
 #[test]
 fn a_circle_widens_from_the_practices_own_to_its_skill_to_everyone_and_place_and_clock_stay() {
     let mut setup = widening();
     knows(&mut setup, BEA, 1);
-    let doctor = setup.practices.get_mut(&DOCTOR).unwrap();
+    let doctor = setup.practices.get_mut(&DOCTOR).expect("it is in the setup");
     (doctor.own, doctor.skill) = (vec![CLEO], Some(PEDIATRICS));
-    setup.agents.get_mut(&CLEO).unwrap().teams.push(TEAM);
+    setup.agents.get_mut(&CLEO).expect("it is in the setup").teams.push(TEAM);
     // Cleo, whose callers they are, is not at work.
     let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
     assert_eq!(floor.enters(1, DOCTOR), [], "only Cleo is the practice's own");
@@ -48,7 +48,7 @@ fn a_circle_widens_from_the_practices_own_to_its_skill_to_everyone_and_place_and
 #[test]
 fn a_circle_that_the_practice_has_not_counts_as_the_next_one_at_once() {
     let mut setup = widening();
-    setup.practices.get_mut(&DOCTOR).unwrap().skill = Some(PEDIATRICS);
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").skill = Some(PEDIATRICS);
     knows(&mut setup, BEA, 1);
     let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
     assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))], "no own: the skill");
@@ -58,9 +58,9 @@ fn a_circle_that_the_practice_has_not_counts_as_the_next_one_at_once() {
 #[test]
 fn a_secretary_at_a_site_that_the_practice_does_not_allow_never_has_its_callers() {
     let mut setup = setup();
-    setup.agents.get_mut(&ANNA).unwrap().site = TUNIS;
-    setup.agents.get_mut(&BEA).unwrap().site = PARIS;
-    setup.practices.get_mut(&DOCTOR).unwrap().sites = Some([PARIS].into());
+    setup.agents.get_mut(&ANNA).expect("it is in the setup").site = TUNIS;
+    setup.agents.get_mut(&BEA).expect("it is in the setup").site = PARIS;
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").sites = Some([PARIS].into());
     let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
     assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))]);
     assert_eq!(floor.enters(2, DOCTOR), [], "Anna is free, in Tunis");
@@ -72,7 +72,7 @@ fn who_knows_the_practices_subject_better_is_offered_before_who_has_been_idle_lo
     let mut setup = setup();
     knows(&mut setup, BEA, 2);
     knows(&mut setup, ANNA, 1);
-    setup.practices.get_mut(&DOCTOR).unwrap().skill = Some(PEDIATRICS);
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").skill = Some(PEDIATRICS);
     let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
     assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))]);
     assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, ANNA, DOCTOR, at(25))]);
@@ -81,7 +81,7 @@ fn who_knows_the_practices_subject_better_is_offered_before_who_has_been_idle_lo
 #[test]
 fn the_practices_own_secretary_goes_before_others_who_are_free_and_nobody_waits_for_her() {
     let mut setup = setup();
-    setup.practices.get_mut(&DOCTOR).unwrap().own = vec![BEA];
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").own = vec![BEA];
     let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
     assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))]);
     assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, ANNA, DOCTOR, at(25))], "she is taken");
@@ -90,7 +90,7 @@ fn the_practices_own_secretary_goes_before_others_who_are_free_and_nobody_waits_
 #[test]
 fn who_spoke_with_him_last_goes_before_all_others_who_are_free() {
     let mut setup = setup();
-    let doctor = setup.practices.get_mut(&DOCTOR).unwrap();
+    let doctor = setup.practices.get_mut(&DOCTOR).expect("it is in the setup");
     (doctor.affinity_for, doctor.own) = (seconds(600), vec![ANNA]);
     let mut floor = Floor::with_setup(setup, &[BEA]);
     floor.calls(1, DOCTOR, 7);
@@ -108,7 +108,7 @@ fn who_spoke_with_him_last_goes_before_all_others_who_are_free() {
 fn an_affinity_is_of_one_practice_and_ends() {
     let mut setup = setup();
     for practice in [DOCTOR, CLINIC] {
-        setup.practices.get_mut(&practice).unwrap().affinity_for = seconds(600);
+        setup.practices.get_mut(&practice).expect("it is in the setup").affinity_for = seconds(600);
     }
     let mut floor = Floor::with_setup(setup, &[BEA]);
     floor.calls(1, DOCTOR, 7);
@@ -130,8 +130,8 @@ fn an_affinity_is_of_one_practice_and_ends() {
 
 fn with_strategy(strategy: Strategy) -> acd::Setup {
     let mut setup = setup();
-    setup.teams.get_mut(&TEAM).unwrap().strategy = strategy;
-    setup.teams.get_mut(&TEAM).unwrap().wrap_up = seconds(0);
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").strategy = strategy;
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").wrap_up = seconds(0);
     setup
 }
 
@@ -167,8 +167,8 @@ fn fewest_calls_offers_to_who_has_served_the_fewest_since_she_logged_in() {
 #[test]
 fn a_fixed_order_offers_by_position() {
     let mut setup = with_strategy(Strategy::Fixed);
-    setup.agents.get_mut(&ANNA).unwrap().position = 2;
-    setup.agents.get_mut(&BEA).unwrap().position = 1;
+    setup.agents.get_mut(&ANNA).expect("it is in the setup").position = 2;
+    setup.agents.get_mut(&BEA).expect("it is in the setup").position = 1;
     let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
     assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))]);
     floor.leaves(1);
@@ -179,7 +179,7 @@ fn a_fixed_order_offers_by_position() {
 #[test]
 fn the_last_free_secretaries_are_kept_for_urgent_callers() {
     let mut setup = setup();
-    setup.teams.get_mut(&TEAM).unwrap().reserve = 1;
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").reserve = 1;
     let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
     assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, ANNA, DOCTOR, at(25))]);
     assert_eq!(floor.enters(2, DOCTOR), [], "Bea is the last one");
@@ -190,9 +190,9 @@ fn the_last_free_secretaries_are_kept_for_urgent_callers() {
 #[test]
 fn one_more_who_is_free_lets_a_waiting_caller_have_another_whom_the_reserve_kept() {
     let mut setup = setup();
-    setup.teams.get_mut(&TEAM).unwrap().reserve = 1;
-    setup.agents.get_mut(&BEA).unwrap().site = TUNIS;
-    setup.practices.get_mut(&DOCTOR).unwrap().sites = Some([SiteId(0)].into());
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").reserve = 1;
+    setup.agents.get_mut(&BEA).expect("it is in the setup").site = TUNIS;
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").sites = Some([SiteId(0)].into());
     let mut floor = Floor::with_setup(setup, &[ANNA]);
     assert_eq!(floor.enters(1, DOCTOR), [], "Anna is the last one");
     floor.agent(BEA, acd::AgentEvent::Reachable);

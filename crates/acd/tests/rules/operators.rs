@@ -87,8 +87,8 @@ fn a_wrap_up_is_prolonged_but_not_without_end() {
 #[test]
 fn her_own_wrap_up_goes_before_the_practices_and_that_before_the_teams() {
     let mut setup = setup();
-    setup.practices.get_mut(&DOCTOR).unwrap().wrap_up = Some(seconds(40));
-    setup.agents.get_mut(&BEA).unwrap().wrap_up = Some(seconds(3));
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").wrap_up = Some(seconds(40));
+    setup.agents.get_mut(&BEA).expect("it is in the setup").wrap_up = Some(seconds(3));
     let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
     for (caller, agent, practice, until) in [(1, ANNA, DOCTOR, 50), (2, BEA, DOCTOR, 13)] {
         floor.enters(caller, practice);

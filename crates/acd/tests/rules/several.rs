@@ -8,7 +8,7 @@ const DORA: AgentId = AgentId(4);
 
 fn two_ring() -> acd::Setup {
     let mut setup = setup();
-    setup.teams.get_mut(&TEAM).unwrap().ring = 2;
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").ring = 2;
     setup.agents.insert(DORA, agent(&[TEAM]));
     setup
 }

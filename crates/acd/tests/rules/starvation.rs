@@ -21,7 +21,7 @@ const HOUR_S: u64 = 3_600;
 /// not urgent: what became of each of those.
 fn flood(ageing: Option<u64>) -> Vec<Flooded> {
     let mut setup = setup();
-    let team = setup.teams.get_mut(&TEAM).unwrap();
+    let team = setup.teams.get_mut(&TEAM).expect("it is in the setup");
     (team.ageing, team.wrap_up) = (ageing.map(seconds), seconds(0));
     setup.agents = (1..=SECRETARIES).map(|id| (AgentId(id), agent(&[TEAM]))).collect();
     let agents: Vec<AgentId> = setup.agents.keys().copied().collect();
@@ -44,7 +44,11 @@ fn flood(ageing: Option<u64>) -> Vec<Flooded> {
         let mut more = Vec::new();
         for offer in over {
             talks.remove(&offer);
-            let view = floor.scheduler.agents().find(|it| it.line_busy == Some(offer)).unwrap();
+            let view = floor
+                .scheduler
+                .agents()
+                .find(|it| it.line_busy == Some(offer))
+                .expect("her line is held");
             floor.input(Input::Ended { caller: offer.caller });
             more.extend(floor.input(Input::Cleared { agent: view.agent, offer }));
         }
@@ -96,7 +100,6 @@ fn under_a_flood_of_urgent_callers_nobody_waits_beyond_the_bound() {
         assert!(waited <= bound, "waited {waited} s with {ahead} ahead of him: bound {bound} s");
         longest = longest.max(waited);
     }
-    println!("the longest wait of a normal caller: {longest} s");
     assert!(longest > 2 * AGEING_S, "the flood is none");
 }
 

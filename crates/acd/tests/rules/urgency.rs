@@ -5,7 +5,7 @@ use acd::{CallerRule, Insistence, LineId, Repeated, Situation, Urgency, Way};
 use crate::floor::*;
 
 fn class(floor: &Floor, caller: u64) -> Urgency {
-    floor.scheduler.caller(acd::CallerId(caller)).unwrap().waiting.urgency
+    floor.scheduler.caller(acd::CallerId(caller)).expect("he waits").waiting.urgency
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn an_urgent_caller_overtakes_and_interrupts_nobody() {
 #[test]
 fn who_waits_long_rises_class_by_class_up_to_urgent() {
     let mut setup = setup();
-    setup.teams.get_mut(&TEAM).unwrap().ageing = Some(seconds(60));
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").ageing = Some(seconds(60));
     let mut floor = Floor::with_setup(setup, &[]);
     floor.enters(1, DOCTOR);
     let classes = [(69, Urgency::Normal), (70, Urgency::Priority), (130, Urgency::Urgent)];
@@ -41,7 +41,7 @@ fn who_waits_long_rises_class_by_class_up_to_urgent() {
 #[test]
 fn an_aged_caller_goes_before_an_urgent_one_who_came_later() {
     let mut setup = setup();
-    setup.teams.get_mut(&TEAM).unwrap().ageing = Some(seconds(60));
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").ageing = Some(seconds(60));
     let mut floor = Floor::with_setup(setup, &[]);
     floor.enters(1, DOCTOR);
     floor.until(140);
@@ -52,7 +52,7 @@ fn an_aged_caller_goes_before_an_urgent_one_who_came_later() {
 
 fn with_rule(rule: CallerRule) -> acd::Setup {
     let mut setup = setup();
-    setup.practices.get_mut(&DOCTOR).unwrap().callers.insert(LineId(7), rule);
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").callers.insert(LineId(7), rule);
     setup
 }
 
@@ -87,7 +87,7 @@ fn a_blocked_caller_is_busy_whatever_the_hours_say() {
 #[test]
 fn who_is_always_let_through_is_not_stopped_by_hours_or_limits() {
     let mut setup = with_rule(CallerRule { urgency: None, way: Way::Through });
-    let doctor = setup.practices.get_mut(&DOCTOR).unwrap();
+    let doctor = setup.practices.get_mut(&DOCTOR).expect("it is in the setup");
     doctor.hours = hours("Mo-Fr 08:00-19:00");
     doctor.waiting_max = Some(0);
     let mut floor = Floor::with_setup(setup, &[ANNA]);
@@ -99,7 +99,7 @@ fn who_is_always_let_through_is_not_stopped_by_hours_or_limits() {
 
 fn repeated(then: Insistence) -> acd::Setup {
     let mut setup = setup();
-    setup.practices.get_mut(&DOCTOR).unwrap().repeated =
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").repeated =
         Some(Repeated { calls: 3, within: seconds(3_600), then });
     setup
 }
@@ -143,7 +143,7 @@ fn who_withholds_his_number_is_never_counted() {
 #[test]
 fn who_hung_up_and_calls_again_has_his_place_back() {
     let mut setup = setup();
-    setup.practices.get_mut(&DOCTOR).unwrap().redial_within = seconds(300);
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").redial_within = seconds(300);
     let mut floor = Floor::with_setup(setup, &[]);
     floor.calls(1, DOCTOR, 7);
     floor.until(20);
@@ -163,7 +163,7 @@ fn who_hung_up_and_calls_again_has_his_place_back() {
 #[test]
 fn who_was_answered_begins_anew() {
     let mut setup = setup();
-    setup.practices.get_mut(&DOCTOR).unwrap().redial_within = seconds(300);
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").redial_within = seconds(300);
     let mut floor = Floor::with_setup(setup, &[ANNA]);
     floor.calls(1, DOCTOR, 7);
     floor.talks(ANNA, 1, 1);
@@ -176,7 +176,7 @@ fn who_was_answered_begins_anew() {
 #[test]
 fn one_practices_flood_leaves_room_for_the_others_and_for_its_urgent_callers() {
     let mut setup = setup();
-    setup.practices.get_mut(&DOCTOR).unwrap().waiting_max = Some(2);
+    setup.practices.get_mut(&DOCTOR).expect("it is in the setup").waiting_max = Some(2);
     let mut floor = Floor::with_setup(setup, &[]);
     floor.enters(1, DOCTOR);
     floor.enters(2, DOCTOR);
