@@ -1,11 +1,11 @@
 //! What an operator may do to a caller who waits. Ending him is `Input::Leave`.
 
-use crate::caller::{InQueue, Stage, Urgency};
+use crate::caller::{InQueue, Stage, Urgency, circle_at};
 use crate::decision::Withdrawal;
 use crate::id::{CallerId, TeamId};
 use crate::input::Refusal;
 use crate::scheduler::Scheduler;
-use crate::setup::Forward;
+use crate::setup::{Circle, Forward};
 use crate::time::Instant;
 
 impl Scheduler {
@@ -38,8 +38,11 @@ impl Scheduler {
         let now = self.now;
         let caller = self.caller_mut(id);
         caller.since = now;
-        let (circle, widens_at) =
-            crate::caller::circle_at(&self.setup, self.callers[&id].acting, team, now, now);
+        let (circle, widens_at) = match &self.callers[&id] {
+            // Who has been answered is anybody's.
+            caller if caller.is_returned => (Circle::Everyone, None),
+            caller => circle_at(&self.setup, caller.acting, team, now, now),
+        };
         self.caller_mut(id).queue = Some(InQueue {
             team,
             step_end: None,

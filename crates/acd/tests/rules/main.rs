@@ -14,6 +14,7 @@ mod order;
 mod overflows;
 mod overrides;
 mod plans;
+mod returned;
 mod secretaries;
 mod setups;
 mod several;
