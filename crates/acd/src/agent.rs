@@ -363,6 +363,7 @@ impl Scheduler {
         if desk.state == AgentState::LoggedOut {
             desk.start_idle(now);
             desk.misses = misses;
+            desk.served = 0;
             self.set_state(agent, as_before.state());
         }
     }

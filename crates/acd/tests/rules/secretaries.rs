@@ -406,3 +406,19 @@ fn a_code_that_ends_while_she_is_in_no_setup_does_not_hold_her_line_once_she_is_
     floor.agent(ANNA, AgentEvent::EndWrapUp);
     assert!(floor.is_free(ANNA));
 }
+
+#[test]
+fn who_is_put_back_to_work_begins_to_count_her_calls_like_who_logs_in() {
+    for back in [
+        AgentEvent::LogIn,
+        AgentEvent::Resume,
+        AgentEvent::Stand { as_before: Lasting::Available, misses: 0 },
+    ] {
+        let mut floor = Floor::with(&[ANNA]);
+        floor.enters(1, DOCTOR);
+        floor.talks(ANNA, 1, 1);
+        floor.agent(ANNA, AgentEvent::LogOut);
+        floor.agent(ANNA, back);
+        assert_eq!(floor.scheduler.agent(ANNA).unwrap().served, 0, "{back:?}");
+    }
+}
