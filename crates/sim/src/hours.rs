@@ -4,7 +4,11 @@
 //! The expressions that scenes draw are `24/7`, `off`, and rules `Mo-Fr 08:00-20:00` with one or
 //! more spans of time, and a last `PH off`, joined by `;`. Anything else is a mistake of the scene.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 const DAY_MINUTES: i64 = 24 * 60;
+const HORIZON_DAYS: i64 = 2 * 366;
 
 /// Whether these hours are open at a moment, in Unix milliseconds.
 pub(crate) fn is_open(text: &str, zone: &str, unix_ms: i64) -> bool {
@@ -25,6 +29,34 @@ pub(crate) fn is_open(text: &str, zone: &str, unix_ms: i64) -> bool {
         }
     }
     open
+}
+
+/// The first minute after a moment at which these hours are open and were closed then, or the other
+/// way round, within two years: minute by minute.
+pub(crate) fn next_change(text: &str, zone: &str, unix_ms: i64) -> Option<i64> {
+    thread_local! {
+        /// From such a minute to the change after it: nothing between them is another answer.
+        static FOUND: RefCell<BTreeMap<(String, String, i64), i64>> = RefCell::default();
+    }
+    if ["24/7", "off"].contains(&text) {
+        return None;
+    }
+    let from = unix_ms.div_euclid(60_000);
+    let key = |minute| (text.to_owned(), zone.to_owned(), minute);
+    let known = FOUND.with_borrow(|found| {
+        let (_, &change) = found
+            .range(..=key(from))
+            .next_back()
+            .filter(|((of, at, _), _)| (of.as_str(), at.as_str()) == (text, zone))?;
+        (change > from).then_some(change)
+    });
+    let is_open_now = is_open(text, zone, unix_ms);
+    let change = known.or_else(|| {
+        (from + 1..from + 1 + HORIZON_DAYS * DAY_MINUTES)
+            .find(|minute| is_open(text, zone, minute * 60_000) != is_open_now)
+    })?;
+    FOUND.with_borrow_mut(|found| found.insert(key(from), change));
+    Some(change * 60_000)
 }
 
 /// Whether a day (counted from 1970) is of `Mo-Fr`, `Sa`, …

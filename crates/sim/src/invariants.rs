@@ -57,7 +57,10 @@ impl Invariants {
     /// The scheduler against its plain twin.
     fn check_exchange(&mut self, entry: &SchedulerEntry) -> Result<(), Failure> {
         let (expected, refused) = match &entry.kind {
-            SchedulerKind::Input(input) => self.reference.handle(entry.now, input),
+            SchedulerKind::Input(input) => {
+                let (expected, taken) = self.reference.handle(entry.now, input);
+                (expected, taken.is_err())
+            }
             SchedulerKind::Timeout => (self.reference.handle_timeout(entry.now), false),
         };
         if refused != entry.refused {

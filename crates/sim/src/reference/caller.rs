@@ -1,0 +1,367 @@
+//! A caller: his place in the order, how he enters and how he goes.
+
+use std::time::Duration;
+
+use acd::{
+    AgentId, AgentState, Bound, CallerId, CallerStage, CallerView, Circle, Decision, Insistence,
+    Instant, LineId, OfferId, Practice, PracticeId, Refusal, Situation, Step, Target, TeamId,
+    Urgency, Waiting, Way, Withdrawal,
+};
+
+use super::Reference;
+use super::agent::Wish;
+
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) id: CallerId,
+    /// Whom he called.
+    pub(super) practice: PracticeId,
+    /// Whose plan he follows.
+    pub(super) acting: PracticeId,
+    pub(super) line: Option<LineId>,
+    pub(super) situation: Situation,
+    /// The plan as it was when he was given it.
+    pub(super) steps: Vec<Step>,
+    pub(super) urgency: Urgency,
+    pub(super) deadline: Instant,
+    pub(super) arrival: Instant,
+    pub(super) sequence: u64,
+    pub(super) step: usize,
+    /// When he entered the step.
+    pub(super) since: Instant,
+    pub(super) hops: u32,
+    pub(super) queue: Option<InQueue>,
+    pub(super) leave_by: Option<Instant>,
+    pub(super) wait_max: Option<Instant>,
+    /// In his class.
+    pub(super) class_since: Instant,
+    pub(super) has_returned: bool,
+    /// Offers and forwardings of him until now.
+    pub(super) generation: u32,
+    pub(super) stage: Stage,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct InQueue {
+    pub(super) team: TeamId,
+    pub(super) step_end: Option<Instant>,
+    /// How long without anybody there ends his step.
+    pub(super) nobody: Option<Duration>,
+    /// Since when nobody of the team has been there, while he is in this step.
+    pub(super) alone_since: Option<Instant>,
+    pub(super) circle: Circle,
+    pub(super) widens_at: Option<Instant>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    Waiting,
+    Offered(Vec<Ring>),
+    /// `is_capped`: the deadline is his `leave_by`.
+    Forwarded {
+        offer: OfferId,
+        target: Target,
+        deadline: Instant,
+        is_capped: bool,
+        next: usize,
+    },
+    Served {
+        offer: OfferId,
+        agent: AgentId,
+    },
+    Connected {
+        offer: OfferId,
+        target: Target,
+        next: usize,
+    },
+}
+
+/// `is_capped`: the deadline is the end of his wait, not of her ringing.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Ring {
+    pub(super) offer: OfferId,
+    pub(super) agent: AgentId,
+    pub(super) deadline: Instant,
+    pub(super) is_capped: bool,
+}
+
+impl Caller {
+    pub(super) fn order(&self) -> (Urgency, Instant, Instant, u64) {
+        (self.urgency, self.deadline, self.arrival, self.sequence)
+    }
+
+    /// What ends his wait in a queue, whoever is there.
+    pub(super) fn bounds(&self) -> Vec<(Instant, Bound)> {
+        let step_end = self.queue.as_ref().and_then(|queue| queue.step_end);
+        let leave_by = self.leave_by.map(|at| (at, Bound::LeaveBy));
+        let wait_max = self.wait_max.map(|at| (at, Bound::WaitMax));
+        let step_end = step_end.map(|at| (at, Bound::StepEnd));
+        [leave_by, wait_max, step_end].into_iter().flatten().collect()
+    }
+
+    /// The wait is over by then.
+    pub(super) fn is_over_by(&self, now: Instant) -> bool {
+        self.bounds().iter().any(|&(at, _)| at <= now)
+    }
+
+    /// When he moves on unless somebody comes.
+    pub(super) fn alone_until(&self) -> Option<Instant> {
+        let queue = self.queue.as_ref()?;
+        Some(queue.alone_since? + queue.nobody?)
+    }
+
+    pub(super) fn is_unserved(&self) -> bool {
+        match self.stage {
+            Stage::Waiting | Stage::Offered(_) | Stage::Forwarded { .. } => true,
+            Stage::Served { .. } | Stage::Connected { .. } => false,
+        }
+    }
+
+    pub(super) fn waiting(&self) -> Waiting {
+        Waiting {
+            caller: self.id,
+            practice: self.practice,
+            urgency: self.urgency,
+            deadline: self.deadline,
+            arrival: self.arrival,
+            sequence: self.sequence,
+            step: self.step,
+            team: self.queue.as_ref().map(|queue| queue.team),
+            circle: self.queue.as_ref().map_or(Circle::Everyone, |queue| queue.circle),
+            since: self.since,
+        }
+    }
+
+    pub(super) fn view(&self) -> CallerView {
+        CallerView {
+            waiting: self.waiting(),
+            stage: match &self.stage {
+                Stage::Waiting => CallerStage::Waiting,
+                Stage::Offered(rings) => CallerStage::Offered {
+                    offer: rings[0].offer,
+                    agent: rings[0].agent,
+                    deadline: rings[0].deadline,
+                },
+                &Stage::Forwarded { offer, target, deadline, .. } => {
+                    CallerStage::Forwarded { offer, target, deadline }
+                }
+                &Stage::Served { offer, agent } => CallerStage::Served { offer, agent },
+                &Stage::Connected { offer, target, .. } => CallerStage::Connected { offer, target },
+            },
+            leave_by: self.leave_by,
+            step_end: self.queue.as_ref().and_then(|queue| queue.step_end),
+            situation: self.situation,
+            acting: self.acting,
+        }
+    }
+}
+
+/// One class up; nobody becomes vital.
+fn risen(urgency: Urgency) -> Urgency {
+    match urgency {
+        Urgency::Normal => Urgency::Priority,
+        Urgency::Priority | Urgency::Urgent => Urgency::Urgent,
+        Urgency::Vital => Urgency::Vital,
+    }
+}
+
+impl Reference {
+    pub(super) fn enter(
+        &mut self,
+        id: CallerId,
+        practice: PracticeId,
+        line: Option<LineId>,
+        urgency: Option<Urgency>,
+        leave_by: Option<Instant>,
+    ) -> Result<(), Refusal> {
+        if self.callers.contains_key(&id) {
+            return Err(Refusal::AlreadyHere);
+        }
+        let setup = self.setup.clone();
+        let rules = setup.practices.get(&practice).ok_or(Refusal::UnknownPractice)?;
+        let mut urgency = self.class_of(rules, line, urgency);
+        let mut listed = self.plan_of_his_own(rules, line);
+        if let Some(repeated) = &rules.repeated {
+            let calls = 1 + self.calls_before(practice, line, repeated.within);
+            if calls >= repeated.calls.max(1) as usize {
+                match &repeated.then {
+                    Insistence::Rise => urgency = risen(urgency),
+                    Insistence::Limit(plan) => {
+                        listed.get_or_insert(plan.steps.clone());
+                    }
+                }
+            }
+        }
+        let (situation, steps) = match listed {
+            Some(steps) => (Situation::Listed, steps),
+            None => self.plan_now(practice),
+        };
+        if !matches!(steps.first(), None | Some(Step::Busy | Step::Announce { .. })) {
+            self.check_room(practice, rules, line, urgency)?;
+        }
+        let place = self.lost_place(practice, line);
+        self.remember_call(practice, line);
+        self.callers.insert(
+            id,
+            Caller {
+                id,
+                practice,
+                acting: practice,
+                line,
+                situation,
+                steps,
+                urgency: place.map_or(urgency, |lost| urgency.min(lost.urgency)),
+                deadline: place.map_or(self.now + rules.answer_within, |lost| lost.deadline),
+                arrival: place.map_or(self.now, |lost| lost.arrival),
+                sequence: self.sequence,
+                step: 0,
+                since: self.now,
+                hops: 0,
+                queue: None,
+                leave_by,
+                wait_max: rules.wait_max.map(|longest| self.now + longest),
+                class_since: self.now,
+                has_returned: false,
+                generation: 0,
+                stage: Stage::Waiting,
+            },
+        );
+        self.sequence += 1;
+        self.begin_step(id, 0);
+        Ok(())
+    }
+
+    /// The more urgent of what is asked for and of what his number has, else the practice's.
+    fn class_of(&self, rules: &Practice, line: Option<LineId>, asked: Option<Urgency>) -> Urgency {
+        let listed = line.and_then(|line| rules.callers.get(&line)?.urgency);
+        match (asked, listed) {
+            (Some(asked), Some(listed)) => asked.min(listed),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => rules.urgency,
+        }
+    }
+
+    fn plan_of_his_own(&self, rules: &Practice, line: Option<LineId>) -> Option<Vec<Step>> {
+        match &rules.callers.get(&line?)?.way {
+            Way::Usual => None,
+            Way::Through => Some(rules.open.steps.clone()),
+            Way::Plan(plan) => Some(plan.steps.clone()),
+        }
+    }
+
+    fn check_room(
+        &self,
+        practice: PracticeId,
+        rules: &Practice,
+        line: Option<LineId>,
+        urgency: Urgency,
+    ) -> Result<(), Refusal> {
+        let unserved = || self.callers.values().filter(|caller| caller.is_unserved());
+        if unserved().count() >= self.setup.limits.waiting_max {
+            return Err(Refusal::Full);
+        }
+        let goes_through = line
+            .and_then(|line| rules.callers.get(&line))
+            .is_some_and(|rule| matches!(rule.way, Way::Through));
+        let is_urgent = matches!(urgency, Urgency::Vital | Urgency::Urgent);
+        let of_practice = unserved().filter(|caller| caller.acting == practice).count();
+        match rules.waiting_max {
+            Some(max) if of_practice >= max && !goes_through && !is_urgent => {
+                Err(Refusal::PracticeFull)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    pub(super) fn leave(&mut self, id: CallerId) -> Result<(), Refusal> {
+        let caller = self.callers.get(&id).ok_or(Refusal::UnknownCaller)?;
+        if !caller.is_unserved() {
+            return self.ended(id);
+        }
+        self.call_off(id, Withdrawal::CallerLeft);
+        if let Some(caller) = self.callers.remove(&id)
+            && !caller.has_returned
+        {
+            self.remember_giving_up(&caller);
+        }
+        Ok(())
+    }
+
+    pub(super) fn ended(&mut self, id: CallerId) -> Result<(), Refusal> {
+        let caller = self.callers.get(&id).ok_or(Refusal::UnknownCaller)?.clone();
+        let agent = match caller.stage {
+            Stage::Served { agent, .. } => agent,
+            Stage::Connected { .. } => {
+                self.callers.remove(&id);
+                return Ok(());
+            }
+            Stage::Waiting | Stage::Offered(_) | Stage::Forwarded { .. } => {
+                return Err(Refusal::NotServed);
+            }
+        };
+        self.callers.remove(&id);
+        self.remember_conversation(&caller, agent);
+        let hers = self.setup.agents.get(&agent).and_then(|agent| agent.wrap_up);
+        let practices = self.setup.practices.get(&caller.acting).and_then(|it| it.wrap_up);
+        let teams = caller.queue.as_ref().and_then(|queue| self.setup.teams.get(&queue.team));
+        let wrap_up = hers.or(practices).or(teams.map(|it| it.wrap_up)).unwrap_or_default();
+        self.count_handling(&caller, agent, wrap_up);
+        let wish = self.agents.get(&agent).and_then(|agent| agent.wish);
+        if wrap_up.is_zero() || matches!(wish, Some(Wish::LogOut)) {
+            self.wrap_up_over(self.now, agent);
+        } else {
+            self.set_state(agent, AgentState::WrapUp { until: self.now + wrap_up });
+        }
+        Ok(())
+    }
+
+    /// He waits again at the head of his class, without an end and for anybody; she rests.
+    pub(super) fn returned(&mut self, id: CallerId) -> Result<(), Refusal> {
+        let caller = self.callers.get(&id).ok_or(Refusal::UnknownCaller)?;
+        let Stage::Served { agent, .. } = caller.stage else { return Err(Refusal::NotServed) };
+        self.rest(agent, id, false, |after| after.dropped);
+        let now = self.now;
+        if let Some(caller) = self.callers.get_mut(&id) {
+            caller.has_returned = true;
+            caller.deadline = Instant::ZERO;
+            caller.class_since = now;
+            (caller.leave_by, caller.wait_max) = (None, None);
+            caller.stage = Stage::Waiting;
+            if let Some(queue) = &mut caller.queue {
+                (queue.step_end, queue.nobody) = (None, None);
+                (queue.circle, queue.widens_at) = (Circle::Everyone, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever rings for him stops, and he is in no step. She is not to blame.
+    pub(super) fn call_off(&mut self, id: CallerId, why: Withdrawal) {
+        let Some(caller) = self.callers.get_mut(&id) else { return };
+        caller.queue = None;
+        match std::mem::replace(&mut caller.stage, Stage::Waiting) {
+            Stage::Offered(rings) => {
+                for ring in rings {
+                    self.let_off(ring, why);
+                }
+            }
+            Stage::Forwarded { offer, .. } => {
+                self.decisions.push(Decision::Recall { offer, why });
+            }
+            Stage::Waiting | Stage::Served { .. } | Stage::Connected { .. } => {}
+        }
+    }
+
+    pub(super) fn ages_at(&self, caller: &Caller) -> Option<Instant> {
+        let team = self.setup.teams.get(&caller.queue.as_ref()?.team)?;
+        let can_rise = matches!(caller.urgency, Urgency::Normal | Urgency::Priority);
+        if can_rise { Some(caller.class_since + team.ageing?) } else { None }
+    }
+
+    pub(super) fn age(&mut self, id: CallerId, at: Instant) {
+        if let Some(caller) = self.callers.get_mut(&id) {
+            caller.urgency = risen(caller.urgency);
+            caller.class_since = at;
+        }
+    }
+}

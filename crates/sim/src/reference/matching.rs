@@ -1,0 +1,99 @@
+//! Who is offered to whom.
+
+use std::cmp::Reverse;
+
+use acd::{AgentId, CallerId, Circle, Instant, Strategy, TeamId};
+
+use super::Reference;
+use super::caller::{Caller, Stage};
+
+impl Reference {
+    pub(super) fn match_all(&mut self) {
+        while let Some((caller, agent)) = self.first_match() {
+            self.offer(caller, agent);
+        }
+    }
+
+    /// The first caller in order for whom somebody is free, and who of them suits him best: who waits,
+    /// then who is offered already and for whom one more phone may ring. Who is about to move on in his
+    /// plan is passed over.
+    fn first_match(&self) -> Option<(CallerId, AgentId)> {
+        let mut callers: Vec<&Caller> =
+            self.callers.values().filter(|caller| self.has_room(caller)).collect();
+        callers.sort_by_key(|caller| (!matches!(caller.stage, Stage::Waiting), caller.order()));
+        callers.into_iter().find_map(|caller| Some((caller.id, self.best_for(caller)?)))
+    }
+
+    fn has_room(&self, caller: &Caller) -> bool {
+        if caller.is_over_by(self.now) {
+            return false;
+        }
+        let Some(queue) = &caller.queue else { return false };
+        match &caller.stage {
+            Stage::Waiting => true,
+            Stage::Offered(rings) => {
+                self.setup.teams.get(&queue.team).is_some_and(|team| rings.len() < team.ring)
+            }
+            Stage::Forwarded { .. } | Stage::Served { .. } | Stage::Connected { .. } => false,
+        }
+    }
+
+    fn best_for(&self, caller: &Caller) -> Option<AgentId> {
+        let queue = caller.queue.as_ref()?;
+        if !self.is_beyond_reserve(caller, queue.team) {
+            return None;
+        }
+        let practice = self.setup.practices.get(&caller.acting);
+        let spoke = self.who_spoke_with(caller);
+        let suiting = self
+            .free()
+            .into_iter()
+            .filter(|&agent| self.suits(agent, caller, queue.team, queue.circle));
+        suiting.min_by_key(|&agent| {
+            let is_own = practice.is_some_and(|practice| practice.own.contains(&agent));
+            let skill = practice.and_then(|practice| practice.skill);
+            let level = skill.and_then(|skill| self.setup.agents[&agent].skills.get(&skill));
+            (
+                spoke != Some(agent),
+                !is_own,
+                Reverse(level.copied().unwrap_or(0)),
+                self.turn_of(agent, queue.team),
+                agent,
+            )
+        })
+    }
+
+    /// Her turn by the team's strategy; the least is first.
+    fn turn_of(&self, id: AgentId, team: TeamId) -> (u64, Instant) {
+        let agent = &self.agents[&id];
+        let strategy = self.setup.teams.get(&team).map(|team| team.strategy).unwrap_or_default();
+        match strategy {
+            Strategy::LongestIdle => (0, agent.idle_since),
+            Strategy::RoundRobin => (agent.last_offer, agent.idle_since),
+            Strategy::FewestCalls => (agent.served.into(), agent.idle_since),
+            Strategy::Fixed => (self.setup.agents[&id].position.into(), Instant::ZERO),
+        }
+    }
+
+    /// Whether she may have him, whatever she is doing.
+    pub(super) fn suits(&self, id: AgentId, caller: &Caller, team: TeamId, circle: Circle) -> bool {
+        let Some(agent) = self.setup.agents.get(&id) else { return false };
+        if !agent.teams.contains(&team) {
+            return false;
+        }
+        // Who is no practice's any more wants nobody in particular.
+        let Some(practice) = self.setup.practices.get(&caller.acting) else { return true };
+        if let Some(sites) = &practice.sites
+            && !sites.contains(&agent.site)
+        {
+            return false;
+        }
+        match circle {
+            Circle::Own => practice.own.contains(&id),
+            Circle::Skilled => {
+                practice.skill.is_some_and(|skill| agent.skills.contains_key(&skill))
+            }
+            Circle::Everyone => true,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What an operator does to who waits.
+
+use acd::{CallerId, Forward, Instant, Refusal, TeamId, Urgency, Withdrawal};
+
+use super::Reference;
+
+impl Reference {
+    pub(super) fn set_rank(
+        &mut self,
+        id: CallerId,
+        urgency: Urgency,
+        first: bool,
+    ) -> Result<(), Refusal> {
+        self.check_unserved(id)?;
+        let now = self.now;
+        if let Some(caller) = self.callers.get_mut(&id) {
+            caller.urgency = urgency;
+            caller.class_since = now;
+            if first {
+                caller.deadline = Instant::ZERO;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn move_to(&mut self, id: CallerId, team: TeamId) -> Result<(), Refusal> {
+        self.check_unserved(id)?;
+        if !self.setup.teams.contains_key(&team) {
+            return Err(Refusal::UnknownTeam);
+        }
+        self.call_off(id, Withdrawal::Overflowed);
+        let now = self.now;
+        if let Some(caller) = self.callers.get_mut(&id) {
+            caller.since = now;
+        }
+        self.join(id, team, None, None);
+        Ok(())
+    }
+
+    pub(super) fn redirect(&mut self, id: CallerId, to: Forward) -> Result<(), Refusal> {
+        self.check_unserved(id)?;
+        let caller = &self.callers[&id];
+        if caller.has_returned {
+            return Err(Refusal::NotWaiting);
+        }
+        let step = caller.step;
+        self.call_off(id, Withdrawal::Overflowed);
+        self.forward(id, to, step);
+        Ok(())
+    }
+
+    fn check_unserved(&self, id: CallerId) -> Result<(), Refusal> {
+        let caller = self.callers.get(&id).ok_or(Refusal::UnknownCaller)?;
+        if caller.is_unserved() { Ok(()) } else { Err(Refusal::NotWaiting) }
+    }
+}

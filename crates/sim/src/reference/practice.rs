@@ -1,0 +1,216 @@
+//! What holds for a practice, and what becomes of its callers when that changes.
+
+use acd::{
+    AtClosing, CallerId, Decision, HOPS_MAX, Instant, Override, Overriding, Practice, PracticeId,
+    Refusal, Situation, Step, Withdrawal,
+};
+
+use super::Reference;
+use crate::hours;
+
+/// What held at that time of day; `None`: it was not known.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Look {
+    what: What,
+    unix_ms: Option<i64>,
+}
+
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+enum What {
+    Open,
+    Closed,
+    /// The one at this place in the list.
+    Leave(usize),
+    Said(Overriding),
+}
+
+impl Look {
+    pub(super) fn situation(&self) -> Situation {
+        match self.what {
+            What::Open | What::Said(Overriding::Open) => Situation::Open,
+            What::Closed | What::Said(Overriding::Closed) => Situation::Closed,
+            What::Leave(_) | What::Said(Overriding::Leave) => Situation::Leave,
+            What::Said(Overriding::Redirect(_)) => Situation::Redirected,
+        }
+    }
+}
+
+impl Reference {
+    pub(super) fn unix_ms(&self) -> Option<i64> {
+        let (at, unix_ms) = self.clock?;
+        let since = self.now.saturating_duration_since(at).as_millis();
+        Some(unix_ms + i64::try_from(since).unwrap_or(i64::MAX))
+    }
+
+    pub(super) fn look_at_all(&mut self) {
+        let all: Vec<PracticeId> = self.setup.practices.keys().copied().collect();
+        self.looks = all.into_iter().map(|id| (id, self.look(id))).collect();
+    }
+
+    fn look(&self, id: PracticeId) -> Look {
+        let unix_ms = self.unix_ms();
+        let practice = &self.setup.practices[&id];
+        let what = unix_ms.map_or(What::Open, |unix_ms| self.what_holds(id, practice, unix_ms));
+        Look { what, unix_ms }
+    }
+
+    fn what_holds(&self, id: PracticeId, practice: &Practice, unix_ms: i64) -> What {
+        if let Some(said) = self.overrides.get(&id)
+            && unix_ms < said.until_unix_ms
+        {
+            return What::Said(said.what);
+        }
+        for (at, leave) in practice.leave.iter().enumerate() {
+            let (from, until) = leave.period.into();
+            if from <= unix_ms && unix_ms < until {
+                return What::Leave(at);
+            }
+        }
+        let hours = &practice.hours;
+        if hours::is_open(hours.text(), &hours.zone().to_string(), unix_ms) {
+            What::Open
+        } else {
+            What::Closed
+        }
+    }
+
+    /// The plan that who comes now follows.
+    pub(super) fn plan_now(&self, id: PracticeId) -> (Situation, Vec<Step>) {
+        let (Some(look), Some(practice)) = (self.looks.get(&id), self.setup.practices.get(&id))
+        else {
+            return (Situation::Closed, Vec::new());
+        };
+        let steps = match look.what {
+            What::Open | What::Said(Overriding::Open) => practice.open.steps.clone(),
+            What::Closed | What::Said(Overriding::Closed) => practice.closed.steps.clone(),
+            What::Said(Overriding::Leave) => practice.away.steps.clone(),
+            What::Leave(at) => practice.leave[at].plan.steps.clone(),
+            What::Said(Overriding::Redirect(to)) => vec![Step::Forward(to), Step::Busy],
+        };
+        (look.situation(), steps)
+    }
+
+    /// The first moment after the last look at which something of the practice begins or ends.
+    pub(super) fn boundary(&self, id: PracticeId) -> Option<Instant> {
+        let (at, told_ms) = self.clock?;
+        let looked = self.looks.get(&id)?.unix_ms?;
+        let practice = self.setup.practices.get(&id)?;
+        let mut edges: Vec<i64> = Vec::new();
+        for leave in &practice.leave {
+            let (from, until) = leave.period.into();
+            edges.extend([from, until]);
+        }
+        edges.extend(self.overrides.get(&id).map(|said| said.until_unix_ms));
+        let hours = &practice.hours;
+        edges.extend(hours::next_change(hours.text(), &hours.zone().to_string(), looked));
+        let first = edges.into_iter().filter(|&edge| edge > looked).min()?;
+        let ahead = std::time::Duration::from_millis(u64::try_from(first - told_ms).unwrap_or(0));
+        Some(at + ahead)
+    }
+
+    pub(super) fn look_again(&mut self, id: PracticeId) {
+        let before = self.looks[&id];
+        self.end_override(id);
+        self.looks.insert(id, self.look(id));
+        self.compare(id, before);
+    }
+
+    pub(super) fn set_clock(&mut self, unix_ms: i64) {
+        let is_first = self.clock.replace((self.now, unix_ms)).is_none();
+        let before = std::mem::take(&mut self.looks);
+        self.look_at_all();
+        if is_first {
+            return;
+        }
+        for (id, look) in before {
+            self.end_override(id);
+            self.compare(id, look);
+        }
+    }
+
+    pub(super) fn set_override(
+        &mut self,
+        id: PracticeId,
+        with: Option<Override>,
+    ) -> Result<(), Refusal> {
+        if !self.setup.practices.contains_key(&id) {
+            return Err(Refusal::UnknownPractice);
+        }
+        let before = self.looks[&id];
+        match with {
+            None => {
+                self.overrides.remove(&id);
+            }
+            Some(said) => {
+                let Some(now) = self.unix_ms().filter(|&now| now < said.until_unix_ms) else {
+                    return Err(Refusal::OverrideIsOver);
+                };
+                debug_assert!(now < said.until_unix_ms);
+                self.overrides.insert(id, said);
+            }
+        }
+        self.looks.insert(id, self.look(id));
+        self.compare(id, before);
+        Ok(())
+    }
+
+    fn end_override(&mut self, id: PracticeId) {
+        let Some(now) = self.unix_ms() else { return };
+        if self.overrides.get(&id).is_some_and(|said| said.until_unix_ms <= now) {
+            self.overrides.remove(&id);
+            self.decisions.push(Decision::OverrideOver { practice: id });
+        }
+    }
+
+    fn compare(&mut self, id: PracticeId, before: Look) {
+        let look = self.looks[&id];
+        if look.what == before.what {
+            return;
+        }
+        let situation = look.situation();
+        if situation != before.situation() {
+            self.decisions.push(Decision::Situation { practice: id, situation });
+        }
+        let at_closing = self.setup.practices[&id].at_closing;
+        let callers: Vec<CallerId> = self.callers.keys().copied().collect();
+        for caller in callers {
+            let Some(him) = self.callers.get(&caller) else { continue };
+            if him.acting != id || !him.is_unserved() || him.has_returned {
+                continue;
+            }
+            let moves = if him.situation == Situation::Listed {
+                false
+            } else if situation == Situation::Open {
+                him.situation != Situation::Open
+            } else {
+                at_closing == AtClosing::Move
+            };
+            if moves {
+                self.follow(caller, id);
+                self.begin_step(caller, 0);
+            }
+        }
+    }
+
+    fn follow(&mut self, id: CallerId, practice: PracticeId) {
+        self.call_off(id, Withdrawal::Overflowed);
+        let (situation, steps) = self.plan_now(practice);
+        if let Some(caller) = self.callers.get_mut(&id) {
+            caller.acting = practice;
+            caller.situation = situation;
+            caller.steps = steps;
+        }
+        self.decisions.push(Decision::Plan { caller: id, practice, situation });
+    }
+
+    /// Whether that practice takes him over.
+    pub(super) fn hand_on(&mut self, id: CallerId, practice: PracticeId) -> bool {
+        let Some(caller) = self.callers.get_mut(&id) else { return false };
+        caller.hops += 1;
+        if caller.hops > u32::from(HOPS_MAX) || !self.setup.practices.contains_key(&practice) {
+            return false;
+        }
+        self.follow(id, practice);
+        true
+    }
+}

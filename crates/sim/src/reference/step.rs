@@ -1,0 +1,254 @@
+//! The steps of a plan: which one a caller enters, what its queue is to him, and when it ends.
+
+use std::time::Duration;
+
+use acd::{
+    AgentId, AgentState, Bound, CallerId, Circle, Decision, Instant, Queue, Step, TeamId, Urgency,
+    Withdrawal,
+};
+
+use super::Reference;
+use super::caller::{Caller, InQueue, Stage};
+
+impl Reference {
+    /// On to the first step from this one on that takes him; past the end of a plan is busy.
+    pub(super) fn begin_step(&mut self, id: CallerId, from: usize) {
+        let mut step = from;
+        loop {
+            let Some(caller) = self.callers.get_mut(&id) else { return };
+            caller.queue = None;
+            caller.stage = Stage::Waiting;
+            match caller.steps.get(step).copied() {
+                Some(Step::Queue(queue)) => {
+                    if self.is_worth_entering(id, &queue) {
+                        self.note_step(id, step);
+                        let until = queue.until.map(|until| self.now + until);
+                        return self.join(id, queue.team, until, queue.nobody);
+                    }
+                    step += 1;
+                }
+                Some(Step::Forward(to)) => {
+                    self.note_step(id, step);
+                    return self.forward(id, to, step + 1);
+                }
+                Some(Step::Practice(practice)) => {
+                    if !self.hand_on(id, practice) {
+                        return self.busy(id);
+                    }
+                    step = 0;
+                }
+                Some(Step::Announce { prompt, answer }) => {
+                    self.callers.remove(&id);
+                    self.decisions.push(Decision::Announce { caller: id, step, prompt, answer });
+                    return;
+                }
+                Some(Step::Busy) | None => return self.busy(id),
+            }
+        }
+    }
+
+    fn busy(&mut self, id: CallerId) {
+        self.callers.remove(&id);
+        self.decisions.push(Decision::Busy { caller: id });
+    }
+
+    fn note_step(&mut self, id: CallerId, step: usize) {
+        if step > 0 {
+            self.decisions.push(Decision::Overflow { caller: id, step });
+        }
+        if let Some(caller) = self.callers.get_mut(&id) {
+            caller.step = step;
+            caller.since = self.now;
+        }
+    }
+
+    pub(super) fn join(
+        &mut self,
+        id: CallerId,
+        team: TeamId,
+        step_end: Option<Instant>,
+        nobody: Option<Duration>,
+    ) {
+        let now = self.now;
+        let Some(caller) = self.callers.get(&id) else { return };
+        // Who has been answered is anybody's.
+        let (circle, widens_at) = if caller.has_returned {
+            (Circle::Everyone, None)
+        } else {
+            self.circle_of(caller, team, now)
+        };
+        if let Some(caller) = self.callers.get_mut(&id) {
+            caller.stage = Stage::Waiting;
+            caller.queue =
+                Some(InQueue { team, step_end, nobody, alone_since: None, circle, widens_at });
+        }
+    }
+
+    fn is_worth_entering(&self, id: CallerId, queue: &Queue) -> bool {
+        let Some(caller) = self.callers.get(&id) else { return false };
+        let others = || {
+            self.callers.values().filter(|other| {
+                matches!(other.stage, Stage::Waiting)
+                    && other.queue.as_ref().is_some_and(|its| its.team == queue.team)
+            })
+        };
+        if queue.unless_waiting.is_some_and(|max| others().count() >= max) {
+            return false;
+        }
+        if queue.unless_none_free && !self.has_somebody_free(caller, queue.team) {
+            return false;
+        }
+        let Some(longest) = queue.unless_expected else { return true };
+        let is_ahead =
+            |other: &&Caller| other.order() < caller.order() && !other.is_over_by(self.now);
+        let ahead = others().filter(is_ahead).count();
+        self.expected_wait(queue.team, ahead).is_none_or(|expected| expected <= longest)
+    }
+
+    /// Somebody free of the team, in its widest circle, and not kept for the urgent.
+    fn has_somebody_free(&self, caller: &Caller, team: TeamId) -> bool {
+        let mut free = self.free().into_iter();
+        self.is_beyond_reserve(caller, team)
+            && free.any(|agent| self.suits(agent, caller, team, Circle::Everyone))
+    }
+
+    fn expected_wait(&self, team: TeamId, ahead: usize) -> Option<Duration> {
+        let mut running = Vec::new();
+        let mut free = 0;
+        for (id, agent) in self.agents.iter().filter(|(id, agent)| {
+            agent.is_there() && self.setup.agents.get(id).is_some_and(|it| it.teams.contains(&team))
+        }) {
+            match agent.state {
+                AgentState::Talking(_) | AgentState::WrapUp { .. } => {
+                    running.push(self.now.saturating_duration_since(agent.busy_since));
+                }
+                AgentState::Offered(_) => running.push(Duration::ZERO),
+                AgentState::Available => free += usize::from(self.is_free(*id)),
+                AgentState::LoggedOut
+                | AgentState::Resting { .. }
+                | AgentState::Paused { .. }
+                | AgentState::NotResponding => {}
+            }
+        }
+        let figures = self.figures.get(&team).cloned().unwrap_or_default();
+        acd::expected_wait(&figures, &running, free, ahead)
+    }
+
+    pub(super) fn count_handling(&mut self, caller: &Caller, agent: AgentId, wrap_up: Duration) {
+        let Some(queue) = &caller.queue else { return };
+        let Some(began) = self.agents.get(&agent).map(|agent| agent.busy_since) else { return };
+        let talked = self.now.saturating_duration_since(began);
+        self.figures.entry(queue.team).or_default().handled(talked + wrap_up);
+    }
+
+    pub(super) fn wait_ends(&mut self, id: CallerId, bound: Bound) {
+        self.call_off(id, Withdrawal::Overflowed);
+        let Some(caller) = self.callers.get(&id) else { return };
+        let mut step = caller.step + 1;
+        while let Some(next) = caller.steps.get(step) {
+            let suits = match (bound, next) {
+                (Bound::StepEnd | Bound::Nobody, _) => true,
+                // He must not wait any more.
+                (Bound::LeaveBy, Step::Announce { .. } | Step::Busy) => true,
+                (Bound::LeaveBy, Step::Queue(_) | Step::Forward(_) | Step::Practice(_)) => false,
+                // He has waited enough.
+                (Bound::WaitMax, Step::Queue(_)) => false,
+                (
+                    Bound::WaitMax,
+                    Step::Forward(_) | Step::Practice(_) | Step::Announce { .. } | Step::Busy,
+                ) => true,
+            };
+            if suits {
+                break;
+            }
+            step += 1;
+        }
+        self.begin_step(id, step);
+    }
+
+    /// Notes for each caller whether anybody of his team is there.
+    pub(super) fn look_around(&mut self) {
+        let now = self.now;
+        let there: Vec<TeamId> = (self.setup.agents.iter())
+            .filter(|(id, _)| self.agents.get(id).is_some_and(|agent| agent.is_there()))
+            .flat_map(|(_, agent)| agent.teams.iter().copied())
+            .collect();
+        for queue in self.callers.values_mut().filter_map(|caller| caller.queue.as_mut()) {
+            if there.contains(&queue.team) {
+                queue.alone_since = None;
+            } else {
+                queue.alone_since.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Whom he may be given who has been in this team's queue since then; when that widens.
+    fn circle_of(
+        &self,
+        caller: &Caller,
+        team: TeamId,
+        since: Instant,
+    ) -> (Circle, Option<Instant>) {
+        let practice = self.setup.practices.get(&caller.acting);
+        let has_own = practice.is_some_and(|practice| {
+            practice.own.iter().any(|own| {
+                self.setup.agents.get(own).is_some_and(|agent| agent.teams.contains(&team))
+            })
+        });
+        let has_skill = practice.is_some_and(|practice| practice.skill.is_some());
+        // A circle that the practice has not is as if it were not written.
+        let mut circles = Vec::new();
+        for widening in self.setup.teams.get(&team).map_or(&[][..], |team| &team.circles) {
+            let counts = match widening.circle {
+                Circle::Own => has_own,
+                Circle::Skilled => has_skill,
+                Circle::Everyone => true,
+            };
+            if counts {
+                circles.push(*widening);
+            }
+        }
+        if circles.is_empty() {
+            return (Circle::Everyone, None);
+        }
+        let mut at = 0;
+        while at + 1 < circles.len() {
+            let widens_at = since + circles[at + 1].after;
+            if widens_at > self.now {
+                return (circles[at].circle, Some(widens_at));
+            }
+            at += 1;
+        }
+        (circles[at].circle, None)
+    }
+
+    pub(super) fn widen(&mut self, id: CallerId) {
+        let Some(caller) = self.callers.get(&id) else { return };
+        let Some(team) = caller.queue.as_ref().map(|queue| queue.team) else { return };
+        let (circle, widens_at) = self.circle_of(caller, team, caller.since);
+        if let Some(queue) = self.callers.get_mut(&id).and_then(|caller| caller.queue.as_mut()) {
+            (queue.circle, queue.widens_at) = (circle, widens_at);
+        }
+    }
+
+    /// For a new setup.
+    pub(super) fn redraw_circles(&mut self) {
+        for id in self.callers.keys().copied().collect::<Vec<_>>() {
+            if !self.callers[&id].has_returned {
+                self.widen(id);
+            }
+        }
+    }
+
+    pub(super) fn is_beyond_reserve(&self, caller: &Caller, team: TeamId) -> bool {
+        if matches!(caller.urgency, Urgency::Vital | Urgency::Urgent) {
+            return true;
+        }
+        let of_team = |id: &AgentId| {
+            self.setup.agents.get(id).is_some_and(|agent| agent.teams.contains(&team))
+        };
+        let free = self.free().iter().filter(|&id| of_team(id)).count();
+        let reserve = self.setup.teams.get(&team).map_or(0, |team| team.reserve);
+        free > reserve || reserve == 0
+    }
+}
