@@ -15,7 +15,7 @@ use crate::id::{CallerId, PracticeId};
 use crate::input::Refusal;
 use crate::limits::HOPS_MAX;
 use crate::scheduler::Scheduler;
-use crate::setup::{AtClosing, Override, Overriding, Plan, Practice, Situation, Step};
+use crate::setup::{AtClosing, Forward, Override, Overriding, Plan, Practice, Situation, Step};
 use crate::time::Instant;
 use crate::timer::Reason;
 
@@ -33,7 +33,9 @@ enum What {
     Closed,
     /// The leave of this index.
     Leave(usize),
-    Overridden(Overriding),
+    /// A leave that an override declares.
+    Away,
+    Redirected(Forward),
 }
 
 pub(crate) type Holdings = BTreeMap<PracticeId, Holding>;
@@ -43,7 +45,7 @@ impl What {
         // A node that does not know what time it is answers its calls.
         let Some(unix_ms) = unix_ms else { return Self::Open };
         if let Some(over) = over.filter(|over| unix_ms < over.until_unix_ms) {
-            return Self::Overridden(over.what);
+            return over.what.into();
         }
         let leave = practice.leave.iter().position(|leave| leave.period.contains(unix_ms));
         match leave {
@@ -55,22 +57,32 @@ impl What {
 
     fn situation(self) -> Situation {
         match self {
-            Self::Open | Self::Overridden(Overriding::Open) => Situation::Open,
-            Self::Closed | Self::Overridden(Overriding::Closed) => Situation::Closed,
-            Self::Leave(_) | Self::Overridden(Overriding::Leave) => Situation::Leave,
-            Self::Overridden(Overriding::Redirect(_)) => Situation::Redirected,
+            Self::Open => Situation::Open,
+            Self::Closed => Situation::Closed,
+            Self::Leave(_) | Self::Away => Situation::Leave,
+            Self::Redirected(_) => Situation::Redirected,
         }
     }
 
     fn plan(self, practice: &Practice) -> Cow<'_, Plan> {
         match self {
-            Self::Open | Self::Overridden(Overriding::Open) => Cow::Borrowed(&practice.open),
-            Self::Closed | Self::Overridden(Overriding::Closed) => Cow::Borrowed(&practice.closed),
-            Self::Overridden(Overriding::Leave) => Cow::Borrowed(&practice.away),
+            Self::Open => Cow::Borrowed(&practice.open),
+            Self::Closed => Cow::Borrowed(&practice.closed),
             Self::Leave(index) => Cow::Borrowed(&practice.leave[index].plan),
-            Self::Overridden(Overriding::Redirect(to)) => {
-                Cow::Owned(Plan { steps: vec![Step::Forward(to), Step::Busy] })
-            }
+            Self::Away => Cow::Borrowed(&practice.away),
+            Self::Redirected(to) => Cow::Owned(Plan { steps: vec![Step::Forward(to), Step::Busy] }),
+        }
+    }
+}
+
+/// Who is told that a practice is closed when it is meets nothing new.
+impl From<Overriding> for What {
+    fn from(overriding: Overriding) -> Self {
+        match overriding {
+            Overriding::Open => Self::Open,
+            Overriding::Closed => Self::Closed,
+            Overriding::Leave => Self::Away,
+            Overriding::Redirect(to) => Self::Redirected(to),
         }
     }
 }

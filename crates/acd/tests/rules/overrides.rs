@@ -107,6 +107,22 @@ fn an_override_closes_until_its_end_and_ends_by_itself() {
 }
 
 #[test]
+fn an_override_that_says_what_holds_anyway_takes_no_step_from_anybody() {
+    let to = Forward { target: Target::Line(LineId(33_600_000_000)), ring_for: seconds(60) };
+    let setup = with_hours(|doctor| {
+        doctor.at_closing = AtClosing::Move;
+        doctor.closed = Plan { steps: vec![acd::Step::Forward(to)] };
+    });
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.is_told("2026-01-05T20:00:00+01:00");
+    let offer = offer_id(1, 1);
+    let rings = [Decision::Forward { offer, target: to.target, deadline: at(70) }];
+    assert_eq!(floor.enters(1, DOCTOR), rings, "the doctor on call");
+    assert_eq!(floor.input(over(Overriding::Closed, "2026-01-05T20:00:20+01:00")), []);
+    assert_eq!(floor.until(60), [Decision::OverrideOver { practice: DOCTOR }], "he rings on");
+}
+
+#[test]
 fn an_override_declares_leave_or_redirects_or_opens() {
     let to = Forward { target: Target::Line(LineId(33_600_000_000)), ring_for: seconds(25) };
     let cases = [

@@ -1,8 +1,8 @@
 //! What holds for a practice, and what becomes of its callers when that changes.
 
 use acd::{
-    AtClosing, CallerId, Decision, HOPS_MAX, Instant, Override, Overriding, Practice, PracticeId,
-    Refusal, Situation, Step, Withdrawal,
+    AtClosing, CallerId, Decision, Forward, HOPS_MAX, Instant, Override, Overriding, Practice,
+    PracticeId, Refusal, Situation, Step, Withdrawal,
 };
 
 use super::Reference;
@@ -21,16 +21,18 @@ enum What {
     Closed,
     /// The one at this place in the list.
     Leave(usize),
-    Said(Overriding),
+    /// A leave that was only said.
+    Away,
+    Elsewhere(Forward),
 }
 
 impl Look {
     pub(super) fn situation(&self) -> Situation {
         match self.what {
-            What::Open | What::Said(Overriding::Open) => Situation::Open,
-            What::Closed | What::Said(Overriding::Closed) => Situation::Closed,
-            What::Leave(_) | What::Said(Overriding::Leave) => Situation::Leave,
-            What::Said(Overriding::Redirect(_)) => Situation::Redirected,
+            What::Open => Situation::Open,
+            What::Closed => Situation::Closed,
+            What::Leave(_) | What::Away => Situation::Leave,
+            What::Elsewhere(_) => Situation::Redirected,
         }
     }
 }
@@ -58,7 +60,12 @@ impl Reference {
         if let Some(said) = self.overrides.get(&id)
             && unix_ms < said.until_unix_ms
         {
-            return What::Said(said.what);
+            return match said.what {
+                Overriding::Open => What::Open,
+                Overriding::Closed => What::Closed,
+                Overriding::Leave => What::Away,
+                Overriding::Redirect(to) => What::Elsewhere(to),
+            };
         }
         for (at, leave) in practice.leave.iter().enumerate() {
             let (from, until) = leave.period.into();
@@ -81,11 +88,11 @@ impl Reference {
             return (Situation::Closed, Vec::new());
         };
         let steps = match look.what {
-            What::Open | What::Said(Overriding::Open) => practice.open.steps.clone(),
-            What::Closed | What::Said(Overriding::Closed) => practice.closed.steps.clone(),
-            What::Said(Overriding::Leave) => practice.away.steps.clone(),
+            What::Open => practice.open.steps.clone(),
+            What::Closed => practice.closed.steps.clone(),
             What::Leave(at) => practice.leave[at].plan.steps.clone(),
-            What::Said(Overriding::Redirect(to)) => vec![Step::Forward(to), Step::Busy],
+            What::Away => practice.away.steps.clone(),
+            What::Elsewhere(to) => vec![Step::Forward(to), Step::Busy],
         };
         (look.situation(), steps)
     }
