@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use acd::{
     AgentId, AgentState, Forward, Override, PracticeId, PromptId, Situation, TeamId, Urgency,
@@ -73,6 +74,8 @@ pub enum AgentCommand {
     Pause { reason: u16 },
     Resume,
     EndWrapUp,
+    /// Her wrap-up lasts this much longer.
+    ProlongWrapUp { by: Duration },
 }
 
 /// What an operator may do with a caller who waits.

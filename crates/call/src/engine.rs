@@ -468,6 +468,7 @@ impl Engine {
             AgentCommand::Pause { reason } => acd::AgentEvent::Pause { reason },
             AgentCommand::Resume => acd::AgentEvent::Resume,
             AgentCommand::EndWrapUp => acd::AgentEvent::EndWrapUp,
+            AgentCommand::ProlongWrapUp { by } => acd::AgentEvent::ProlongWrapUp { by },
         };
         self.inform(now, acd::Input::Agent { agent, event });
     }

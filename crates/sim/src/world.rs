@@ -400,7 +400,9 @@ impl World {
                     AgentCommand::LogIn => Happening::LoggedIn,
                     AgentCommand::LogOut => Happening::LoggedOut,
                     AgentCommand::Pause { .. } => Happening::Paused,
-                    AgentCommand::Resume | AgentCommand::EndWrapUp => Happening::Resumed,
+                    AgentCommand::Resume
+                    | AgentCommand::EndWrapUp
+                    | AgentCommand::ProlongWrapUp { .. } => Happening::Resumed,
                 });
                 self.input(Input::Agent { agent, command })
             }
