@@ -293,12 +293,12 @@ impl Caller {
 }
 
 /// How a caller begins, before he is anywhere.
-struct Beginning {
-    urgency: Urgency,
-    situation: Situation,
-    plan: Plan,
+pub(crate) struct Beginning {
+    pub(crate) urgency: Urgency,
+    pub(crate) situation: Situation,
+    pub(crate) plan: Plan,
     /// No limit of the practice counts him.
-    through: bool,
+    pub(crate) through: bool,
 }
 
 impl Scheduler {
@@ -356,7 +356,7 @@ impl Scheduler {
     }
 
     /// What he meets: his own rule before the practice's for who calls too often, before its situation.
-    fn beginning(
+    pub(crate) fn beginning(
         &self,
         id: PracticeId,
         practice: &Practice,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone as _};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta, TimeZone as _};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,21 @@ impl TimeZone {
     /// Of all zones, for who misspelt one.
     pub fn names() -> impl Iterator<Item = &'static str> {
         chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
+    }
+
+    /// What a clock on the wall shows there: `2026-03-29T03:00:00`.
+    pub fn wall(self, unix_ms: i64) -> String {
+        self.local(unix_ms).format("%Y-%m-%dT%H:%M:%S").to_string()
+    }
+
+    /// `Mon` to `Sun`.
+    pub fn weekday(self, unix_ms: i64) -> String {
+        self.local(unix_ms).weekday().to_string()
+    }
+
+    /// The first moment of a day, `2026-03-29`, or a moment, `2026-03-29T08:30`, of that wall clock.
+    pub fn unix_ms(self, text: &str) -> Result<i64, CivilError> {
+        Ok(self.first_unix_ms(moment(text)?.start))
     }
 
     /// What a clock on the wall shows there. A time beyond all calendars counts as 1970.

@@ -32,6 +32,7 @@ mod situations;
 mod staff;
 mod time;
 mod timer;
+mod verdicts;
 mod waiting;
 
 pub use agent::{AgentState, AgentView, Lasting, Pending};
@@ -55,3 +56,4 @@ pub use setup::{
 };
 pub use time::Instant;
 pub use timer::{Bound, Reason};
+pub use verdicts::{Outset, Verdict, circles, verdicts};

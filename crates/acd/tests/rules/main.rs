@@ -23,3 +23,4 @@ mod staff;
 mod starvation;
 mod ten_years;
 mod urgency;
+mod verdicts;

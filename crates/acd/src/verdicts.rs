@@ -1,0 +1,95 @@
+//! What would become of a caller and who might have him, without anybody calling: for explanations.
+//!
+//! Nothing here decides: it asks what decides.
+
+use crate::caller::{Beginning, Urgency, circle_at};
+use crate::groups::{Unsuited, demand, eligible};
+use crate::id::{AgentId, LineId, PracticeId, TeamId};
+use crate::scheduler::Scheduler;
+use crate::setup::{Circle, Plan, Setup, Situation, Strategy, Widening};
+use crate::time::Instant;
+
+/// How a caller would begin now.
+#[derive(Clone, Eq, PartialEq, Debug)]
+pub struct Outset {
+    pub urgency: Urgency,
+    pub situation: Situation,
+    pub plan: Plan,
+    /// No limit of the practice counts him.
+    pub through: bool,
+    /// His call with this one, where the practice counts them; else 1.
+    pub calls: u32,
+}
+
+/// Whether a secretary may have a practice's callers.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub struct Verdict {
+    pub agent: AgentId,
+    /// The practice's own are taken before others.
+    pub is_own: bool,
+    /// Of the practice's skill; 0 where she has not or it wants none.
+    pub level: u8,
+    pub unsuited: Option<Unsuited>,
+}
+
+impl Scheduler {
+    /// `urgency` is that of the number he dials, if it has one. `None`: no such practice.
+    pub fn outset(
+        &self,
+        practice: PracticeId,
+        line: Option<LineId>,
+        urgency: Option<Urgency>,
+    ) -> Option<Outset> {
+        let known = self.setup.practices.get(&practice)?;
+        let Beginning { urgency, situation, plan, through } =
+            self.beginning(practice, known, line, urgency);
+        let calls = self.calls_with_this(practice, line);
+        Some(Outset { urgency, situation, plan, through, calls })
+    }
+}
+
+/// Of all secretaries for a caller who waits for `team` in this circle: first who may have him, in the
+/// order in which they are rung when all are free and equally idle; then the others by id.
+pub fn verdicts(
+    setup: &Setup,
+    practice: PracticeId,
+    team: TeamId,
+    circle: Circle,
+) -> Vec<Verdict> {
+    let known = setup.practices.get(&practice);
+    let demand = demand(known.map(|known| (practice, known)), team, circle);
+    let strategy = setup.teams.get(&team).map(|team| team.strategy).unwrap_or_default();
+    let mut verdicts: Vec<(u32, Verdict)> = setup
+        .agents
+        .iter()
+        .map(|(&id, agent)| {
+            let level = demand.skill.and_then(|skill| agent.skills.get(&skill)).copied();
+            let position = if strategy == Strategy::Fixed { agent.position } else { 0 };
+            let verdict = Verdict {
+                agent: id,
+                is_own: known.is_some_and(|known| known.own.contains(&id)),
+                level: level.unwrap_or(0),
+                unsuited: eligible(setup, id, agent, &demand).err(),
+            };
+            (position, verdict)
+        })
+        .collect();
+    verdicts.sort_by_key(|&(position, Verdict { agent, is_own, level, unsuited })| {
+        let rank = unsuited.is_none().then_some((!is_own, u8::MAX - level, position));
+        (rank.is_none(), rank, agent)
+    });
+    verdicts.into_iter().map(|(_, verdict)| verdict).collect()
+}
+
+/// The circles that a caller of the practice passes in a queue of this team, and after how long there.
+pub fn circles(setup: &Setup, practice: PracticeId, team: TeamId) -> Vec<Widening> {
+    let mut passed = Vec::new();
+    let mut at = Some(Instant::ZERO);
+    while let Some(now) = at {
+        let (circle, widens_at) = circle_at(setup, practice, team, Instant::ZERO, now);
+        let after = now.saturating_duration_since(Instant::ZERO);
+        passed.push(Widening { after, circle });
+        at = widens_at.filter(|&next| next > now);
+    }
+    passed
+}
