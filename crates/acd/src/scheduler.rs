@@ -140,8 +140,33 @@ impl Scheduler {
     pub fn handle(&mut self, now: Instant, input: Input) -> Result<(), Refusal> {
         self.handle_timeout(now);
         let result = self.apply(input);
+        self.catch_up();
         self.match_all();
         result
+    }
+
+    /// Who comes into a queue from a call or from another team may have been due to rise, or for a
+    /// wider circle, for long: ahead of any offer.
+    fn catch_up(&mut self) {
+        let is_of_place = |reason: &Reason| match reason {
+            Reason::Widen { .. } | Reason::Age { .. } => true,
+            Reason::Boundary { .. }
+            | Reason::OfferDeadline { .. }
+            | Reason::WaitEnd { .. }
+            | Reason::RestEnd { .. }
+            | Reason::WrapUpEnd { .. } => false,
+        };
+        while let Some((at, reason)) = self.timers.take_due(self.now, is_of_place) {
+            match reason {
+                Reason::Widen { caller } => self.widen(caller),
+                Reason::Age { caller } => self.age(caller, at),
+                Reason::Boundary { .. }
+                | Reason::OfferDeadline { .. }
+                | Reason::WaitEnd { .. }
+                | Reason::RestEnd { .. }
+                | Reason::WrapUpEnd { .. } => {}
+            }
+        }
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {

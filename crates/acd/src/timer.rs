@@ -78,6 +78,18 @@ impl Timers {
         self.due.iter().take_while(move |(at, _)| *at <= now).map(|&(_, reason)| reason)
     }
 
+    /// Takes out the first of these that is due by `now`.
+    pub(crate) fn take_due(
+        &mut self,
+        now: Instant,
+        which: impl Fn(&Reason) -> bool,
+    ) -> Option<(Instant, Reason)> {
+        let mut due = self.due.iter().take_while(|(at, _)| *at <= now);
+        let found = *due.find(|(_, reason)| which(reason))?;
+        self.due.remove(&found);
+        Some(found)
+    }
+
     /// Takes out the first entry that is due by `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Reason)> {
         if self.first()?.0 > now {

@@ -50,12 +50,7 @@ impl Scheduler {
 
 /// Of all secretaries for a caller who waits for `team` in this circle: first who may have him, in the
 /// order in which they are rung when all are free and equally idle; then the others by id.
-pub fn verdicts(
-    setup: &Setup,
-    practice: PracticeId,
-    team: TeamId,
-    circle: Circle,
-) -> Vec<Verdict> {
+pub fn verdicts(setup: &Setup, practice: PracticeId, team: TeamId, circle: Circle) -> Vec<Verdict> {
     let known = setup.practices.get(&practice);
     let demand = demand(known.map(|known| (practice, known)), team, circle);
     let strategy = setup.teams.get(&team).map(|team| team.strategy).unwrap_or_default();

@@ -70,6 +70,7 @@ impl Reference {
     pub fn handle(&mut self, now: Instant, input: &Input) -> (Vec<Decision>, Result<(), Refusal>) {
         self.run_timers(now);
         let taken = self.take(input);
+        self.catch_up();
         self.finish_step();
         (std::mem::take(&mut self.decisions), taken)
     }
@@ -155,6 +156,26 @@ impl Reference {
         while let Some((at, reason)) = self.next_due().filter(|&(at, _)| at <= self.now) {
             self.fire(at, reason);
             self.finish_step();
+        }
+    }
+
+    /// A class or a circle that was due while he talked, or waited elsewhere, is his at once.
+    fn catch_up(&mut self) {
+        for id in self.callers.keys().copied().collect::<Vec<_>>() {
+            loop {
+                let Some(caller) = self.callers.get(&id).filter(|caller| caller.is_in_queue())
+                else {
+                    break;
+                };
+                let widens_at = caller.queue.as_ref().and_then(|queue| queue.widens_at);
+                if widens_at.is_some_and(|at| at <= self.now) {
+                    self.widen(id);
+                } else if let Some(at) = self.ages_at(caller).filter(|&at| at <= self.now) {
+                    self.age(id, at);
+                } else {
+                    break;
+                }
+            }
         }
     }
 

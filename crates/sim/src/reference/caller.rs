@@ -117,6 +117,14 @@ impl Caller {
         }
     }
 
+    /// Waiting there, or offered.
+    pub(super) fn is_in_queue(&self) -> bool {
+        match self.stage {
+            Stage::Waiting | Stage::Offered(_) => true,
+            Stage::Forwarded { .. } | Stage::Served { .. } | Stage::Connected { .. } => false,
+        }
+    }
+
     pub(super) fn waiting(&self) -> Waiting {
         Waiting {
             caller: self.id,
