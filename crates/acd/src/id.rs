@@ -55,10 +55,6 @@ id!(
     SiteId(u16)
 );
 id!(
-    /// A telephone number, as its owner numbers it: of who calls, or where a caller may be sent.
-    LineId(u64)
-);
-id!(
     /// A phone of a practice: its own reception, at which no secretary sits.
     PhoneId(u32)
 );
@@ -67,6 +63,17 @@ id!(
     /// offers of the first one current again.
     CallerId(u64)
 );
+
+/// A telephone number, as its owner numbers it: of who calls, or where a caller may be sent.
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Default, Serialize, Deserialize)]
+pub struct LineId(pub u64);
+
+/// Debug output reaches logs: all but the last two digits are hidden.
+impl fmt::Debug for LineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LineId(…{:02})", self.0 % 100)
+    }
+}
 
 /// Where a caller may be sent who is not given to a secretary.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
