@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    AgentId, AgentState, Forward, Override, PracticeId, PromptId, Situation, TeamId, Urgency,
+    AgentId, AgentState, Forward, Override, PhoneId, PracticeId, PromptId, Situation, Target,
+    TeamId, Urgency,
 };
 use sip::{Flow, Malformed, Message, Transmit};
 
@@ -141,6 +142,32 @@ pub enum Notice {
         call: CallRef,
         agent: AgentId,
     },
+    /// He is being forwarded there.
+    Forwarding {
+        call: CallRef,
+        target: Target,
+    },
+    /// It rings there (18x).
+    TargetRings {
+        call: CallRef,
+        target: Target,
+    },
+    /// Something answered there, and is asked to press 1.
+    TargetAsked {
+        call: CallRef,
+        target: Target,
+    },
+    /// The forwarding ended otherwise than by a conversation.
+    ForwardEnded {
+        call: CallRef,
+        target: Target,
+        outcome: OfferOutcome,
+    },
+    /// The caller got his 200 and hears whoever answered there.
+    Connected {
+        call: CallRef,
+        target: Target,
+    },
     /// His secretary vanished: he waits again, at the head.
     Returned {
         call: CallRef,
@@ -186,6 +213,14 @@ pub enum Notice {
     },
     Unregistered {
         agent: AgentId,
+    },
+    /// A phone that is no secretary's registered (from this flow) or is gone.
+    PhoneRegistered {
+        phone: PhoneId,
+        flow: Flow,
+    },
+    PhoneUnregistered {
+        phone: PhoneId,
     },
     /// She dialled a code on her phone; whether it changed anything.
     Dialled {

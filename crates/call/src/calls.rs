@@ -1,10 +1,10 @@
 //! The live calls and their legs.
 //!
 //! A [`Call`] is all that a caller lives through. Its caller leg is one dialog with one To-tag and one
-//! session description; its [`AgentLeg`]s come one after the other, and one may outlive the call until
-//! her phone has let go of it.
+//! session description; its [`RungLeg`]s come one after the other, or several at once, and one may outlive
+//! the call until its phone has let go of it.
 
-use acd::{AgentId, CallerId, OfferId, PracticeId, PromptId, Situation};
+use acd::{AgentId, CallerId, OfferId, PracticeId, PromptId, Situation, Target};
 use serde::{Deserialize, Serialize};
 use sip::sdp::{Audio, Direction, Format, LocalSession, Offer};
 use sip::{DialogKey, Flow, Instant};
@@ -12,7 +12,7 @@ use sip::{DialogKey, Flow, Instant};
 use crate::config::TrunkId;
 use crate::media::{MediaRemote, Owner, Port};
 use crate::number::E164;
-use crate::record::{CallRef, CallerNumber, Disposition, OfferRecord};
+use crate::record::{CallRef, CallerNumber, Disposition, ForwardRecord, OfferRecord};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
@@ -20,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) trunk: TrunkId,
     pub(crate) dialled: E164,
     pub(crate) practice: PracticeId,
+    /// Whose plan he follows: another practice may have taken him over.
+    pub(crate) acting: PracticeId,
     /// As his practice was called when he came: a call outlives its practice's configuration.
     pub(crate) label: String,
     /// Of his practice when he arrived; it chose his plan.
@@ -30,6 +32,8 @@ pub(crate) struct Call {
     pub(crate) stage: Stage,
     /// Offers that are over.
     pub(crate) offers: Vec<OfferRecord>,
+    /// Forwardings that are over.
+    pub(crate) forwards: Vec<ForwardRecord>,
 }
 
 /// Where a call is. A call that has ended is not kept.
@@ -39,6 +43,8 @@ pub enum Stage {
     Waiting,
     /// A secretary has him.
     Bridged { offer: OfferId, agent: AgentId, answered_at: Instant },
+    /// A human has him where he was forwarded to.
+    Connected { offer: OfferId, target: Target, answered_at: Instant },
     /// Answered once, his secretary is gone: he waits again and hears ring tone from us.
     Returned { agent: AgentId, answered_at: Instant },
     /// His plan ends with this text, and the call with it. `None`: he hears it as early media.
@@ -60,24 +66,56 @@ impl Stage {
     pub(crate) fn answered_at(self) -> Option<Instant> {
         match self {
             Self::Waiting => None,
-            Self::Bridged { answered_at, .. } | Self::Returned { answered_at, .. } => {
-                Some(answered_at)
-            }
+            Self::Bridged { answered_at, .. }
+            | Self::Connected { answered_at, .. }
+            | Self::Returned { answered_at, .. } => Some(answered_at),
             Self::Announced { answered_at, .. } => answered_at,
         }
     }
 
     pub(crate) fn agent(self) -> Option<AgentId> {
         match self {
-            Self::Waiting | Self::Announced { .. } => None,
+            Self::Waiting | Self::Connected { .. } | Self::Announced { .. } => None,
             Self::Bridged { agent, .. } | Self::Returned { agent, .. } => Some(agent),
+        }
+    }
+
+    pub(crate) fn target(self) -> Option<Target> {
+        match self {
+            Self::Connected { target, .. } => Some(target),
+            Self::Waiting
+            | Self::Bridged { .. }
+            | Self::Returned { .. }
+            | Self::Announced { .. } => None,
+        }
+    }
+
+    /// The leg that he talks with.
+    pub(crate) fn bridged(self) -> Option<OfferId> {
+        match self {
+            Self::Bridged { offer, .. } | Self::Connected { offer, .. } => Some(offer),
+            Self::Waiting | Self::Returned { .. } | Self::Announced { .. } => None,
+        }
+    }
+
+    /// The word for a conversation that is over.
+    pub(crate) fn talked(self) -> Disposition {
+        match self {
+            Self::Connected { .. } => Disposition::Forwarded,
+            Self::Waiting
+            | Self::Bridged { .. }
+            | Self::Returned { .. }
+            | Self::Announced { .. } => Disposition::Answered,
         }
     }
 
     pub(crate) fn prompt(self) -> Option<PromptId> {
         match self {
             Self::Announced { prompt, .. } => Some(prompt),
-            Self::Waiting | Self::Bridged { .. } | Self::Returned { .. } => None,
+            Self::Waiting
+            | Self::Bridged { .. }
+            | Self::Connected { .. }
+            | Self::Returned { .. } => None,
         }
     }
 }
@@ -105,7 +143,7 @@ pub(crate) struct CallerLeg {
     pub(crate) awaits_answer: bool,
 }
 
-/// One side of a conversation, his or hers: what a new offer changes of it.
+/// One side of a conversation, the caller's or the other: what a new offer changes of it.
 #[derive(Debug)]
 pub(crate) struct Side<'a> {
     pub(crate) session: &'a mut LocalSession,
@@ -163,63 +201,112 @@ pub(crate) struct LegPort {
     pub(crate) owner: Owner,
 }
 
-/// A secretary's leg: one offer, from the INVITE until her phone has let go.
+/// Whom a leg of ours rings.
+#[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Callee {
+    Agent(AgentId),
+    /// Where the caller is forwarded to.
+    Target(Target),
+}
+
+/// The leg of whom we ring: one offer or forwarding, from the INVITE until that phone has let go.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct AgentLeg {
-    pub(crate) agent: AgentId,
+pub(crate) struct RungLeg {
+    pub(crate) who: Callee,
     pub(crate) dialog: DialogKey,
     pub(crate) flow: Flow,
-    /// The Contact that was rung there.
+    /// The Request-URI: of a phone, the Contact that was rung there.
     pub(crate) contact_uri: String,
+    /// The number that we showed there as the caller's. `None`: we hid it.
+    pub(crate) shown: Option<E164>,
     pub(crate) offered_at: Instant,
     pub(crate) ringing_at: Option<Instant>,
-    /// A packet of hers came. It may overtake her 200.
+    /// Its 200 came and could be used.
+    pub(crate) picked_up_at: Option<Instant>,
+    /// A packet of that phone's came. It may overtake its 200.
     pub(crate) heard: bool,
-    pub(crate) state: AgentLegState,
+    pub(crate) state: RungLegState,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum AgentLegState {
-    /// Her phone is asked, and perhaps rings.
-    Offered { media: LegPort, session: LocalSession },
-    /// She picked up; the scheduler is asked whether the caller is hers.
+pub(crate) enum RungLegState {
+    /// The phone is asked, and perhaps rings. `asks`: whoever answers there is to press 1, offered under
+    /// this payload type.
+    Offered { media: LegPort, session: LocalSession, asks: Option<u8> },
+    /// Picked up and confirmed: he hears that a caller waits, and is to press 1. It may be a voicemail box.
+    /// His keys come under one of these payload types.
+    Asked { speech: Speech, keys: Vec<u8> },
+    /// Picked up, to be confirmed; the scheduler is asked whether the caller is for this leg.
     Answered(Speech),
-    /// She has the caller.
+    /// The caller is here.
     Talking { speech: Speech, answered_at: Instant },
-    /// Taken back or hung up: only her phone's last word is awaited.
+    /// Taken back or hung up: only that phone's last word is awaited.
     Closing,
 }
 
-/// A secretary's side once her phone has answered our offer.
+/// The side of whom we rang once that phone has answered our offer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Speech {
     pub(crate) media: LegPort,
     pub(crate) session: LocalSession,
-    /// The format she chose, with her payload type.
+    /// The format that was chosen there, with its payload type.
     pub(crate) format: Format,
     pub(crate) telephone_event: Option<u8>,
     pub(crate) remote: Option<MediaRemote>,
-    /// As she said last; without `recv` she has us on hold.
+    /// As that side said last; without `recv` it has us on hold.
     pub(crate) direction: Direction,
-    /// An offer of ours went out in a 2xx to her re-INVITE: its answer comes in the ACK.
+    /// An offer of ours went out in a 2xx to its re-INVITE: its answer comes in the ACK.
     pub(crate) awaits_answer: bool,
 }
 
-impl AgentLeg {
+impl RungLeg {
     pub(crate) fn media(&self) -> Option<LegPort> {
         match &self.state {
-            AgentLegState::Offered { media, .. } => Some(*media),
-            AgentLegState::Answered(speech) | AgentLegState::Talking { speech, .. } => {
-                Some(speech.media)
-            }
-            AgentLegState::Closing => None,
+            RungLegState::Offered { media, .. } => Some(*media),
+            RungLegState::Answered(speech)
+            | RungLegState::Asked { speech, .. }
+            | RungLegState::Talking { speech, .. } => Some(speech.media),
+            RungLegState::Closing => None,
         }
     }
 
     pub(crate) fn answered_at(&self) -> Option<Instant> {
         match &self.state {
-            AgentLegState::Talking { answered_at, .. } => Some(*answered_at),
-            AgentLegState::Offered { .. } | AgentLegState::Answered(_) | AgentLegState::Closing => {
+            RungLegState::Talking { answered_at, .. } => Some(*answered_at),
+            RungLegState::Offered { .. }
+            | RungLegState::Asked { .. }
+            | RungLegState::Answered(_)
+            | RungLegState::Closing => None,
+        }
+    }
+
+    /// Nobody has the caller yet, and nobody has let go.
+    pub(crate) fn rings(&self) -> bool {
+        match self.state {
+            RungLegState::Offered { .. }
+            | RungLegState::Asked { .. }
+            | RungLegState::Answered(_) => true,
+            RungLegState::Talking { .. } | RungLegState::Closing => false,
+        }
+    }
+
+    pub(crate) fn speech(&self) -> Option<&Speech> {
+        match &self.state {
+            RungLegState::Talking { speech, .. } | RungLegState::Asked { speech, .. } => {
+                Some(speech)
+            }
+            RungLegState::Offered { .. } | RungLegState::Answered(_) | RungLegState::Closing => {
+                None
+            }
+        }
+    }
+
+    pub(crate) fn speech_mut(&mut self) -> Option<&mut Speech> {
+        match &mut self.state {
+            RungLegState::Talking { speech, .. } | RungLegState::Asked { speech, .. } => {
+                Some(speech)
+            }
+            RungLegState::Offered { .. } | RungLegState::Answered(_) | RungLegState::Closing => {
                 None
             }
         }

@@ -175,6 +175,8 @@ pub struct Forwarding {
     pub no_key: BTreeSet<E164>,
     /// What overrides may redirect to, besides the numbers in its plans.
     pub allowed: BTreeSet<E164>,
+    /// Played again and again to who answers and is to press 1. `None`: beeps.
+    pub accept: Option<PromptId>,
 }
 
 /// A phone that registers and is no secretary's.

@@ -5,7 +5,8 @@
 //! commands and [`Action`]s. No call-back, no await.
 //!
 //! - `admission`: who may speak, and the way of an INVITE into the queue
-//! - `offer`: the scheduler's decisions, and the secretary's leg
+//! - `offer`: the scheduler's decisions, and the leg of whom we ring
+//! - `forwarding`: who is rung that is no secretary, and whether it is a human
 //! - `announcement`: the end of a plan that speaks
 //! - `conversation`: the caller's leg, the bridge, both hang-ups
 //! - `dialling`: the codes that secretaries dial
@@ -18,6 +19,7 @@ mod admission;
 mod announcement;
 mod conversation;
 mod dialling;
+mod forwarding;
 mod media;
 mod offer;
 mod operator;
@@ -28,7 +30,7 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use acd::{AgentId, CallerId, Decision, OfferId, Scheduler};
+use acd::{AgentId, CallerId, Decision, OfferId, PhoneId, Scheduler};
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
@@ -36,10 +38,10 @@ use sip::{ClientKey, DialogKey, Endpoint, Event, Flow, Instant, Registrar};
 
 use dialling::CodeLeg;
 pub use dialling::StarCode;
-pub use view::{AgentLegView, CallView, CodeLegView, SchedulerEntry, SchedulerKind};
+pub use view::{AgentLegView, CallView, CodeLegView, SchedulerEntry, SchedulerKind, TargetLegView};
 
 use crate::action::{Action, AgentCommand, Input, Ledger, Notice};
-use crate::calls::{AgentLeg, Call};
+use crate::calls::{Call, RungLeg};
 use crate::config::{Config, TrunkId};
 use crate::media::{Owner, Port};
 use crate::ports::Ports;
@@ -67,7 +69,7 @@ pub struct Setup {
 pub struct Engine {
     config: Arc<Config>,
     /// The configured users, by name.
-    users: BTreeMap<String, AgentId>,
+    users: BTreeMap<String, User>,
     state: State,
     /// Decisions of the scheduler that wait for their turn; empty between inputs.
     decisions: VecDeque<Decision>,
@@ -96,7 +98,9 @@ struct State {
     ports: Ports,
     random: ChaCha12Rng,
     calls: BTreeMap<CallerId, Call>,
-    agent_legs: BTreeMap<OfferId, AgentLeg>,
+    rung_legs: BTreeMap<OfferId, RungLeg>,
+    /// Those of them that are no secretary's.
+    targets: BTreeSet<OfferId>,
     /// Phones that dialled a code, until they have let go.
     codes: BTreeMap<DialogKey, CodeLeg>,
     /// The offer that holds each secretary's line.
@@ -141,6 +145,14 @@ pub enum RestoreError {
     Unreadable(#[from] postcard::Error),
 }
 
+/// Whose phones may register under a name.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+enum User {
+    Agent(AgentId),
+    /// It is rung where a practice's callers are forwarded to; it is no secretary's.
+    Phone(PhoneId),
+}
+
 /// Whose a packet is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Origin {
@@ -182,7 +194,8 @@ impl Engine {
             ports: Ports::default(),
             random,
             calls: BTreeMap::new(),
-            agent_legs: BTreeMap::new(),
+            rung_legs: BTreeMap::new(),
+            targets: BTreeSet::new(),
             codes: BTreeMap::new(),
             lines: BTreeMap::new(),
             dialogs: BTreeMap::new(),
@@ -392,8 +405,8 @@ impl Engine {
             Event::Reinvited { dialog, request, message } => {
                 self.reinvited(now, dialog, request, &message);
             }
-            Event::InDialog { dialog: _, request, message } => {
-                self.answer_in_dialog(now, request, &message);
+            Event::InDialog { dialog, request, message } => {
+                self.answer_in_dialog(now, dialog, request, &message);
             }
             Event::Ended { dialog, by, reason: _ } => self.dialog_ended(now, dialog, by),
             Event::Response { client, dialog: Some(_), result } => {
@@ -449,10 +462,14 @@ impl Engine {
     fn configure(&mut self, now: Instant, config: Arc<Config>) {
         self.inform(now, acd::Input::Configure(Arc::clone(&config.floor)));
         let users = users(&config);
-        for (user, agent) in std::mem::replace(&mut self.users, users) {
-            if !self.users.contains_key(&user) {
-                self.state.registrar.remove(&user);
-                self.state.standings.forget(agent);
+        for (name, user) in std::mem::replace(&mut self.users, users) {
+            if self.users.get(&name) == Some(&user) {
+                continue;
+            }
+            self.state.registrar.remove(&name);
+            match user {
+                User::Agent(agent) => self.state.standings.forget(agent),
+                User::Phone(_) => {}
             }
         }
         self.state.registrar.configure(registrar_rules(&config));
@@ -513,7 +530,7 @@ fn registrar_rules(config: &Config) -> sip::RegistrarRules {
         expires_min: config.registrar.expires_min,
         expires_max: config.registrar.expires_max,
         bindings_max: config.registrar.bindings_max,
-        aors_max: config.agents.len().max(1),
+        aors_max: (config.agents.len() + config.phones.len()).max(1),
         algorithms: config.registrar.algorithms.clone(),
     }
 }
@@ -522,8 +539,11 @@ fn with_headroom(limit: usize) -> usize {
     limit + limit / 8 + 16
 }
 
-fn users(config: &Config) -> BTreeMap<String, AgentId> {
-    config.agents.iter().map(|(&id, agent)| (agent.user.clone(), id)).collect()
+/// A name that both have is the secretary's: her calls must come.
+fn users(config: &Config) -> BTreeMap<String, User> {
+    let phones = config.phones.iter().map(|(&id, it)| (it.user.clone(), User::Phone(id)));
+    let agents = config.agents.iter().map(|(&id, it)| (it.user.clone(), User::Agent(id)));
+    phones.chain(agents).collect()
 }
 
 pub(crate) fn acd_time(now: Instant) -> acd::Instant {

@@ -30,7 +30,7 @@ pub use config::{
 };
 pub use engine::{
     AgentLegView, CallView, CodeLegView, Engine, EngineTimeout, RestoreError, SchedulerEntry,
-    SchedulerKind, Setup, StarCode,
+    SchedulerKind, Setup, StarCode, TargetLegView,
 };
 pub use media::{
     MediaEvent, MediaLeg, MediaOrder, MediaRemote, MediaSource, MediaStats, Owner, Play, Playing,
@@ -39,6 +39,6 @@ pub use media::{
 pub use number::{E164, NumberError};
 pub use numbering::{Country, Numbering};
 pub use record::{
-    CallRecord, CallRef, CallerNumber, Disposition, OfferOutcome, OfferRecord, Party,
+    CallRecord, CallRef, CallerNumber, Disposition, ForwardRecord, OfferOutcome, OfferRecord, Party,
 };
 pub use standing::Standing;

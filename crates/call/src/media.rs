@@ -53,6 +53,8 @@ pub struct MediaLeg {
     pub receives: bool,
     /// Tell when neither RTP nor RTCP came for 5 s.
     pub watch: bool,
+    /// Tell the keys that come under these payload types (RFC 4733). None: of no interest.
+    pub keys: Vec<u8>,
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -119,6 +121,12 @@ pub enum MediaEvent {
     Played {
         port: Port,
         owner: Owner,
+    },
+    /// A key was pressed and let go: `0` to `9`, `*`, `#`, `A` to `D`. Once a press.
+    Digit {
+        port: Port,
+        owner: Owner,
+        digit: char,
     },
     Released {
         port: Port,

@@ -83,6 +83,25 @@ impl E164 {
         number.map(E164).map_err(|_| NumberError::NotANumber)
     }
 
+    /// Too short to be somebody's: a short code, bare or behind its country's code. Such a number may
+    /// reach an emergency centre. Least digits of the countries whose plan is ours to know, code included.
+    pub(crate) fn is_short(self) -> bool {
+        const PLANS: [(&str, usize); 9] = [
+            ("33", 11),
+            ("262", 12),
+            ("508", 9),
+            ("590", 12),
+            ("594", 12),
+            ("596", 12),
+            ("681", 9),
+            ("687", 9),
+            ("689", 11),
+        ];
+        let text = self.0.to_string();
+        let least = PLANS.iter().find(|(code, _)| text.starts_with(code)).map_or(7, |plan| plan.1);
+        text.len() < least
+    }
+
     /// As people in France read it: `06 12 34 56 78`, overseas `0262 12 34 56` and `+687 25 12 34`, and
     /// others as they are: `+44…`.
     pub fn spoken(self) -> String {
@@ -159,6 +178,17 @@ mod tests {
         assert_eq!(spoken("+68940123456"), "+689 40 12 34 56");
         assert_eq!(spoken("+442079460958"), "+442079460958");
         assert_eq!(spoken("+3370012345678"), "+3370012345678", "a machine's long number");
+    }
+
+    #[test]
+    fn short_codes_are_known_with_their_country_or_without() {
+        let is_short = |text: &str| E164(text.parse().unwrap()).is_short();
+        for code in ["15", "112", "116117", "3315", "33112", "33116000", "262116117", "68715"] {
+            assert!(is_short(code), "{code}");
+        }
+        for number in ["33612345678", "262262123456", "508411234", "687251234", "442079460958"] {
+            assert!(!is_short(number), "{number}");
+        }
     }
 
     #[test]

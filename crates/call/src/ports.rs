@@ -1,8 +1,8 @@
 //! The engine's half of the media pool: which port pairs are free, and which leg has which.
 //!
-//! A call takes its caller's pair when it arrives and the right to a second one for the secretary's
-//! leg, in the same shard: an admitted call cannot fail later for want of a port. Freed pairs go to the
-//! end of the line, so that a pair rests as long as the pool allows before its next call; one whose caller
+//! A call takes its caller's pair when it arrives and the right to a second one for the leg of whom we
+//! ring, in the same shard: an admitted call cannot fail later for want of a port. Where several phones
+//! ring for it at once, each more has a pair only if one is spare. Freed pairs go to the end of the line, so that a pair rests as long as the pool allows before its next call; one whose caller
 //! has not heard of the end yet rests until he has.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,6 +17,8 @@ pub(crate) struct Ports {
     address: Option<IpAddr>,
     shards: Vec<Shard>,
     shard_of: BTreeMap<Port, usize>,
+    /// How many pairs a call has besides its first, where it has any.
+    beside: BTreeMap<Port, usize>,
     in_use: usize,
 }
 
@@ -71,25 +73,39 @@ impl Ports {
         shard.free.pop_front()
     }
 
-    /// The call that holds `first` takes its second pair.
-    pub(crate) fn take_second(&mut self, first: Port) -> Port {
+    /// The call that holds `first` takes a pair beside it. `None`: it has one already, and none is spare.
+    pub(crate) fn take_beside(&mut self, first: Port) -> Option<Port> {
+        let has_one = self.beside.contains_key(&first);
         let shard = self.shard_mut(first);
-        shard.reserved -= 1;
+        if !has_one {
+            shard.reserved -= 1;
+        } else if shard.spare() == 0 {
+            return None;
+        }
         let port = shard.free.pop_front().expect("a pair is reserved for each admitted call");
+        *self.beside.entry(first).or_default() += 1;
         self.in_use += 1;
-        port
+        Some(port)
     }
 
-    /// The call that holds `first` gives its second pair back, and may ask again.
-    pub(crate) fn return_second(&mut self, first: Port, second: Port) {
+    /// The call that holds `first` gives such a pair back. It may always have one.
+    pub(crate) fn return_beside(&mut self, first: Port, beside: Port) {
+        let left = self.beside.get(&first).copied().unwrap_or_default().saturating_sub(1);
+        let is_last = left == 0;
+        if is_last {
+            self.beside.remove(&first);
+        } else {
+            self.beside.insert(first, left);
+        }
         let shard = self.shard_mut(first);
-        shard.free.push_back(second);
-        shard.reserved += 1;
+        shard.free.push_back(beside);
+        shard.reserved += usize::from(is_last);
         self.in_use -= 1;
     }
 
-    /// The call is over, its second pair returned before.
+    /// The call is over, all others of its pairs returned before.
     pub(crate) fn leave(&mut self, first: Port) {
+        debug_assert!(!self.beside.contains_key(&first), "a call ends after its legs");
         let shard = self.shard_mut(first);
         shard.free.push_back(first);
         shard.reserved -= 1;
@@ -157,14 +173,32 @@ mod tests {
         let first = ports.admit().unwrap();
         let other = ports.admit().unwrap();
         assert_eq!(ports.admit(), None, "one pair is left, a call needs two");
-        let second = ports.take_second(first);
-        let third = ports.take_second(other);
+        let second = ports.take_beside(first).unwrap();
+        let third = ports.take_beside(other).unwrap();
         assert_eq!(ports.in_use(), 4);
-        ports.return_second(first, second);
+        ports.return_beside(first, second);
         ports.leave(first);
-        ports.return_second(other, third);
+        ports.return_beside(other, third);
         ports.leave(other);
         assert_eq!(ports.in_use(), 0);
+    }
+
+    #[test]
+    fn a_phone_more_has_a_pair_only_if_no_other_call_may_ask_for_it() {
+        let mut ports = ports(vec![vec![10, 12, 14, 16, 18]]);
+        let first = ports.admit().unwrap();
+        let other = ports.admit().unwrap();
+        let second = ports.take_beside(first).unwrap();
+        let third = ports.take_beside(first).unwrap();
+        assert_eq!(ports.take_beside(first), None, "the last pair is the other call's");
+        let others = ports.take_beside(other).unwrap();
+        ports.return_beside(first, second);
+        ports.return_beside(first, third);
+        assert_eq!(ports.spare(), 1, "of two that are free the call may ask for one again");
+        ports.leave(first);
+        ports.return_beside(other, others);
+        ports.leave(other);
+        assert_eq!((ports.in_use(), ports.spare()), (0, 5));
     }
 
     #[test]
@@ -173,8 +207,8 @@ mod tests {
         let first = ports.admit().unwrap();
         let (single, _) = ports.take_single().unwrap();
         assert_eq!(ports.take_single(), None, "the last pair is the call's");
-        let second = ports.take_second(first);
-        ports.return_second(first, second);
+        let second = ports.take_beside(first).unwrap();
+        ports.return_beside(first, second);
         ports.leave(first);
         ports.return_single(single);
         assert_eq!(ports.in_use(), 0);
@@ -197,7 +231,7 @@ mod tests {
     fn both_pairs_of_a_call_are_of_one_shard() {
         let mut ports = ports(vec![vec![10, 12, 14], vec![20, 22, 24, 26]]);
         let first = ports.admit().unwrap();
-        let second = ports.take_second(first);
+        let second = ports.take_beside(first).unwrap();
         assert_eq!(first / 10, second / 10);
     }
 

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use acd::{AgentId, PracticeId, PromptId, Situation};
+use acd::{AgentId, PracticeId, PromptId, Situation, Target};
 use serde::{Deserialize, Serialize};
 use sip::Instant;
 
@@ -69,6 +69,8 @@ impl fmt::Debug for CallerNumber {
 pub enum Disposition {
     /// A secretary spoke with the caller.
     Answered,
+    /// A human took the call where it was forwarded to: the practice's reception, an outside number.
+    Forwarded,
     /// The caller hung up before anybody answered.
     Abandoned,
     /// His practice's plan ended in busy while it was open, or `max_unanswered` was spent.
@@ -91,7 +93,7 @@ pub enum Disposition {
     /// The INVITE asked for what we do not have: an extension (420), a kind of body (415), a scheme
     /// (416), another SIP (505).
     Unsupported,
-    /// No hops were left: 483.
+    /// No hops were left: 483. Or it is a call that we forward, come back to us: 486.
     Looped,
     /// The caller's side failed: no ACK to our 200, transport broken.
     CallerFailed,
@@ -101,8 +103,9 @@ pub enum Disposition {
 }
 
 impl Disposition {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Answered,
+        Self::Forwarded,
         Self::Abandoned,
         Self::Busy,
         Self::Announced,
@@ -122,6 +125,7 @@ impl Disposition {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Answered => "answered",
+            Self::Forwarded => "forwarded",
             Self::Abandoned => "abandoned",
             Self::Busy => "busy",
             Self::Announced => "announced",
@@ -144,6 +148,8 @@ impl Disposition {
 pub enum Party {
     Caller,
     Agent,
+    /// Whom he was forwarded to.
+    Target,
     Us,
 }
 
@@ -152,6 +158,7 @@ impl Party {
         match self {
             Self::Caller => "caller",
             Self::Agent => "agent",
+            Self::Target => "target",
             Self::Us => "us",
         }
     }
@@ -179,8 +186,12 @@ pub struct CallRecord {
     pub prompt: Option<PromptId>,
     /// Who spoke with him (last).
     pub agent: Option<AgentId>,
+    /// Where somebody else than a secretary spoke with him.
+    pub target: Option<Target>,
     /// Each offer of him to a secretary, in order.
     pub offers: Vec<OfferRecord>,
+    /// Each forwarding of him, in order.
+    pub forwards: Vec<ForwardRecord>,
 }
 
 /// One offer: the agent leg of a call.
@@ -194,19 +205,38 @@ pub struct OfferRecord {
     pub outcome: OfferOutcome,
 }
 
+/// One forwarding: the leg of a call to somebody else than a secretary.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ForwardRecord {
+    pub target: Target,
+    pub offered_at: Instant,
+    pub ringing_at: Option<Instant>,
+    /// Somebody or something answered there.
+    pub picked_up_at: Option<Instant>,
+    /// A human took the caller.
+    pub answered_at: Option<Instant>,
+    pub ended_at: Instant,
+    pub outcome: OfferOutcome,
+}
+
+/// What came of an offer to a secretary, or of a forwarding.
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
 pub enum OfferOutcome {
-    /// She spoke with the caller.
+    /// The caller was spoken with.
     Served,
     Declined,
     Busy,
-    /// She let it ring.
+    /// It rang, and nobody answered.
     NoAnswer,
+    /// Forwarded: something answered, and nobody pressed 1. Most likely a voicemail box.
+    NoKey,
+    /// Forwarded: the call came back to us.
+    Looped,
     /// No 1xx, or the transport failed.
     Unreachable,
-    /// She answered and broke off before the caller was answered.
+    /// Answered, and broken off before the caller was answered.
     Dropped,
-    /// Taken back: the caller left, she logged out, or the plan went on.
+    /// Taken back: the caller left, she logged out, the plan went on, or another phone was quicker.
     Withdrawn,
     /// She was talking and her phone vanished, or she hung up before any media: the caller went back to the head.
     Vanished,
@@ -219,6 +249,8 @@ impl OfferOutcome {
             Self::Declined => "declined",
             Self::Busy => "busy",
             Self::NoAnswer => "no_answer",
+            Self::NoKey => "no_key",
+            Self::Looped => "looped",
             Self::Unreachable => "unreachable",
             Self::Dropped => "dropped",
             Self::Withdrawn => "withdrawn",

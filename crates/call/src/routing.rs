@@ -52,6 +52,11 @@ fn forwardings(invite: &Message, numbering: &Numbering) -> Vec<E164> {
     diversions.chain(history(invite, numbering)).collect()
 }
 
+/// Whether an INVITE says that it was forwarded from this number.
+pub(crate) fn came_by(invite: &Message, numbering: &Numbering, number: E164) -> bool {
+    forwardings(invite, numbering).contains(&number)
+}
+
 /// `History-Info`, the latest entry first.
 fn history(invite: &Message, numbering: &Numbering) -> Vec<E164> {
     let count = invite.values(HeaderName::HistoryInfo).count();

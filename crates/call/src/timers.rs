@@ -12,7 +12,7 @@ pub(crate) enum Timer {
     RingRefresh(CallerId),
     /// A text must have been played to this caller by then.
     TextEnd(CallerId),
-    /// A phone that was invited has sent no 1xx.
+    /// Whom we invited has sent no 1xx.
     Unreachable(OfferId),
     /// A silent leg was asked by OPTIONS and has not answered.
     Inquiry(Role),
@@ -30,7 +30,8 @@ pub(crate) enum Timer {
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
 pub(crate) enum Role {
     Caller(CallerId),
-    Agent(OfferId),
+    /// A phone that we rang for a caller.
+    Rung(OfferId),
     /// A secretary's phone that dialled a code.
     Code(DialogKey),
 }

@@ -12,6 +12,7 @@ pub mod bare;
 mod beat;
 mod counters;
 mod g711;
+mod keys;
 pub mod limits;
 mod order;
 mod packet;

@@ -22,5 +22,9 @@ pub const DRAIN_PACKETS_MAX: usize = 2048;
 pub const DESCRIPTORS_SPARE: u64 = 128;
 /// Fewer pairs than this carry no call.
 pub const PAIRS_MIN: usize = 2;
+/// Presses of one leg that may wait to be told, and that may come at once; what is beyond is forgotten.
+pub const KEYS_UNTOLD_MAX: usize = 8;
+/// In the long run a leg's presses count that are at least this far apart (ITU-T Q.24: a dialling machine).
+pub const KEY_MIN: Duration = Duration::from_millis(40);
 /// A learnt address that was silent for this long may move.
 pub const MOVE_AFTER: Duration = Duration::from_secs(2);

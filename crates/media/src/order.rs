@@ -60,6 +60,8 @@ pub struct Leg {
     pub receives: bool,
     /// Whether silence is told.
     pub watch: bool,
+    /// Keys that come under these payload types (RFC 4733) are told. They are forwarded all the same.
+    pub keys: Vec<u8>,
 }
 
 impl Default for Leg {
@@ -74,6 +76,7 @@ impl Default for Leg {
             play: None,
             receives: true,
             watch: false,
+            keys: Vec::new(),
         }
     }
 }
@@ -158,6 +161,8 @@ pub enum Event {
     Silent { port: u16, owner: u64 },
     /// What the leg was to hear, and has an end, has been sent whole. Not told of what was cut.
     Played { port: u16, owner: u64 },
+    /// A key was pressed and let go: `0` to `9`, `*`, `#`, `A` to `D`. Once a press.
+    Digit { port: u16, owner: u64, digit: char },
     /// The leg is gone. Later packets on its port reach nobody.
     Released { port: u16, owner: u64, stats: Stats },
     /// The order could not be done; the state before it holds.

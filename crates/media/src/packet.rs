@@ -51,6 +51,17 @@ pub(crate) fn read(port: Port, bytes: &[u8]) -> Option<Packet> {
     }))
 }
 
+/// What an RTP packet carries, behind its CSRCs and its extension (RFC 3550 §5.3.1).
+pub(crate) fn payload(bytes: &[u8]) -> Option<&[u8]> {
+    let first = *bytes.first()?;
+    let mut start = 12 + usize::from(first & 0x0f) * 4;
+    if first & 0x10 != 0 {
+        let length = bytes.get(start + 2..start + 4)?;
+        start += 4 + usize::from(u16::from_be_bytes([length[0], length[1]])) * 4;
+    }
+    bytes.get(start..)
+}
+
 /// Replaces the payload type, keeps the marker.
 pub(crate) fn set_payload_type(bytes: &mut [u8], payload_type: u8) {
     if let Some(second) = bytes.get_mut(1) {

@@ -15,6 +15,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::keys::Keys;
 use crate::limits::MOVE_AFTER;
 use crate::order::{Leg, Remote, Source, Stats};
 use crate::packet::{self, Header, Packet, Port};
@@ -33,6 +34,7 @@ pub(crate) struct Session {
     stream: Option<Stream>,
     /// The payload type that the peer knows, by the one that arrives.
     payload_types: [u8; 128],
+    keys: Keys,
     receives: bool,
     watch: bool,
     hearing: Hearing,
@@ -96,6 +98,7 @@ impl Session {
             former: None,
             stream: None,
             payload_types: payload_types(leg),
+            keys: Keys::new(now, &leg.keys),
             receives: leg.receives,
             watch: leg.watch,
             hearing: Hearing::Awaited,
@@ -122,6 +125,7 @@ impl Session {
         self.watch = leg.watch;
         self.receives = leg.receives;
         self.payload_types = payload_types(leg);
+        self.keys.set(&leg.keys);
     }
 
     /// Decides about a packet that arrived on one of the leg's ports.
@@ -135,6 +139,7 @@ impl Session {
         let verdict = match packet::read(port, bytes) {
             Some(Packet::Rtp(header)) if self.accepts_rtp(now, from, header) => {
                 self.count_rtp(now, header, bytes.len());
+                self.keys.handle_packet(now, header, bytes);
                 let payload_type = self.payload_types[usize::from(header.payload_type)];
                 packet::set_payload_type(bytes, payload_type);
                 Verdict::Rtp
@@ -205,6 +210,11 @@ impl Session {
             }
             Hearing::Silent => None,
         }
+    }
+
+    /// The next key that was pressed, once each.
+    pub(crate) fn poll_key(&mut self) -> Option<char> {
+        self.keys.poll()
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -401,6 +401,13 @@ impl Thread {
             Some(Report::Silent) => self.tell(Event::Silent { port, owner }),
             None => {}
         }
+        // Keys leave room for what an order leads to.
+        while self.wires.events.slots() > EVENTS_PER_ORDER
+            && let Some(tenant) = &mut self.slots[index].tenant
+            && let Some(digit) = tenant.session.poll_key()
+        {
+            self.tell(Event::Digit { port, owner, digit });
+        }
     }
 
     fn tell(&mut self, event: Event) {
@@ -449,6 +456,7 @@ impl Slot {
             }
         }
         let mapped = leg.payload_map.iter().flat_map(|&(here, there)| [here, there]);
+        let mapped = mapped.chain(leg.keys.iter().copied());
         let played = leg.play.as_ref().map(|play| play.payload_type);
         if mapped.chain(played).any(|payload_type| payload_type > 127) {
             return Err("a payload type is above 127");

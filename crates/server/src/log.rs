@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use call::{AgentId, Notice, PracticeId, TrunkId};
+use call::{AgentId, E164, Notice, PracticeId, Target, TrunkId};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -234,6 +234,28 @@ fn write(names: &Names, notice: Notice) {
             info!(%call, agent = agent(id), outcome = outcome.as_str(), "offer ended");
         }
         Notice::Answered { call, agent: id } => info!(%call, agent = agent(id), "answered"),
+        Notice::Forwarding { call, target } => {
+            info!(%call, target = target_word(names, target), "forwarding");
+        }
+        Notice::TargetRings { call, target } => {
+            info!(%call, target = target_word(names, target), "target rings");
+        }
+        Notice::TargetAsked { call, target } => {
+            info!(%call, target = target_word(names, target), "target asked for the key");
+        }
+        Notice::ForwardEnded { call, target, outcome } => {
+            let target = target_word(names, target);
+            info!(%call, target, outcome = outcome.as_str(), "forwarding ended");
+        }
+        Notice::Connected { call, target } => {
+            info!(%call, target = target_word(names, target), "connected");
+        }
+        Notice::PhoneRegistered { phone, flow } => {
+            info!(phone = names.phone(phone), from = %flow.remote, "phone registered");
+        }
+        Notice::PhoneUnregistered { phone } => {
+            info!(phone = names.phone(phone), "phone unregistered");
+        }
         Notice::Returned { call } => warn!(%call, "secretary lost: the caller waits at the head"),
         Notice::Overflowed { call, step } => info!(%call, step, "overflowed"),
         Notice::TakenOver { call, practice: id, situation } => {
@@ -268,6 +290,14 @@ fn write(names: &Names, notice: Notice) {
         Notice::RegisterRefused { flow, status, .. } => {
             info!(from = %flow.remote, status, "registration refused");
         }
+    }
+}
+
+/// A phone by its name, a number by its last two digits.
+fn target_word(names: &Names, target: Target) -> String {
+    match target {
+        Target::Phone(phone) => names.phone(phone).to_owned(),
+        Target::Line(line) => E164::of_line(line).redacted(),
     }
 }
 

@@ -31,7 +31,7 @@ use tracing::warn;
 use crate::inbox::Inbox;
 use crate::limits::{METRICS_CONNECTIONS_MAX, METRICS_IDLE};
 use crate::server::StartError;
-use crate::status::{AGENT_STATES, Status};
+use crate::status::{AGENT_STATES, CALL_STAGES, Status};
 use crate::timing::TimingStatus;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -248,9 +248,8 @@ impl Page<'_> {
             ledger.single_line_violations,
         )?;
         self.gauge("calls_live", "Calls that are up", status.calls.len())?;
-        let stages = ["waiting", "offered", "bridged", "returned", "announced"];
         let of = |stage: &str| status.calls.iter().filter(|call| call.stage == stage).count();
-        let stages = stages.map(|stage| (stage, of(stage)));
+        let stages = CALL_STAGES.map(|stage| (stage, of(stage)));
         self.gauges("calls_in_stage", "Calls that are up, by where they are", "stage", stages)?;
         let longest =
             status.queue.iter().map(|waiting| waiting.waited_ms).max().unwrap_or_default();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use call::{AgentId, PracticeId, PromptId, TeamId, TrunkId};
+use call::{AgentId, PhoneId, PracticeId, PromptId, TeamId, TrunkId};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
@@ -13,6 +13,7 @@ pub(crate) struct Names {
     practices: BTreeMap<PracticeId, String>,
     teams: BTreeMap<TeamId, String>,
     agents: BTreeMap<AgentId, Agent>,
+    phones: BTreeMap<PhoneId, String>,
     prompts: BTreeMap<PromptId, String>,
     pauses: BTreeMap<u16, String>,
 }
@@ -29,6 +30,7 @@ impl Names {
         self.trunks.extend(config.trunks.iter().map(|(id, it)| (*id, it.name.clone())));
         self.practices.extend(config.practices.iter().map(|(id, it)| (*id, it.name.clone())));
         self.teams.extend(config.teams.iter().map(|(id, name)| (*id, name.clone())));
+        self.phones.extend(config.phones.iter().map(|(id, it)| (*id, it.name.clone())));
         self.prompts.extend(config.prompts.iter().map(|(id, it)| (*id, it.name.clone())));
         self.pauses.extend(config.pause_reasons.iter().map(|(id, name)| (*id, name.clone())));
         let agent = |it: &call::Agent| Agent { user: it.user.clone(), name: it.name.clone() };
@@ -59,6 +61,11 @@ impl Names {
 
     pub(crate) fn agent(&self, id: AgentId) -> &str {
         self.agents.get(&id).map_or("?", |agent| &agent.name)
+    }
+
+    /// Of a phone that is no secretary's.
+    pub(crate) fn phone(&self, id: PhoneId) -> &str {
+        self.phones.get(&id).map_or("?", String::as_str)
     }
 
     /// `None`: a pause for no reason in particular.

@@ -1,4 +1,4 @@
-//! What lasts of calls: one row a call and one an offer, in SQLite.
+//! What lasts of calls: one row a call, one an offer and one a forwarding, in SQLite.
 //!
 //! `Records` is the driver's end and never waits; one `Writer` thread owns the file and writes
 //! one transaction a batch. While the disk fails it keeps what comes in memory and tries again;
@@ -23,7 +23,7 @@ use tracing::{error, warn};
 use crate::clock::Reading;
 use crate::names::Names;
 
-pub use reader::{CallRow, OfferRow, Reader};
+pub use reader::{CallRow, ForwardRow, OfferRow, Reader};
 pub use schema::OpenError;
 pub(crate) use standing::Kept;
 

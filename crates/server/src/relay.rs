@@ -152,6 +152,7 @@ fn leg(prompts: &Prompts, wish: MediaLeg) -> media::Leg {
         play: wish.play.map(|wish| play(prompts, wish)),
         receives: wish.receives,
         watch: wish.watch,
+        keys: wish.keys,
     }
 }
 
@@ -186,6 +187,9 @@ fn event(event: media::Event) -> MediaEvent {
         media::Event::Heard { port, owner } => MediaEvent::Heard { port, owner: Owner(owner) },
         media::Event::Silent { port, owner } => MediaEvent::Silent { port, owner: Owner(owner) },
         media::Event::Played { port, owner } => MediaEvent::Played { port, owner: Owner(owner) },
+        media::Event::Digit { port, owner, digit } => {
+            MediaEvent::Digit { port, owner: Owner(owner), digit }
+        }
         media::Event::Released { port, owner, stats } => MediaEvent::Released {
             port,
             owner: Owner(owner),
@@ -218,6 +222,7 @@ mod tests {
             play: Some(Play { what, payload_type: 8, codec: ToneCodec::Pcma }),
             receives: true,
             watch: false,
+            keys: Vec::new(),
         };
         leg(prompts, wish).play.unwrap()
     }

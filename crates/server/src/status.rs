@@ -212,14 +212,15 @@ pub(crate) fn of(sources: Sources<'_>) -> Status {
 impl Sources<'_> {
     fn call(&self, call: &CallView) -> CallStatus {
         let caller = self.engine.scheduler().caller(call.caller);
-        let offered = caller.and_then(|caller| match caller.stage {
-            CallerStage::Offered { agent, .. } => Some(agent),
-            CallerStage::Waiting
-            | CallerStage::Forwarded { .. }
-            | CallerStage::Served { .. }
-            | CallerStage::Connected { .. } => None,
-        });
-        let (stage, agent, answered_at) = call_stage(call.stage, offered);
+        let (offered, is_forwarded) = match caller.map(|caller| caller.stage) {
+            Some(CallerStage::Offered { agent, .. }) => (Some(agent), false),
+            Some(CallerStage::Forwarded { .. }) => (None, true),
+            Some(
+                CallerStage::Waiting | CallerStage::Served { .. } | CallerStage::Connected { .. },
+            )
+            | None => (None, false),
+        };
+        let (stage, agent, answered_at) = call_stage(call.stage, offered, is_forwarded);
         CallStatus {
             call: call.call.to_string(),
             stage: stage.to_owned(),
@@ -357,11 +358,17 @@ impl Sources<'_> {
     }
 }
 
-/// `waiting`, `offered`, `bridged`, `returned` (answered, and waits again) or `announced` (he hears
-/// the text that ends his plan); with whom; since when he is answered.
+/// Every word of [`call_stage`].
+pub(crate) const CALL_STAGES: [&str; 7] =
+    ["waiting", "offered", "forwarding", "bridged", "connected", "returned", "announced"];
+
+/// `waiting`, `offered`, `forwarding` (somebody else than a secretary is rung), `bridged`, `connected`
+/// (that one has him), `returned` (answered, and waits again) or `announced` (he hears the text that ends
+/// his plan); with which secretary; since when he is answered.
 fn call_stage(
     stage: Stage,
     offered: Option<AgentId>,
+    is_forwarded: bool,
 ) -> (&'static str, Option<AgentId>, Option<sip::Instant>) {
     match (stage, offered) {
         (Stage::Bridged { agent, answered_at, .. }, _) => {
@@ -371,7 +378,9 @@ fn call_stage(
             ("offered", Some(agent), Some(answered_at))
         }
         (Stage::Waiting, Some(agent)) => ("offered", Some(agent), None),
+        (Stage::Waiting, None) if is_forwarded => ("forwarding", None, None),
         (Stage::Waiting, None) => ("waiting", None, None),
+        (Stage::Connected { answered_at, .. }, _) => ("connected", None, Some(answered_at)),
         (Stage::Returned { answered_at, .. }, None) => ("returned", None, Some(answered_at)),
         // The scheduler has forgotten him: nobody is offered.
         (Stage::Announced { answered_at, .. }, _) => ("announced", None, answered_at),

@@ -30,10 +30,11 @@ pub fn status(status: &Status) -> String {
     line(
         "calls",
         format!(
-            "{} live: {} waiting, {} offered, {} bridged, {} announced",
+            "{} live: {} waiting, {} offered, {} forwarded, {} bridged, {} announced",
             status.calls.len(),
             stage("waiting") + stage("returned"),
             stage("offered"),
+            stage("forwarding") + stage("connected"),
             stage("bridged"),
             stage("announced"),
         ),

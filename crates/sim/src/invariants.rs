@@ -170,6 +170,9 @@ impl Invariants {
                 (Stage::Bridged { agent, .. }, CallerStage::Served { agent: hers, .. }) => {
                     agent == hers
                 }
+                (Stage::Connected { offer, .. }, CallerStage::Connected { offer: same, .. }) => {
+                    offer == same
+                }
                 (
                     Stage::Waiting | Stage::Returned { .. },
                     CallerStage::Waiting
@@ -183,6 +186,13 @@ impl Invariants {
                     | CallerStage::Offered { .. }
                     | CallerStage::Forwarded { .. }
                     | CallerStage::Connected { .. },
+                )
+                | (
+                    Stage::Connected { .. },
+                    CallerStage::Waiting
+                    | CallerStage::Offered { .. }
+                    | CallerStage::Forwarded { .. }
+                    | CallerStage::Served { .. },
                 )
                 | (
                     Stage::Waiting | Stage::Returned { .. },

@@ -615,9 +615,9 @@ impl World {
         for offer in &record.offers {
             let what = match offer.outcome {
                 OfferOutcome::Served | OfferOutcome::Vanished | OfferOutcome::Dropped => continue,
-                OfferOutcome::Declined => Happening::Decline,
+                OfferOutcome::Declined | OfferOutcome::Looped => Happening::Decline,
                 OfferOutcome::Busy => Happening::BusyPhone,
-                OfferOutcome::NoAnswer => Happening::Miss,
+                OfferOutcome::NoAnswer | OfferOutcome::NoKey => Happening::Miss,
                 OfferOutcome::Unreachable => Happening::Unreachable,
                 OfferOutcome::Withdrawn => Happening::Withdrawn,
             };
@@ -650,6 +650,13 @@ impl World {
             Notice::Arrived { .. }
             | Notice::Ringing { .. }
             | Notice::OfferEnded { .. }
+            | Notice::Forwarding { .. }
+            | Notice::TargetRings { .. }
+            | Notice::TargetAsked { .. }
+            | Notice::ForwardEnded { .. }
+            | Notice::Connected { .. }
+            | Notice::PhoneRegistered { .. }
+            | Notice::PhoneUnregistered { .. }
             | Notice::Answered { .. }
             | Notice::TakenOver { .. }
             | Notice::Situation { .. }

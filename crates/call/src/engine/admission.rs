@@ -40,6 +40,13 @@ const NO_CODEC: Refused = Refused {
     reason: "Q.850;cause=88;text=\"Incompatible destination\"",
     header: None,
 };
+/// His own call, which we forward, has come back to us.
+const ECHO: Refused = Refused {
+    disposition: Disposition::Looped,
+    status: 486,
+    reason: "Q.850;cause=17;text=\"User busy\"",
+    header: None,
+};
 /// 503 would make the trunk stop its urgent calls as well (RFC 3261 §21.5.4).
 const FULL: Refused = Refused {
     disposition: Disposition::Full,
@@ -124,7 +131,7 @@ pub(super) const ABILITIES: [(&str, &str); 3] =
     [("Accept", sip::ACCEPT), ("Accept-Encoding", "identity"), ("Supported", "")];
 
 /// The payload type that most phones use for RFC 4733 events; dynamic, so any would do.
-const TELEPHONE_EVENT: u8 = 101;
+pub(super) const TELEPHONE_EVENT: u8 = 101;
 
 impl Engine {
     /// Responses find their transaction or nothing. Requests are heard from trunks and registered
@@ -217,7 +224,9 @@ impl Engine {
             released_by: Party::Us,
             prompt: None,
             agent: None,
+            target: None,
             offers: Vec::new(),
+            forwards: Vec::new(),
         });
     }
 
@@ -269,6 +278,10 @@ impl Engine {
     ) -> Result<(), Refused> {
         if self.state.draining {
             return Err(DRAINING);
+        }
+        if let Some(offer) = self.echoed(arrival.trunk, practice, &arrival.caller, invite) {
+            self.forwarding_loops(arrival.now, offer);
+            return Err(ECHO);
         }
         if self.state.calls.len() >= self.config.limits.calls_max || self.is_endpoint_full() {
             return Err(FULL);
@@ -332,6 +345,7 @@ impl Engine {
                 trunk: arrival.trunk,
                 dialled,
                 practice,
+                acting: practice,
                 label: label.unwrap_or_default(),
                 situation,
                 caller: arrival.caller.clone(),
@@ -339,6 +353,7 @@ impl Engine {
                 leg,
                 stage: Stage::Waiting,
                 offers: Vec::new(),
+                forwards: Vec::new(),
             },
         );
         self.order_caller_media(id);
@@ -433,7 +448,9 @@ impl Engine {
             released_by: Party::Us,
             prompt: None,
             agent: None,
+            target: None,
             offers: Vec::new(),
+            forwards: Vec::new(),
         });
     }
 
@@ -471,7 +488,10 @@ impl Engine {
                 let format = call.leg.frozen.clone();
                 (183, format.map(|format| answer_to(call, &format)))
             }
-            Stage::Bridged { .. } | Stage::Returned { .. } | Stage::Announced { .. } => return,
+            Stage::Bridged { .. }
+            | Stage::Connected { .. }
+            | Stage::Returned { .. }
+            | Stage::Announced { .. } => return,
         };
         let said = self.state.endpoint.progress(now, dialog, status, &[], sdp.as_deref());
         if let Err(misuse) = said {

@@ -39,7 +39,10 @@ impl Engine {
         };
         let is_waiting = match call.stage {
             Stage::Waiting => true,
-            Stage::Bridged { .. } | Stage::Returned { .. } | Stage::Announced { .. } => false,
+            Stage::Bridged { .. }
+            | Stage::Connected { .. }
+            | Stage::Returned { .. }
+            | Stage::Announced { .. } => false,
         };
         let is_known = self.config.prompts.contains_key(&prompt);
         if !is_known {

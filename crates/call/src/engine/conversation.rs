@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acd::{AgentId, CallerId, Miss, OfferId};
+use acd::{CallerId, Miss, OfferId, Target};
 use bytes::Bytes;
 use sip::sdp::{Direction, Format, Offer};
 use sip::{DialogKey, EndedBy, Instant, Message, Method, RequestKey};
@@ -10,7 +10,7 @@ use sip::{DialogKey, EndedBy, Instant, Message, Method, RequestKey};
 use super::Engine;
 use super::admission::ABILITIES;
 use crate::action::Notice;
-use crate::calls::{AgentLegState, Call, Side, Speech, Stage};
+use crate::calls::{Call, Callee, RungLegState, Side, Speech, Stage};
 use crate::record::{CallRecord, Disposition, OfferOutcome, Party};
 use crate::timers::{Role, Timer};
 
@@ -18,21 +18,27 @@ use crate::timers::{Role, Timer};
 const FIRST_SECONDS: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// The scheduler named the winner: her leg is confirmed, then the caller answered, and the relay
+    /// The scheduler named the winner: that leg is confirmed, then the caller answered, and the relay
     /// joins them.
-    pub(super) fn serve(&mut self, now: Instant, offer: OfferId, agent: AgentId) {
-        let Some(leg) = self.state.agent_legs.get_mut(&offer) else {
+    pub(super) fn serve(&mut self, now: Instant, offer: OfferId) {
+        let Some(leg) = self.state.rung_legs.get_mut(&offer) else {
             return;
         };
-        let state = std::mem::replace(&mut leg.state, AgentLegState::Closing);
-        let AgentLegState::Answered(speech) = state else {
-            leg.state = state;
-            return;
+        let (speech, is_confirmed) = match std::mem::replace(&mut leg.state, RungLegState::Closing)
+        {
+            RungLegState::Answered(speech) => (speech, false),
+            RungLegState::Asked { speech, keys: _ } => (speech, true),
+            state @ (RungLegState::Offered { .. }
+            | RungLegState::Talking { .. }
+            | RungLegState::Closing) => {
+                leg.state = state;
+                return;
+            }
         };
-        let (dialog, codec) = (leg.dialog, speech.format.codec);
-        leg.state = AgentLegState::Talking { speech, answered_at: now };
-        if let Err(misuse) = self.state.endpoint.ack(now, dialog, None) {
-            tracing::warn!(%misuse, "her answer could not be confirmed");
+        let (who, dialog, codec) = (leg.who, leg.dialog, speech.format.codec);
+        leg.state = RungLegState::Talking { speech, answered_at: now };
+        if !is_confirmed && let Err(misuse) = self.state.endpoint.ack(now, dialog, None) {
+            tracing::warn!(%misuse, "an answer could not be confirmed");
         }
         let call = self.state.calls.get_mut(&offer.caller).expect("a served caller has a call");
         let reference = call.reference;
@@ -40,7 +46,7 @@ impl Engine {
         let mut is_lost = false;
         if answered_at.is_none() {
             let format = call.leg.formats.iter().find(|format| format.codec == codec);
-            let format = format.expect("her format was chosen among his").clone();
+            let format = format.expect("that format was chosen among his").clone();
             let sdp = answer_to(call, &format);
             call.leg.frozen = Some(format);
             call.leg.awaits_answer = call.leg.offer.is_none();
@@ -52,16 +58,22 @@ impl Engine {
         }
         let answered_at = answered_at.unwrap_or(now);
         let call = self.state.calls.get_mut(&offer.caller).expect("a served caller has a call");
-        call.stage = Stage::Bridged { offer, agent, answered_at };
+        call.stage = match who {
+            Callee::Agent(agent) => Stage::Bridged { offer, agent, answered_at },
+            Callee::Target(target) => Stage::Connected { offer, target, answered_at },
+        };
         self.state.timers.stop(Timer::RingRefresh(offer.caller));
         if is_lost {
             return self.end_by_us(now, offer.caller, Disposition::Lost);
         }
-        for role in [Role::Caller(offer.caller), Role::Agent(offer)] {
+        for role in [Role::Caller(offer.caller), Role::Rung(offer)] {
             self.ask_held(now, role);
         }
         self.order_media(offer.caller);
-        self.notice(Notice::Answered { call: reference, agent });
+        self.notice(match who {
+            Callee::Agent(agent) => Notice::Answered { call: reference, agent },
+            Callee::Target(target) => Notice::Connected { call: reference, target },
+        });
     }
 
     /// His CANCEL won: he gave up waiting.
@@ -76,7 +88,7 @@ impl Engine {
     pub(super) fn acked(&mut self, now: Instant, dialog: DialogKey, body: Option<Bytes>) {
         match self.state.dialogs.get(&dialog) {
             Some(&Role::Caller(caller)) => self.caller_acked(now, caller, body),
-            Some(&role @ Role::Agent(_)) => {
+            Some(&role @ Role::Rung(_)) => {
                 self.side_acked(now, role, body);
             }
             Some(&Role::Code(code)) => self.code_acked(now, code),
@@ -116,7 +128,7 @@ impl Engine {
     fn side(&mut self, role: Role) -> Option<Side<'_>> {
         match role {
             Role::Caller(caller) => self.state.calls.get_mut(&caller)?.leg.side(),
-            Role::Agent(offer) => Some(self.speech_mut(offer)?.side()),
+            Role::Rung(offer) => Some(self.speech_mut(offer)?.side()),
             Role::Code(_) => None,
         }
     }
@@ -131,35 +143,32 @@ impl Engine {
         self.ask_held(now, role);
         match role {
             Role::Caller(caller) => self.order_media(caller),
-            Role::Agent(offer) => self.order_media(offer.caller),
+            Role::Rung(offer) => {
+                self.order_media(offer.caller);
+                // Who is only asked has no caller beside him.
+                self.order_asked_media(offer);
+            }
             Role::Code(_) => {}
         }
     }
 
-    /// The secretary's side of a conversation that is up.
     fn speech_mut(&mut self, offer: OfferId) -> Option<&mut Speech> {
-        match &mut self.state.agent_legs.get_mut(&offer)?.state {
-            AgentLegState::Talking { speech, .. } => Some(speech),
-            AgentLegState::Offered { .. } | AgentLegState::Answered(_) | AgentLegState::Closing => {
-                None
-            }
-        }
+        self.state.rung_legs.get_mut(&offer)?.speech_mut()
     }
 
     /// Both pairs of a call, as it stands: a change of one side's numbering concerns the other.
     fn order_media(&mut self, caller: CallerId) {
         self.order_caller_media(caller);
-        if let Some(Stage::Bridged { offer, .. }) = self.state.calls.get(&caller).map(|it| it.stage)
-        {
-            self.order_agent_media(offer);
+        if let Some(offer) = self.state.calls.get(&caller).and_then(|it| it.stage.bridged()) {
+            self.order_rung_media(offer);
         }
     }
 
     /// The endpoint has sent BYE there.
     pub(super) fn ack_is_missing(&mut self, now: Instant, dialog: DialogKey) {
-        if let Some((_, offer)) = self.agent_leg(dialog) {
-            // Of a re-INVITE of hers: her phone vanished, and her caller is still to be served.
-            return self.agent_is_lost(now, offer);
+        if let Some(offer) = self.rung_leg(dialog) {
+            // Of a re-INVITE from there: that phone vanished, and her caller is still to be served.
+            return self.callee_is_lost(now, offer);
         }
         let Some(caller) = self.caller_of(dialog) else { return };
         if self.state.calls[&caller].leg.is_confirmed {
@@ -178,7 +187,7 @@ impl Engine {
         self.hang_up(now, dialog);
         // Who waits again has nobody to release; the queue must still forget him.
         match stage {
-            Stage::Bridged { .. } => self.release_agent(now, caller),
+            Stage::Bridged { .. } | Stage::Connected { .. } => self.release_callee(now, caller),
             Stage::Waiting | Stage::Returned { .. } => {
                 self.inform(now, acd::Input::Leave { caller });
                 self.carry_out_all(now);
@@ -191,8 +200,8 @@ impl Engine {
 
     /// A dialog has ended: by the peer's BYE, or what we ended has come to its end.
     pub(super) fn dialog_ended(&mut self, now: Instant, dialog: DialogKey, by: EndedBy) {
-        if let Some((agent, offer)) = self.agent_leg(dialog) {
-            self.agent_dialog_ended(now, dialog, agent, offer);
+        if let Some(offer) = self.rung_leg(dialog) {
+            self.rung_dialog_ended(now, dialog, offer);
         } else if let Some(caller) = self.caller_of(dialog) {
             let party = match by {
                 EndedBy::Remote => Party::Caller,
@@ -217,45 +226,48 @@ impl Engine {
                 self.left_the_text(now, caller, if answered_at.is_some() { 200 } else { 487 });
             }
             Stage::Returned { .. } => self.caller_left(now, caller, Disposition::Answered, 200),
-            Stage::Bridged { .. } => {
-                self.release_agent(now, caller);
-                self.finish(now, caller, Disposition::Answered, 200, party);
+            Stage::Bridged { .. } | Stage::Connected { .. } => {
+                self.release_callee(now, caller);
+                self.finish(now, caller, stage.talked(), 200, party);
             }
         }
     }
 
-    fn agent_dialog_ended(
-        &mut self,
-        now: Instant,
-        dialog: DialogKey,
-        agent: AgentId,
-        offer: OfferId,
-    ) {
-        let leg = self.state.agent_legs.get(&offer).expect("agent_leg found it");
+    fn rung_dialog_ended(&mut self, now: Instant, dialog: DialogKey, offer: OfferId) {
+        let leg = self.state.rung_legs.get(&offer).expect("rung_leg found it");
         match leg.state {
-            AgentLegState::Closing => {}
-            AgentLegState::Offered { .. } | AgentLegState::Answered(_) => {
+            RungLegState::Closing => {}
+            // He heard what it is about, and does not want it; or a voicemail box is full.
+            RungLegState::Asked { .. } => {
+                self.close_offer(now, offer, OfferOutcome::Declined);
+                self.inform(now, acd::Input::Missed { offer, miss: Miss::Declined });
+            }
+            RungLegState::Offered { .. } | RungLegState::Answered(_) => {
                 self.close_offer(now, offer, OfferOutcome::Dropped);
                 self.inform(now, acd::Input::Missed { offer, miss: Miss::Dropped });
             }
             // Nobody heard a word of hers: the caller is still to be served.
-            AgentLegState::Talking { answered_at, .. }
-                if !leg.heard && now < answered_at + FIRST_SECONDS =>
+            RungLegState::Talking { answered_at, .. }
+                if matches!(leg.who, Callee::Agent(_))
+                    && !leg.heard
+                    && now < answered_at + FIRST_SECONDS =>
             {
                 self.give_back(now, offer);
             }
-            AgentLegState::Talking { .. } => self.agent_hung_up(now, offer),
+            RungLegState::Talking { .. } => self.callee_hung_up(now, offer),
         }
-        self.leg_is_gone(now, dialog, agent, offer);
+        self.leg_is_gone(now, dialog, offer);
     }
 
-    fn agent_hung_up(&mut self, now: Instant, offer: OfferId) {
+    fn callee_hung_up(&mut self, now: Instant, offer: OfferId) {
         let caller = offer.caller;
         self.close_offer(now, offer, OfferOutcome::Served);
         self.inform(now, acd::Input::Ended { caller });
-        let dialog = self.state.calls[&caller].leg.dialog;
+        let call = &self.state.calls[&caller];
+        let (dialog, stage) = (call.leg.dialog, call.stage);
+        let party = if stage.target().is_some() { Party::Target } else { Party::Agent };
         self.hang_up(now, dialog);
-        self.finish(now, caller, Disposition::Answered, 200, Party::Agent);
+        self.finish(now, caller, stage.talked(), 200, party);
     }
 
     /// His secretary is gone before they could talk, or vanished: he waits again at the head, with
@@ -284,25 +296,42 @@ impl Engine {
                     self.caller_hung_up(now, caller, Party::Caller);
                 }
             }
-            Role::Agent(offer) => self.agent_is_lost(now, offer),
+            Role::Rung(offer) => self.callee_is_lost(now, offer),
             // Three seconds are all that it has.
             Role::Code(_) => {}
         }
     }
 
-    fn agent_is_lost(&mut self, now: Instant, offer: OfferId) {
-        let Some(leg) = self.state.agent_legs.get(&offer) else {
+    fn callee_is_lost(&mut self, now: Instant, offer: OfferId) {
+        let Some(leg) = self.state.rung_legs.get(&offer) else {
             return;
         };
-        if !matches!(leg.state, AgentLegState::Talking { .. }) {
-            return;
+        let (who, dialog, flow) = (leg.who, leg.dialog, leg.flow);
+        match leg.state {
+            RungLegState::Talking { .. } => {}
+            RungLegState::Asked { .. } => {
+                self.hang_up(now, dialog);
+                self.close_offer(now, offer, OfferOutcome::Dropped);
+                return self.inform(now, acd::Input::Missed { offer, miss: Miss::Dropped });
+            }
+            RungLegState::Offered { .. } | RungLegState::Answered(_) | RungLegState::Closing => {
+                return;
+            }
         }
-        let (dialog, flow) = (leg.dialog, leg.flow);
         self.hang_up(now, dialog);
-        // Ahead of her caller's return, so that he is not offered to the phone that just died.
-        self.phone_is_dead(now, flow);
-        self.give_back(now, offer);
-        self.doubt_phone(now, flow);
+        match who {
+            Callee::Agent(_) => {
+                // Ahead of her caller's return, so that he is not offered to the phone that just died.
+                self.phone_is_dead(now, flow);
+                self.give_back(now, offer);
+                self.doubt_phone(now, flow);
+            }
+            Callee::Target(Target::Phone(_)) => {
+                self.callee_hung_up(now, offer);
+                self.doubt_phone(now, flow);
+            }
+            Callee::Target(Target::Line(_)) => self.callee_hung_up(now, offer),
+        }
     }
 
     /// He is gone before the end of his plan: whoever was being rung is let off.
@@ -330,7 +359,7 @@ impl Engine {
     pub(super) fn end_by_us(&mut self, now: Instant, caller: CallerId, how: Disposition) {
         let dialog = self.state.calls[&caller].leg.dialog;
         self.hang_up(now, dialog);
-        self.release_agent(now, caller);
+        self.release_callee(now, caller);
         self.finish(now, caller, how, 200, Party::Us);
     }
 
@@ -351,7 +380,9 @@ impl Engine {
             self.carry_out_all(now);
             match stage {
                 Stage::Announced { .. } => {}
-                Stage::Bridged { .. } => self.end_by_us(now, caller, Disposition::Answered),
+                Stage::Bridged { .. } | Stage::Connected { .. } => {
+                    self.end_by_us(now, caller, stage.talked());
+                }
                 Stage::Returned { .. } => self.end_by_us(now, caller, Disposition::Lost),
                 Stage::Waiting => {
                     let reason = "Q.850;cause=41;text=\"Temporary failure\"";
@@ -368,12 +399,12 @@ impl Engine {
         }
     }
 
-    /// Hangs up on the secretary of a call whose caller is gone; her wrap-up begins.
-    fn release_agent(&mut self, now: Instant, caller: CallerId) {
-        let Stage::Bridged { offer, .. } = self.state.calls[&caller].stage else {
+    /// Hangs up on whom a caller talks with who is gone; a secretary's wrap-up begins.
+    fn release_callee(&mut self, now: Instant, caller: CallerId) {
+        let Some(offer) = self.state.calls[&caller].stage.bridged() else {
             return;
         };
-        if let Some(leg) = self.state.agent_legs.get(&offer) {
+        if let Some(leg) = self.state.rung_legs.get(&offer) {
             let dialog = leg.dialog;
             self.hang_up(now, dialog);
             self.close_offer(now, offer, OfferOutcome::Served);
@@ -404,7 +435,10 @@ impl Engine {
         self.release_media(call.leg.media);
         match call.stage {
             Stage::Announced { .. } => self.state.ports.return_single(call.leg.media.port),
-            Stage::Waiting | Stage::Bridged { .. } | Stage::Returned { .. } => {
+            Stage::Waiting
+            | Stage::Bridged { .. }
+            | Stage::Connected { .. }
+            | Stage::Returned { .. } => {
                 self.state.ports.leave(call.leg.media.port);
             }
         }
@@ -429,7 +463,9 @@ impl Engine {
             released_by,
             prompt: call.stage.prompt(),
             agent: call.stage.agent(),
+            target: call.stage.target(),
             offers: call.offers,
+            forwards: call.forwards,
         });
     }
 
@@ -510,13 +546,19 @@ impl Engine {
         Ok(Some(sdp))
     }
 
-    /// OPTIONS asks whether the dialog is alive; nothing else is carried from leg to leg.
+    /// OPTIONS asks whether the dialog is alive, INFO may bring the key that we asked for; nothing else
+    /// is taken, and nothing carried from leg to leg.
     pub(super) fn answer_in_dialog(
         &mut self,
         now: Instant,
+        dialog: DialogKey,
         request: RequestKey,
         message: &Message,
     ) {
+        if let Some((offer, key)) = self.key_in(dialog, message) {
+            self.respond(now, request, 200, &[]);
+            return self.key_pressed(now, offer, key);
+        }
         if message.method() == Method::Options {
             self.respond(now, request, 200, &ABILITIES);
         } else {
@@ -527,7 +569,7 @@ impl Engine {
     fn caller_of(&self, dialog: DialogKey) -> Option<CallerId> {
         match self.state.dialogs.get(&dialog)? {
             Role::Caller(caller) => Some(*caller),
-            Role::Agent(_) | Role::Code(_) => None,
+            Role::Rung(_) | Role::Code(_) => None,
         }
     }
 }

@@ -11,7 +11,8 @@
 //! line counts as occupied until her phone has let go: whom a resume would bring her is offered then.
 //!
 //! What cannot be done is refused whole, and no state changes: a phone without G.711 (488; we make tones
-//! in no other codec), no port or no room (486), a number that is no code (404).
+//! in no other codec), no port or no room (486), a number that is no code (404). A phone that is no
+//! secretary's has no state to change: 403, whatever it dials.
 
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use sip::sdp::{Codec, Direction, Format, LocalSession, Offer};
 use sip::{DialogKey, Flow, Instant, Message, Uri};
 
-use super::Engine;
 use super::media::play;
+use super::{Engine, User};
 use crate::action::{Action, AgentCommand, Notice};
 use crate::calls::LegPort;
 use crate::media::{MediaLeg, MediaOrder, MediaRemote, MediaSource, Play, Playing};
@@ -37,6 +38,7 @@ const UNTOLD: u16 = 0;
 
 const NO_NUMBER: &str = "Q.850;cause=1;text=\"Unallocated number\"";
 const NO_CODEC: &str = "Q.850;cause=88;text=\"Incompatible destination\"";
+const NO_DIALLING: &str = "Q.850;cause=21;text=\"Call rejected\"";
 const NO_ROOM: &str = "Q.850;cause=17;text=\"User busy\"";
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -106,10 +108,14 @@ impl Engine {
         flow: Flow,
         invite: &Message,
     ) {
+        let dialler = self.dialler(&flow, invite);
+        if let Some(User::Phone(_)) = dialler {
+            return self.reject(now, dialog, 403, Some(NO_DIALLING));
+        }
         let Some(code) = StarCode::dialled(invite) else {
             return self.reject(now, dialog, 404, Some(NO_NUMBER));
         };
-        let Some(agent) = self.dialler(&flow, invite) else {
+        let Some(User::Agent(agent)) = dialler else {
             return self.reject(now, dialog, 403, None);
         };
         let legs = self.state.codes.values().filter(|leg| leg.agent == agent).count();
@@ -154,18 +160,16 @@ impl Engine {
     }
 
     /// Whose phone this is. Where several share a flow, From decides.
-    fn dialler(&self, flow: &Flow, invite: &Message) -> Option<AgentId> {
+    fn dialler(&self, flow: &Flow, invite: &Message) -> Option<User> {
         let from = invite.from().ok()?;
         let uri = Uri::read_str(from.uri).ok()?;
         let user = uri.user_decoded();
-        let agents = self.agents_on(flow);
-        match agents[..] {
-            [agent] => Some(agent),
-            _ => agents.into_iter().find(|agent| {
-                let known = self.config.agents.get(agent).map(|agent| agent.user.as_str());
-                known.is_some() && known == user.as_deref()
-            }),
-        }
+        let names: Vec<&str> = self.state.registrar.aors_on(flow).collect();
+        let name = match names[..] {
+            [name] => name,
+            _ => names.into_iter().find(|name| Some(*name) == user.as_deref())?,
+        };
+        self.users.get(name).copied()
     }
 
     fn listener(&self, invite: &Message) -> Option<Listener> {
@@ -201,6 +205,7 @@ impl Engine {
                 play: tone.filter(|_| plays),
                 receives: *receives,
                 watch: false,
+                keys: Vec::new(),
             },
         };
         self.actions.push_back(Action::Media(order));

@@ -12,7 +12,7 @@ use sip::{ClientKey, Instant, Message, Method, Misuse, Timeout};
 
 use super::Engine;
 use crate::action::Action;
-use crate::calls::{AgentLegState, CallerLeg, LegPort, Speech, Stage};
+use crate::calls::{CallerLeg, LegPort, RungLegState, Speech, Stage};
 use crate::media::{
     MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner, Play, Playing, Port, ToneCodec,
 };
@@ -38,11 +38,11 @@ impl Engine {
         self.actions.push_back(Action::Media(MediaOrder::Release { port, owner }));
     }
 
-    /// A secretary's leg gives its pair back to its call.
+    /// The leg of whom we rang gives its pair back to its call.
     pub(super) fn disown(&mut self, caller: CallerId, media: LegPort) {
         self.release_media(media);
         if let Some(call) = self.state.calls.get(&caller) {
-            self.state.ports.return_second(call.leg.media.port, media.port);
+            self.state.ports.return_beside(call.leg.media.port, media.port);
         }
     }
 
@@ -66,10 +66,14 @@ impl Engine {
                 let play = format.and_then(|format| play(what, format));
                 Hears { play, ..Hears::default() }
             }
-            Stage::Bridged { offer, .. } => match self.speech(offer) {
-                Some(speech) => Ear::of_caller(leg).hears(Ear::of_agent(speech), self.config.hold),
-                None => Hears::default(),
-            },
+            Stage::Bridged { offer, .. } | Stage::Connected { offer, .. } => {
+                match self.speech(offer) {
+                    Some(speech) => {
+                        Ear::of_caller(leg).hears(Ear::of_callee(speech), self.config.hold)
+                    }
+                    None => Hears::default(),
+                }
+            }
             Stage::Returned { .. } => {
                 let format = leg.frozen.as_ref().filter(|_| leg.direction.receives());
                 let play = format.and_then(|format| play(Playing::RingTone, format));
@@ -88,66 +92,101 @@ impl Engine {
                 play,
                 receives: leg.direction.receives(),
                 // Who listens to a text may be as silent as he likes: it has an end.
-                watch: matches!(call.stage, Stage::Bridged { .. } | Stage::Returned { .. })
-                    && leg.direction.receives(),
+                watch: matches!(
+                    call.stage,
+                    Stage::Bridged { .. } | Stage::Connected { .. } | Stage::Returned { .. }
+                ) && leg.direction.receives(),
+                keys: Vec::new(),
             },
         };
         self.actions.push_back(Action::Media(order));
     }
 
-    /// The same for the secretary's pair.
-    pub(super) fn order_agent_media(&mut self, offer: OfferId) {
-        let Some(leg) = self.state.agent_legs.get(&offer) else {
-            return;
-        };
-        let Some(call) = self.state.calls.get(&offer.caller) else {
-            return;
-        };
-        let (media, remote, speech) = match &leg.state {
-            AgentLegState::Offered { media, .. } => (*media, None, None),
-            AgentLegState::Answered(speech) => (speech.media, speech.remote, None),
-            AgentLegState::Talking { speech, .. } => (speech.media, speech.remote, Some(speech)),
-            AgentLegState::Closing => return,
-        };
-        let Hears { peer, payload_map, play } = match speech {
-            Some(speech) => {
-                Ear::of_agent(speech).hears(Ear::of_caller(&call.leg), self.config.hold)
+    /// The same for the pair of whom we rang.
+    pub(super) fn order_rung_media(&mut self, offer: OfferId) {
+        if let Some(order) = self.rung_order(offer) {
+            self.actions.push_back(Action::Media(order));
+        }
+    }
+
+    /// The same again for who is asked for a key.
+    pub(super) fn order_asked_media(&mut self, offer: OfferId) {
+        let state = self.state.rung_legs.get(&offer).map(|leg| &leg.state);
+        if let Some(RungLegState::Asked { .. }) = state {
+            self.order_rung_media(offer);
+        }
+    }
+
+    /// He has heard the beeps and pressed nothing: they begin again, as what is the same would not.
+    fn ask_again(&mut self, offer: OfferId) {
+        let state = self.state.rung_legs.get(&offer).map(|leg| &leg.state);
+        if let Some(RungLegState::Asked { .. }) = state
+            && let Some(order) = self.rung_order(offer)
+        {
+            if let MediaOrder::Set { port, owner, leg } = &order {
+                let (port, owner) = (*port, *owner);
+                let leg = MediaLeg { play: None, ..leg.clone() };
+                self.actions.push_back(Action::Media(MediaOrder::Set { port, owner, leg }));
             }
-            None => Hears::default(),
+            self.actions.push_back(Action::Media(order));
+        }
+    }
+
+    fn rung_order(&self, offer: OfferId) -> Option<MediaOrder> {
+        let leg = self.state.rung_legs.get(&offer)?;
+        let call = self.state.calls.get(&offer.caller)?;
+        let (media, speech, keys) = match &leg.state {
+            RungLegState::Offered { media, .. } => (*media, None, Vec::new()),
+            RungLegState::Answered(speech) | RungLegState::Talking { speech, .. } => {
+                (speech.media, Some(speech), Vec::new())
+            }
+            RungLegState::Asked { speech, keys } => (speech.media, Some(speech), keys.clone()),
+            RungLegState::Closing => return None,
         };
-        let receives = speech.is_none_or(|speech| speech.direction.receives());
-        let order = MediaOrder::Set {
+        let is_talking = matches!(leg.state, RungLegState::Talking { .. });
+        let receives = speech
+            .filter(|_| is_talking || !keys.is_empty())
+            .is_none_or(|speech| speech.direction.receives());
+        let Hears { peer, payload_map, play } = match speech {
+            Some(speech) if is_talking => {
+                Ear::of_callee(speech).hears(Ear::of_caller(&call.leg), self.config.hold)
+            }
+            Some(speech) if !keys.is_empty() && receives => {
+                Hears { play: play(self.question(call), &speech.format), ..Hears::default() }
+            }
+            Some(_) | None => Hears::default(),
+        };
+        Some(MediaOrder::Set {
             port: media.port,
             owner: media.owner,
             leg: MediaLeg {
-                remote,
-                source: MediaSource::Latch,
+                remote: speech.and_then(|speech| speech.remote),
+                source: if leg.who.is_registered() {
+                    MediaSource::Latch
+                } else {
+                    MediaSource::Fixed
+                },
                 signalling: leg.flow.remote.ip(),
                 peer,
                 payload_map,
                 play,
                 receives,
-                watch: speech.is_some() && receives,
+                watch: is_talking && receives,
+                keys,
             },
-        };
-        self.actions.push_back(Action::Media(order));
+        })
     }
 
-    /// The secretary's side of a conversation that is up.
+    /// The other side of a conversation that is up, or who is asked whether it shall be.
     fn speech(&self, offer: OfferId) -> Option<&Speech> {
-        match &self.state.agent_legs.get(&offer)?.state {
-            AgentLegState::Talking { speech, .. } => Some(speech),
-            AgentLegState::Offered { .. } | AgentLegState::Answered(_) | AgentLegState::Closing => {
-                None
-            }
-        }
+        self.state.rung_legs.get(&offer)?.speech()
     }
 
     /// Whether a leg has us on hold: it wants no packets, and need not send any.
     pub(super) fn holds(&self, role: Role) -> bool {
         let direction = match role {
             Role::Caller(caller) => self.state.calls.get(&caller).map(|call| call.leg.direction),
-            Role::Agent(offer) => self.speech(offer).map(|speech| speech.direction),
+            Role::Rung(offer) => self.speech(offer).map(|speech| speech.direction),
             Role::Code(_) => None,
         };
         direction.is_some_and(|direction| !direction.receives())
@@ -170,8 +209,8 @@ impl Engine {
                 };
                 self.stop_asking(role);
                 self.ask_held(now, role);
-                if let Role::Agent(offer) = role
-                    && let Some(leg) = self.state.agent_legs.get_mut(&offer)
+                if let Role::Rung(offer) = role
+                    && let Some(leg) = self.state.rung_legs.get_mut(&offer)
                 {
                     leg.heard = true;
                 }
@@ -181,12 +220,15 @@ impl Engine {
                     self.inquire(now, role);
                 }
             }
-            MediaEvent::Played { owner, .. } => {
-                match self.state.owners.get(&owner) {
-                    Some(&Role::Caller(caller)) => self.text_is_over(now, caller),
-                    Some(&Role::Code(dialog)) => self.end_code(now, dialog),
-                    // To her nothing is played that has an end.
-                    Some(Role::Agent(_)) | None => {}
+            MediaEvent::Played { owner, .. } => match self.state.owners.get(&owner) {
+                Some(&Role::Caller(caller)) => self.text_is_over(now, caller),
+                Some(&Role::Code(dialog)) => self.end_code(now, dialog),
+                Some(&Role::Rung(offer)) => self.ask_again(offer),
+                None => {}
+            },
+            MediaEvent::Digit { owner, digit, .. } => {
+                if let Some(&Role::Rung(offer)) = self.state.owners.get(&owner) {
+                    self.key_pressed(now, offer, digit);
                 }
             }
             // A released port has no owner left.
@@ -201,8 +243,8 @@ impl Engine {
     pub(super) fn inquire(&mut self, now: Instant, role: Role) {
         let dialog = match role {
             Role::Caller(caller) => self.state.calls.get(&caller).map(|call| call.leg.dialog),
-            Role::Agent(offer) => self.state.agent_legs.get(&offer).and_then(|leg| {
-                matches!(leg.state, AgentLegState::Talking { .. }).then_some(leg.dialog)
+            Role::Rung(offer) => self.state.rung_legs.get(&offer).and_then(|leg| {
+                matches!(leg.state, RungLegState::Talking { .. }).then_some(leg.dialog)
             }),
             Role::Code(_) => None,
         };
@@ -284,7 +326,7 @@ impl<'a> Ear<'a> {
         }
     }
 
-    fn of_agent(speech: &'a Speech) -> Self {
+    fn of_callee(speech: &'a Speech) -> Self {
         Self {
             port: speech.media.port,
             format: Some(&speech.format),

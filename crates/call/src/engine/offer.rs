@@ -1,15 +1,38 @@
-//! The scheduler's decisions, and the secretary's leg from the INVITE until she has the caller.
+//! The scheduler's decisions, and the leg of whom we ring from the INVITE until the caller is there: a
+//! secretary's, or a target's that he is forwarded to (`forwarding`).
 
-use acd::{AgentId, CallerId, Decision, Miss, OfferId, Withdrawal};
-use sip::sdp::{Direction, Format, LocalSession, Offer};
-use sip::{DialogKey, HeaderName, Identity, Instant, Invite, Message, Target};
+use std::time::Duration;
+
+use acd::{AgentId, CallerId, Decision, Miss, OfferId, Target, Withdrawal};
+use sip::sdp::{Codec, Direction, Format, LocalSession, Offer};
+use sip::{DialogKey, Flow, HeaderName, Identity, Instant, Invite, Message};
 
 use super::Engine;
+use super::admission::TELEPHONE_EVENT;
 use crate::action::Notice;
-use crate::calls::{AgentLeg, AgentLegState, Speech, Stage};
+use crate::calls::{Callee, CallerLeg, RungLeg, RungLegState, Speech, Stage};
 use crate::media::MediaRemote;
-use crate::record::{CallerNumber, Disposition, OfferOutcome, OfferRecord};
+use crate::number::E164;
+use crate::record::{CallerNumber, Disposition, ForwardRecord, OfferOutcome, OfferRecord};
 use crate::timers::{Role, Timer};
+
+/// RFC 3326: the phone shows no missed call.
+const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
+/// Where and how somebody is rung.
+pub(super) struct Way {
+    pub(super) flow: Flow,
+    pub(super) request_uri: String,
+    pub(super) from: Identity,
+    pub(super) to: Identity,
+    pub(super) headers: Vec<(String, String)>,
+    /// The number that is shown as the caller's.
+    pub(super) shown: Option<E164>,
+    /// Whom we have heard nothing of by then is unreachable.
+    pub(super) patience: Duration,
+    /// Whoever answers is to press 1.
+    pub(super) asks: bool,
+}
 
 impl Engine {
     pub(super) fn carry_out(&mut self, now: Instant, decision: Decision) {
@@ -17,22 +40,14 @@ impl Engine {
             Decision::Offer { offer, agent, practice: _, deadline: _ } => {
                 self.ring(now, offer, agent);
             }
-            Decision::Withdraw { offer, agent: _, why } => {
-                let outcome = match why {
-                    Withdrawal::Expired => OfferOutcome::NoAnswer,
-                    Withdrawal::CallerLeft
-                    | Withdrawal::LoggedOut
-                    | Withdrawal::Overflowed
-                    | Withdrawal::Won => OfferOutcome::Withdrawn,
-                };
-                self.withdraw(now, offer, outcome);
+            Decision::Withdraw { offer, agent: _, why } | Decision::Recall { offer, why } => {
+                self.withdraw(now, offer, why);
             }
-            Decision::Serve { offer, agent } => self.serve(now, offer, agent),
+            Decision::Serve { offer, agent: _ } | Decision::Connect { offer } => {
+                self.serve(now, offer);
+            }
             Decision::Refuse { offer } => self.refuse_answer(now, offer),
-            Decision::Forward { offer, target: _, deadline: _ } => {
-                self.inform(now, acd::Input::Missed { offer, miss: Miss::Unreachable });
-            }
-            Decision::Recall { .. } | Decision::Connect { .. } => {}
+            Decision::Forward { offer, target, deadline: _ } => self.forward(now, offer, target),
             Decision::Plan { caller, practice, situation } => {
                 self.take_over(caller, practice, situation);
             }
@@ -54,77 +69,120 @@ impl Engine {
         }
     }
 
-    /// Puts the caller to her: an INVITE with our own complete offer to her newest phone, the
-    /// practice first on its display.
+    /// Puts the caller to her: at her newest phone, the practice first on its display.
     fn ring(&mut self, now: Instant, offer: OfferId, agent: AgentId) {
-        let Some(call) = self.state.calls.get_mut(&offer.caller) else {
+        if !self.state.calls.contains_key(&offer.caller) {
             return self.line_is_clear(now, agent, offer);
-        };
+        }
         if let Some(&other) = self.state.lines.get(&agent) {
             debug_assert!(false, "{agent:?} is offered {offer:?} while {other:?} holds her line");
             self.state.ledger.single_line_violations += 1;
         }
-        let reference = call.reference;
-        let user = self.config.agents.get(&agent).map(|agent| agent.user.clone());
-        let user = user.unwrap_or_default();
+        let user = self.config.agents.get(&agent).map_or("", |agent| agent.user.as_str());
+        let launched = match self.way_to_user(offer.caller, user) {
+            Some(way) => self.launch(now, offer, Callee::Agent(agent), way),
+            None => Err(OfferOutcome::Unreachable),
+        };
+        if let Err(outcome) = launched {
+            self.came_to_nothing(now, offer, Callee::Agent(agent), outcome);
+        }
+    }
+
+    /// To the newest phone of a user that is not known to be dead. `None`: there is no phone.
+    pub(super) fn way_to_user(&self, caller: CallerId, user: &str) -> Option<Way> {
         let dead = &self.state.dead_flows;
-        let mut bindings = self.state.registrar.bindings(&user);
-        let newest = bindings.next();
-        let living = newest.into_iter().chain(bindings).find(|it| !dead.contains(&it.flow));
-        let Some(binding) = living.or_else(|| self.state.registrar.bindings(&user).next()) else {
-            return self.offer_came_to_nothing(now, offer, agent, now, OfferOutcome::Unreachable);
-        };
-        let flow = binding.flow;
-        let request_uri = binding.contact_uri.clone();
+        let mut bindings = self.state.registrar.bindings(user);
+        let newest = bindings.next()?;
+        let living = std::iter::once(newest).chain(bindings).find(|it| !dead.contains(&it.flow));
+        let binding = living.unwrap_or(newest);
+        Some(Way {
+            flow: binding.flow,
+            request_uri: binding.contact_uri.clone(),
+            from: self.shown_caller(caller),
+            to: Identity { display: None, uri: format!("sip:{user}@{}", self.config.realm) },
+            headers: self.offer_headers(caller),
+            shown: match self.state.calls[&caller].caller {
+                CallerNumber::Known(number) => Some(number),
+                CallerNumber::Withheld | CallerNumber::Other(_) => None,
+            },
+            patience: self.config.unreachable_after,
+            asks: false,
+        })
+    }
+
+    /// An INVITE with our own complete offer. The error is what came of it.
+    pub(super) fn launch(
+        &mut self,
+        now: Instant,
+        offer: OfferId,
+        who: Callee,
+        way: Way,
+    ) -> Result<(), OfferOutcome> {
+        let call = self.state.calls.get(&offer.caller).ok_or(OfferOutcome::Withdrawn)?;
+        let reference = call.reference;
         let first = call.leg.media.port;
-        let formats = match &call.leg.frozen {
-            Some(format) => vec![format.clone()],
-            None => call.leg.formats.clone(),
+        let formats = formats_for(&call.leg, way.asks);
+        let event = if way.asks { Some(key_type(&call.leg)) } else { call.leg.telephone_event };
+        if formats.is_empty() {
+            tracing::warn!(call = %reference, "no codec in which somebody could be asked for a key");
+            return Err(OfferOutcome::Unreachable);
+        }
+        let Some(port) = self.state.ports.take_beside(first) else {
+            tracing::info!(call = %reference, "no ports for one phone more");
+            return Err(OfferOutcome::Busy);
         };
-        let telephone_event = call.leg.telephone_event;
-        let port = self.state.ports.take_second(first);
         let address = self.state.ports.address().expect("an announced pool has an address");
-        let media = self.own(port, Role::Agent(offer));
+        let media = self.own(port, Role::Rung(offer));
         let mut session = LocalSession::new(self.random_session_id(), (address, port).into());
-        let sdp = session.offer(&formats, telephone_event, Direction::SendRecv);
+        let sdp = session.offer(&formats, event, Direction::SendRecv);
+        let Way { flow, request_uri, from, to, headers, shown, patience, asks } = way;
         let contact_uri = request_uri.clone();
         let invite = Invite {
-            target: Target::Flow(flow),
+            target: sip::Target::Flow(flow),
             request_uri,
-            from: self.shown_caller(offer.caller),
-            to: Identity { display: None, uri: format!("sip:{user}@{}", self.config.realm) },
+            from,
+            to,
             contact_user: "monoligne".to_owned(),
-            headers: self.offer_headers(offer.caller),
+            headers,
             sdp: Some(sdp),
             credentials: None,
         };
-        match self.state.endpoint.invite(now, invite) {
-            Ok(dialog) => {
-                let state = AgentLegState::Offered { media, session };
-                let leg = AgentLeg {
-                    agent,
-                    dialog,
-                    flow,
-                    contact_uri,
-                    offered_at: now,
-                    ringing_at: None,
-                    heard: false,
-                    state,
-                };
-                self.state.agent_legs.insert(offer, leg);
+        let dialog = match self.state.endpoint.invite(now, invite) {
+            Ok(dialog) => dialog,
+            Err(full) => {
+                tracing::warn!(call = %reference, %full, "no room for one leg more");
+                self.disown(offer.caller, media);
+                return Err(OfferOutcome::Unreachable);
+            }
+        };
+        let asks = event.filter(|_| asks);
+        let leg = RungLeg {
+            who,
+            dialog,
+            flow,
+            contact_uri,
+            shown,
+            offered_at: now,
+            ringing_at: None,
+            picked_up_at: None,
+            heard: false,
+            state: RungLegState::Offered { media, session, asks },
+        };
+        self.state.rung_legs.insert(offer, leg);
+        self.state.dialogs.insert(dialog, Role::Rung(offer));
+        self.state.timers.set(Timer::Unreachable(offer), now + patience);
+        self.order_rung_media(offer);
+        match who {
+            Callee::Agent(agent) => {
                 self.state.lines.insert(agent, offer);
-                self.state.dialogs.insert(dialog, Role::Agent(offer));
-                self.order_agent_media(offer);
-                let patience = self.config.unreachable_after;
-                self.state.timers.set(Timer::Unreachable(offer), now + patience);
                 self.notice(Notice::Offered { call: reference, agent });
             }
-            Err(full) => {
-                tracing::warn!(call = %reference, %full, "no room for a secretary's leg");
-                self.disown(offer.caller, media);
-                self.offer_came_to_nothing(now, offer, agent, now, OfferOutcome::Unreachable);
+            Callee::Target(target) => {
+                self.state.targets.insert(offer);
+                self.notice(Notice::Forwarding { call: reference, target });
             }
         }
+        Ok(())
     }
 
     /// `Dr Martin · 06 12 34 56 78`, and the number for the phone's own list.
@@ -155,26 +213,31 @@ impl Engine {
         headers
     }
 
-    /// An answer of whatever kind: her phone lives.
+    /// An answer of whatever kind: that phone lives.
     pub(super) fn phone_is_heard(&mut self, now: Instant, dialog: DialogKey) {
-        if let Some((_, offer)) = self.agent_leg(dialog) {
-            self.state.timers.stop(Timer::Unreachable(offer));
-            let flow = self.state.agent_legs[&offer].flow;
+        let Some(offer) = self.rung_leg(dialog) else { return };
+        self.state.timers.stop(Timer::Unreachable(offer));
+        let leg = &self.state.rung_legs[&offer];
+        if leg.who.is_registered() {
+            let flow = leg.flow;
             self.phone_lives(now, &flow);
         }
     }
 
     pub(super) fn phone_rings(&mut self, now: Instant, dialog: DialogKey) {
-        let Some((_, offer)) = self.agent_leg(dialog) else {
+        let Some(offer) = self.rung_leg(dialog) else {
             return;
         };
-        let leg = self.state.agent_legs.get_mut(&offer).expect("agent_leg found it");
-        if leg.ringing_at.is_none() && matches!(leg.state, AgentLegState::Offered { .. }) {
+        let leg = self.state.rung_legs.get_mut(&offer).expect("rung_leg found it");
+        if leg.ringing_at.is_none() && matches!(leg.state, RungLegState::Offered { .. }) {
             leg.ringing_at = Some(now);
-            let agent = leg.agent;
+            let who = leg.who;
             if let Some(call) = self.state.calls.get(&offer.caller) {
                 let call = call.reference;
-                self.notice(Notice::Ringing { call, agent });
+                self.notice(match who {
+                    Callee::Agent(agent) => Notice::Ringing { call, agent },
+                    Callee::Target(target) => Notice::TargetRings { call, target },
+                });
             }
         }
     }
@@ -182,203 +245,246 @@ impl Engine {
     /// No 1xx in time: the phone is off, the network between is broken. Her line is not clear before
     /// the INVITE's fate is known.
     pub(super) fn phone_is_unreachable(&mut self, now: Instant, offer: OfferId) {
-        let Some(leg) = self.state.agent_legs.get(&offer) else {
+        let Some(leg) = self.state.rung_legs.get(&offer) else {
             return;
         };
-        if !matches!(leg.state, AgentLegState::Offered { .. }) {
+        if !matches!(leg.state, RungLegState::Offered { .. }) {
             return;
         }
-        let (dialog, agent, flow) = (leg.dialog, leg.agent, leg.flow);
-        self.cancel(now, dialog);
+        let (dialog, who, flow) = (leg.dialog, leg.who, leg.flow);
+        self.cancel(now, dialog, None);
         self.close_offer(now, offer, OfferOutcome::Unreachable);
-        self.doubt_phone(now, flow);
+        if who.is_registered() {
+            self.doubt_phone(now, flow);
+        }
         let miss = Miss::Unreachable;
         self.inform(now, acd::Input::Missed { offer, miss });
-        tracing::debug!(agent = agent.0, "no 1xx from her phone");
+        tracing::debug!(?who, "no 1xx");
     }
 
-    /// Her phone picked up: a request to the scheduler, once her session description can be used.
+    /// A phone picked up: a request to the scheduler, once its session description can be used, and
+    /// where a key is asked for once that was pressed.
     pub(super) fn phone_answered(&mut self, now: Instant, dialog: DialogKey, message: &Message) {
-        let Some((_, offer)) = self.agent_leg(dialog) else {
+        let Some(offer) = self.rung_leg(dialog) else {
             return self.let_go(now, dialog);
         };
         self.state.timers.stop(Timer::Unreachable(offer));
-        let state = &self.state.agent_legs[&offer].state;
-        if !matches!(state, AgentLegState::Offered { .. }) {
+        let RungLegState::Offered { asks, .. } = self.state.rung_legs[&offer].state else {
             return self.let_go(now, dialog);
-        }
-        let Some(described) = self.describe(message, offer.caller) else {
+        };
+        let Some(described) = self.describe(message, offer.caller, asks.is_some()) else {
             self.let_go(now, dialog);
             self.close_offer(now, offer, OfferOutcome::Dropped);
             return self.inform(now, acd::Input::Missed { offer, miss: Miss::Dropped });
         };
-        let leg = self.state.agent_legs.get_mut(&offer).expect("agent_leg found it");
-        let state = std::mem::replace(&mut leg.state, AgentLegState::Closing);
-        if let AgentLegState::Offered { media, session } = state {
-            let Described { format, telephone_event, remote, direction } = described;
-            leg.state = AgentLegState::Answered(Speech {
-                media,
-                session,
-                format,
-                telephone_event,
-                remote,
-                direction,
-                awaits_answer: false,
-            });
+        let leg = self.state.rung_legs.get_mut(&offer).expect("rung_leg found it");
+        leg.picked_up_at = Some(now);
+        let state = std::mem::replace(&mut leg.state, RungLegState::Closing);
+        let RungLegState::Offered { media, session, asks } = state else { return };
+        let Described { format, telephone_event, remote, direction } = described;
+        let awaits_answer = false;
+        let speech =
+            Speech { media, session, format, telephone_event, remote, direction, awaits_answer };
+        match asks {
+            None => {
+                leg.state = RungLegState::Answered(speech);
+                self.inform(now, acd::Input::Answered { offer });
+            }
+            Some(offered) => self.ask(now, offer, speech, offered),
         }
-        self.inform(now, acd::Input::Answered { offer });
     }
 
-    /// Her 200 crossed our CANCEL: the scheduler judges it like any answer (and refuses it); the
+    /// A 200 crossed our CANCEL: the scheduler judges it like any answer (and refuses it); the
     /// endpoint has confirmed and ended that leg itself.
     pub(super) fn answer_crossed(&mut self, now: Instant, dialog: DialogKey) {
-        if let Some((_, offer)) = self.agent_leg(dialog) {
+        if let Some(offer) = self.rung_leg(dialog) {
             self.inform(now, acd::Input::Answered { offer });
         }
     }
 
-    /// The scheduler refused her answer: the caller is no longer hers.
+    /// The scheduler refused an answer: the caller is no longer there to be had.
     fn refuse_answer(&mut self, now: Instant, offer: OfferId) {
-        let Some(leg) = self.state.agent_legs.get(&offer) else {
-            return;
-        };
-        if let AgentLegState::Answered(_) = leg.state {
-            let dialog = leg.dialog;
-            self.let_go(now, dialog);
-            self.close_offer(now, offer, OfferOutcome::Withdrawn);
-        }
-    }
-
-    fn withdraw(&mut self, now: Instant, offer: OfferId, outcome: OfferOutcome) {
-        let Some(leg) = self.state.agent_legs.get(&offer) else {
+        let Some(leg) = self.state.rung_legs.get(&offer) else {
             return;
         };
         let dialog = leg.dialog;
         match leg.state {
-            AgentLegState::Offered { .. } => self.cancel(now, dialog),
-            AgentLegState::Answered(_) => self.let_go(now, dialog),
-            AgentLegState::Talking { .. } | AgentLegState::Closing => return,
+            RungLegState::Answered(_) => self.let_go(now, dialog),
+            RungLegState::Asked { .. } => self.hang_up(now, dialog),
+            RungLegState::Offered { .. } | RungLegState::Talking { .. } | RungLegState::Closing => {
+                return;
+            }
         }
+        self.close_offer(now, offer, OfferOutcome::Withdrawn);
+    }
+
+    fn withdraw(&mut self, now: Instant, offer: OfferId, why: Withdrawal) {
+        let Some(leg) = self.state.rung_legs.get(&offer) else {
+            return;
+        };
+        let no_answer = match leg.state {
+            RungLegState::Asked { .. } => OfferOutcome::NoKey,
+            RungLegState::Offered { .. } | RungLegState::Answered(_) => OfferOutcome::NoAnswer,
+            RungLegState::Talking { .. } | RungLegState::Closing => return,
+        };
+        let (outcome, reason) = match why {
+            Withdrawal::Expired => (no_answer, None),
+            Withdrawal::Won => (OfferOutcome::Withdrawn, Some(ELSEWHERE)),
+            Withdrawal::CallerLeft | Withdrawal::LoggedOut | Withdrawal::Overflowed => {
+                (OfferOutcome::Withdrawn, None)
+            }
+        };
+        self.call_off(now, offer, reason);
         self.close_offer(now, offer, outcome);
+    }
+
+    /// Lets go of a leg that nobody has the caller on, whatever it has come to.
+    pub(super) fn call_off(&mut self, now: Instant, offer: OfferId, reason: Option<&str>) {
+        let leg = &self.state.rung_legs[&offer];
+        let dialog = leg.dialog;
+        match leg.state {
+            RungLegState::Offered { .. } => self.cancel(now, dialog, reason),
+            RungLegState::Answered(_) => self.let_go(now, dialog),
+            RungLegState::Asked { .. } => self.hang_up(now, dialog),
+            RungLegState::Talking { .. } | RungLegState::Closing => {}
+        }
     }
 
     /// A final answer that is no 2xx, a time-out, or the end of what we cancelled.
     pub(super) fn phone_rejected(&mut self, now: Instant, dialog: DialogKey, status: u16) {
-        let Some((agent, offer)) = self.agent_leg(dialog) else {
+        let Some(offer) = self.rung_leg(dialog) else {
             self.state.dialogs.remove(&dialog);
             return;
         };
-        let was_offered = matches!(
-            self.state.agent_legs.get(&offer).map(|leg| &leg.state),
-            Some(AgentLegState::Offered { .. } | AgentLegState::Answered(_))
-        );
-        if was_offered {
-            let (outcome, miss) = match status {
-                486 | 600 => (OfferOutcome::Busy, Miss::Busy),
-                408 | 430 | 503 => (OfferOutcome::Unreachable, Miss::Unreachable),
-                _ => (OfferOutcome::Declined, Miss::Declined),
-            };
-            let flow = self.state.agent_legs[&offer].flow;
+        let leg = &self.state.rung_legs[&offer];
+        if leg.rings() {
+            let (who, flow) = (leg.who, leg.flow);
+            let outcome = who.outcome_of(status);
             self.close_offer(now, offer, outcome);
-            if outcome == OfferOutcome::Unreachable {
+            if outcome == OfferOutcome::Unreachable && who.is_registered() {
                 self.doubt_phone(now, flow);
             }
-            self.inform(now, acd::Input::Missed { offer, miss });
+            if let Callee::Target(target) = who {
+                tracing::info!(?target, status, "a forwarded call was not taken");
+            }
+            self.inform(now, acd::Input::Missed { offer, miss: miss_of(outcome) });
         }
-        self.leg_is_gone(now, dialog, agent, offer);
+        self.leg_is_gone(now, dialog, offer);
     }
 
-    /// Ends an offer that brought no conversation: it is written down, and its ports are free. Her
-    /// dialog goes on to its own end.
+    /// Ends an offer that brought no conversation, or the conversation: it is written down, and its ports
+    /// are free. The dialog goes on to its own end.
     pub(super) fn close_offer(&mut self, now: Instant, offer: OfferId, outcome: OfferOutcome) {
-        let Some(leg) = self.state.agent_legs.get_mut(&offer) else {
+        let Some(leg) = self.state.rung_legs.get_mut(&offer) else {
             return;
         };
-        let record = OfferRecord {
-            agent: leg.agent,
+        let over = Over {
+            who: leg.who,
             offered_at: leg.offered_at,
             ringing_at: leg.ringing_at,
+            picked_up_at: leg.picked_up_at,
             answered_at: leg.answered_at(),
             ended_at: now,
             outcome,
         };
         let media = leg.media();
-        leg.state = AgentLegState::Closing;
+        leg.state = RungLegState::Closing;
         self.state.timers.stop(Timer::Unreachable(offer));
-        self.stop_asking(Role::Agent(offer));
+        self.stop_asking(Role::Rung(offer));
         if let Some(media) = media {
             self.disown(offer.caller, media);
         }
-        self.write_offer(offer, record);
+        self.write_down(offer.caller, over);
     }
 
-    fn write_offer(&mut self, offer: OfferId, record: OfferRecord) {
-        let Some(call) = self.state.calls.get_mut(&offer.caller) else {
+    fn write_down(&mut self, caller: CallerId, over: Over) {
+        let Some(call) = self.state.calls.get_mut(&caller) else {
             return;
         };
         let reference = call.reference;
-        let (agent, outcome) = (record.agent, record.outcome);
-        call.offers.push(record);
+        let Over { who, offered_at, ringing_at, picked_up_at, answered_at, ended_at, outcome } =
+            over;
+        let notice = match who {
+            Callee::Agent(agent) => {
+                call.offers.push(OfferRecord {
+                    agent,
+                    offered_at,
+                    ringing_at,
+                    answered_at,
+                    ended_at,
+                    outcome,
+                });
+                Notice::OfferEnded { call: reference, agent, outcome }
+            }
+            Callee::Target(target) => {
+                call.forwards.push(ForwardRecord {
+                    target,
+                    offered_at,
+                    ringing_at,
+                    picked_up_at,
+                    answered_at,
+                    ended_at,
+                    outcome,
+                });
+                Notice::ForwardEnded { call: reference, target, outcome }
+            }
+        };
         if outcome != OfferOutcome::Served {
-            self.notice(Notice::OfferEnded { call: reference, agent, outcome });
+            self.notice(notice);
         }
     }
 
-    /// An offer that never got as far as an INVITE.
-    fn offer_came_to_nothing(
+    /// What never got as far as an INVITE.
+    pub(super) fn came_to_nothing(
         &mut self,
         now: Instant,
         offer: OfferId,
-        agent: AgentId,
-        offered_at: Instant,
+        who: Callee,
         outcome: OfferOutcome,
     ) {
-        self.write_offer(
-            offer,
-            OfferRecord {
-                agent,
-                offered_at,
-                ringing_at: None,
-                answered_at: None,
-                ended_at: now,
-                outcome,
-            },
-        );
-        self.inform(now, acd::Input::Missed { offer, miss: Miss::Unreachable });
-        self.line_is_clear(now, agent, offer);
+        let over = Over {
+            who,
+            offered_at: now,
+            ringing_at: None,
+            picked_up_at: None,
+            answered_at: None,
+            ended_at: now,
+            outcome,
+        };
+        self.write_down(offer.caller, over);
+        self.inform(now, acd::Input::Missed { offer, miss: miss_of(outcome) });
+        if let Callee::Agent(agent) = who {
+            self.line_is_clear(now, agent, offer);
+        }
     }
 
-    /// Her phone has let go of this leg.
-    pub(super) fn leg_is_gone(
-        &mut self,
-        now: Instant,
-        dialog: DialogKey,
-        agent: AgentId,
-        offer: OfferId,
-    ) {
+    /// That phone has let go of this leg.
+    pub(super) fn leg_is_gone(&mut self, now: Instant, dialog: DialogKey, offer: OfferId) {
         self.state.dialogs.remove(&dialog);
-        self.state.agent_legs.remove(&offer);
-        if self.state.lines.get(&agent) == Some(&offer) {
-            self.state.lines.remove(&agent);
+        self.state.targets.remove(&offer);
+        let Some(leg) = self.state.rung_legs.remove(&offer) else { return };
+        if let Callee::Agent(agent) = leg.who {
+            if self.state.lines.get(&agent) == Some(&offer) {
+                self.state.lines.remove(&agent);
+            }
+            self.line_is_clear(now, agent, offer);
         }
-        self.line_is_clear(now, agent, offer);
     }
 
     fn line_is_clear(&mut self, now: Instant, agent: AgentId, offer: OfferId) {
         self.inform(now, acd::Input::Cleared { agent, offer });
     }
 
-    /// The secretary and offer of an agent leg's dialog.
-    pub(super) fn agent_leg(&self, dialog: DialogKey) -> Option<(AgentId, OfferId)> {
-        let &Role::Agent(offer) = self.state.dialogs.get(&dialog)? else {
+    /// The offer or forwarding of a dialog that is the leg of whom we rang.
+    pub(super) fn rung_leg(&self, dialog: DialogKey) -> Option<OfferId> {
+        let &Role::Rung(offer) = self.state.dialogs.get(&dialog)? else {
             return None;
         };
-        let leg = self.state.agent_legs.get(&offer)?;
-        Some((leg.agent, offer))
+        self.state.rung_legs.contains_key(&offer).then_some(offer)
     }
 
-    fn cancel(&mut self, now: Instant, dialog: DialogKey) {
-        if let Err(misuse) = self.state.endpoint.cancel(now, dialog, None) {
+    fn cancel(&mut self, now: Instant, dialog: DialogKey, reason: Option<&str>) {
+        if let Err(misuse) = self.state.endpoint.cancel(now, dialog, reason) {
             tracing::debug!(%misuse, "a CANCEL came too late");
         }
     }
@@ -398,7 +504,9 @@ impl Engine {
         };
         match call.stage {
             Stage::Waiting => self.end_as_busy(now, caller),
-            Stage::Bridged { .. } => self.end_by_us(now, caller, Disposition::Answered),
+            Stage::Bridged { .. } | Stage::Connected { .. } => {
+                self.end_by_us(now, caller, call.stage.talked());
+            }
             // His secretary vanished, and nobody took him up again.
             Stage::Returned { .. } => self.end_by_us(now, caller, Disposition::Lost),
             // The scheduler has forgotten him.
@@ -406,16 +514,14 @@ impl Engine {
         }
     }
 
-    /// `None`: her answer cannot be used.
-    fn describe(&self, message: &Message, caller: CallerId) -> Option<Described> {
+    /// `None`: the answer cannot be used.
+    fn describe(&self, message: &Message, caller: CallerId, asks: bool) -> Option<Described> {
         let call = self.state.calls.get(&caller)?;
         let answer = Offer::read(sip::session_description(message).ok()??).ok()?;
         let audio = answer.audio().filter(|audio| self.can_reach(audio))?;
-        let wanted = |codec| match &call.leg.frozen {
-            Some(frozen) => frozen.codec == codec,
-            None => call.leg.formats.iter().any(|format| format.codec == codec),
-        };
-        let format = audio.formats.iter().find(|format| wanted(format.codec))?.clone();
+        let offered = formats_for(&call.leg, asks);
+        let is_offered = |format: &&Format| offered.iter().any(|it| it.codec == format.codec);
+        let format = audio.formats.iter().find(is_offered)?.clone();
         Some(Described {
             format,
             telephone_event: audio.telephone_event,
@@ -425,10 +531,73 @@ impl Engine {
     }
 }
 
-/// What her answer says.
+impl Callee {
+    /// One of our own phones, known by where it registered.
+    pub(super) fn is_registered(self) -> bool {
+        match self {
+            Self::Agent(_) | Self::Target(Target::Phone(_)) => true,
+            Self::Target(Target::Line(_)) => false,
+        }
+    }
+
+    /// What a final answer that is no 2xx says. Of a phone whoever is there has declined it, unless it
+    /// is busy or gone; an operator's statuses are mostly those of his network.
+    fn outcome_of(self, status: u16) -> OfferOutcome {
+        match (self.is_registered(), status) {
+            (_, 486 | 600) => OfferOutcome::Busy,
+            (true, 408 | 430 | 503) => OfferOutcome::Unreachable,
+            (true, _) | (false, 603 | 607 | 608) => OfferOutcome::Declined,
+            (false, _) => OfferOutcome::Unreachable,
+        }
+    }
+}
+
+/// What is written down of a leg.
+struct Over {
+    who: Callee,
+    offered_at: Instant,
+    ringing_at: Option<Instant>,
+    picked_up_at: Option<Instant>,
+    answered_at: Option<Instant>,
+    ended_at: Instant,
+    outcome: OfferOutcome,
+}
+
+/// What an answer says.
 struct Described {
     format: Format,
     telephone_event: Option<u8>,
     remote: Option<MediaRemote>,
     direction: Direction,
+}
+
+/// What of the caller's formats somebody may be offered: all, or once he was promised one only this. Who is
+/// asked for a key must hear the question, and texts are kept in G.711.
+fn formats_for(caller: &CallerLeg, asks: bool) -> Vec<Format> {
+    let all = match &caller.frozen {
+        Some(format) => std::slice::from_ref(format),
+        None => &caller.formats[..],
+    };
+    let is_g711 = |format: &&Format| matches!(format.codec, Codec::Pcma | Codec::Pcmu);
+    all.iter().filter(|format| !asks || is_g711(format)).cloned().collect()
+}
+
+/// Under which payload type keys are asked for: the caller's, or one that none of his formats has.
+fn key_type(caller: &CallerLeg) -> u8 {
+    let is_taken = |number: &u8| caller.formats.iter().any(|it| it.payload_type == *number);
+    let free = std::iter::once(TELEPHONE_EVENT).chain(96..=127).find(|number| !is_taken(number));
+    caller.telephone_event.or(free).unwrap_or(TELEPHONE_EVENT)
+}
+
+fn miss_of(outcome: OfferOutcome) -> Miss {
+    match outcome {
+        OfferOutcome::Busy | OfferOutcome::Looped => Miss::Busy,
+        OfferOutcome::Unreachable => Miss::Unreachable,
+        OfferOutcome::Dropped | OfferOutcome::Vanished => Miss::Dropped,
+        OfferOutcome::Served
+        | OfferOutcome::Declined
+        | OfferOutcome::NoAnswer
+        | OfferOutcome::NoKey
+        | OfferOutcome::Withdrawn => Miss::Declined,
+    }
 }

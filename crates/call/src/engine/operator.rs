@@ -40,7 +40,7 @@ impl Engine {
                 self.carry_out_all(now);
                 self.plan_is_over(now, caller);
             }
-            Stage::Bridged { .. } | Stage::Announced { .. } => {}
+            Stage::Bridged { .. } | Stage::Connected { .. } | Stage::Announced { .. } => {}
         }
     }
 
@@ -54,6 +54,7 @@ impl Engine {
         let label = self.config.practices.get(&practice).map(|it| it.label.clone());
         let Some(call) = self.state.calls.get_mut(&caller) else { return };
         call.situation = situation;
+        call.acting = practice;
         if practice != call.practice {
             call.label = label.unwrap_or_default();
         }

@@ -14,7 +14,7 @@ use rand_core::RngCore;
 use sip::{ClientKey, Flow, Identity, Instant, Message, Method, Request, Target, Timeout};
 
 use super::Engine;
-use crate::calls::AgentLegState;
+use crate::calls::RungLeg;
 use crate::timers::Timer;
 
 /// A phone that has not answered OPTIONS by then is taken for dead; its answer may still come. With the
@@ -107,18 +107,13 @@ impl Engine {
         })
     }
 
-    /// One of the secretaries whose phones share this flow has a leg up on it.
+    /// One of the phones that share this flow has a leg up on it.
     fn has_leg_on(&self, flow: &Flow) -> bool {
-        let is_up = |state: &AgentLegState| match state {
-            AgentLegState::Offered { .. }
-            | AgentLegState::Answered(_)
-            | AgentLegState::Talking { .. } => true,
-            AgentLegState::Closing => false,
-        };
         let agents = self.agents_on(flow);
         let offers = agents.iter().filter_map(|agent| self.state.lines.get(agent));
-        let mut legs = offers.filter_map(|offer| self.state.agent_legs.get(offer));
-        legs.any(|leg| leg.flow == *flow && is_up(&leg.state))
+        let legs = offers.filter_map(|offer| self.state.rung_legs.get(offer));
+        let is_up = |leg: &RungLeg| leg.flow == *flow && leg.media().is_some();
+        legs.chain(self.target_legs_up()).any(is_up)
     }
 
     /// The outcome of a request of ours, if it was such a question.
@@ -199,7 +194,7 @@ impl Engine {
     /// A REGISTER was proven to be a user's: her phone lives, and she is there herself if it was
     /// thought dead before.
     pub(super) fn phone_registers(&mut self, now: Instant, user: &str, flow: &Flow) {
-        let agent = self.users.get(user).copied();
+        let agent = self.agent_of(user);
         let view = agent.and_then(|agent| self.state.scheduler.agent(agent));
         if let Some(view) = view
             && view.state == AgentState::NotResponding
@@ -215,6 +210,6 @@ impl Engine {
     /// Whose phones share this flow.
     pub(super) fn agents_on(&self, flow: &Flow) -> Vec<AgentId> {
         let users = self.state.registrar.aors_on(flow);
-        users.filter_map(|user| self.users.get(user).copied()).collect()
+        users.filter_map(|user| self.agent_of(user)).collect()
     }
 }

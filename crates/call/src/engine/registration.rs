@@ -1,10 +1,11 @@
 //! REGISTER, and what it says of the secretaries.
 
-use acd::{AgentEvent, AgentId};
-use sip::{Flow, Instant, Message, RegisterReply, RegistrarEvent, RequestKey};
+use acd::{AgentEvent, AgentId, Target};
+use sip::{DialogKey, Flow, Instant, Message, RegisterReply, RegistrarEvent, RequestKey};
 
-use super::Engine;
+use super::{Engine, User};
 use crate::action::{Action, Notice};
+use crate::calls::{Callee, RungLeg};
 use crate::standing::Standing;
 
 impl Engine {
@@ -20,8 +21,10 @@ impl Engine {
             return;
         }
         let account = |user: &str| {
-            let agent = self.users.get(user).and_then(|id| self.config.agents.get(id))?;
-            Some(agent.account.clone())
+            Some(match *self.users.get(user)? {
+                User::Agent(agent) => self.config.agents.get(&agent)?.account.clone(),
+                User::Phone(phone) => self.config.phones.get(&phone)?.account.clone(),
+            })
         };
         let reply = self.state.registrar.handle_register(now, flow, &message, &account);
         if reply.is_guess {
@@ -73,36 +76,62 @@ impl Engine {
     /// Her phone is back on a new connection: if the old one is gone, so does her conversation go on.
     /// What was there when she was rung, under another Contact, is another phone of hers.
     fn conversation_follows(&mut self, user: &str, flow: &Flow) {
-        let offer = self.agent_of(user).and_then(|agent| self.state.lines.get(&agent));
-        let Some(leg) = offer.and_then(|offer| self.state.agent_legs.get(offer)) else { return };
-        let is_it = self.state.registrar.bindings(user).any(|it| {
-            let may_be = it.contact_uri == leg.contact_uri || it.registered_at > leg.offered_at;
-            it.flow == *flow && may_be
-        });
-        if is_it && let Err(misuse) = self.state.endpoint.follow(leg.dialog, *flow) {
-            tracing::debug!(%misuse, "her leg is no dialog yet");
+        let legs: Vec<&RungLeg> = match self.users.get(user) {
+            Some(User::Agent(agent)) => {
+                let offer = self.state.lines.get(agent);
+                offer.and_then(|offer| self.state.rung_legs.get(offer)).into_iter().collect()
+            }
+            Some(&User::Phone(phone)) => {
+                let is_its = |leg: &&RungLeg| leg.who == Callee::Target(Target::Phone(phone));
+                self.target_legs_up().filter(is_its).collect()
+            }
+            None => return,
+        };
+        let is_there = |leg: &&RungLeg| {
+            self.state.registrar.bindings(user).any(|it| {
+                let may_be = it.contact_uri == leg.contact_uri || it.registered_at > leg.offered_at;
+                it.flow == *flow && may_be
+            })
+        };
+        let dialogs: Vec<DialogKey> =
+            legs.into_iter().filter(is_there).map(|leg| leg.dialog).collect();
+        for dialog in dialogs {
+            if let Err(misuse) = self.state.endpoint.follow(dialog, *flow) {
+                tracing::debug!(%misuse, "that leg is no dialog yet");
+            }
         }
     }
 
     pub(super) fn handle_registrar_event(&mut self, now: Instant, event: RegistrarEvent) {
         match event {
             RegistrarEvent::Registered { aor } => {
-                let Some(agent) = self.agent_of(&aor) else {
-                    return;
-                };
-                self.inform(now, acd::Input::Agent { agent, event: AgentEvent::LogIn });
-                self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Reachable });
                 let flow = self.state.registrar.bindings(&aor).next().map(|binding| binding.flow);
-                if let Some(flow) = flow {
-                    self.notice(Notice::Registered { agent, flow });
+                match self.users.get(&aor) {
+                    Some(&User::Agent(agent)) => {
+                        self.inform(now, acd::Input::Agent { agent, event: AgentEvent::LogIn });
+                        self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Reachable });
+                        if let Some(flow) = flow {
+                            self.notice(Notice::Registered { agent, flow });
+                        }
+                    }
+                    Some(&User::Phone(phone)) => {
+                        if let Some(flow) = flow {
+                            self.notice(Notice::PhoneRegistered { phone, flow });
+                        }
+                    }
+                    None => {}
                 }
             }
             RegistrarEvent::Unregistered { aor } | RegistrarEvent::Expired { aor } => {
-                let Some(agent) = self.agent_of(&aor) else {
-                    return;
-                };
-                self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Unreachable });
-                self.notice(Notice::Unregistered { agent });
+                match self.users.get(&aor) {
+                    Some(&User::Agent(agent)) => {
+                        let event = AgentEvent::Unreachable;
+                        self.inform(now, acd::Input::Agent { agent, event });
+                        self.notice(Notice::Unregistered { agent });
+                    }
+                    Some(&User::Phone(phone)) => self.notice(Notice::PhoneUnregistered { phone }),
+                    None => {}
+                }
             }
         }
     }
@@ -139,8 +168,11 @@ impl Engine {
         }
     }
 
-    fn agent_of(&self, user: &str) -> Option<AgentId> {
-        self.users.get(user).copied()
+    pub(super) fn agent_of(&self, user: &str) -> Option<AgentId> {
+        match *self.users.get(user)? {
+            User::Agent(agent) => Some(agent),
+            User::Phone(_) => None,
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! What can be seen of the engine from outside, for displays and for the simulator's invariants.
 
-use acd::{AgentId, CallerId, Decision, OfferId, PracticeId, Scheduler};
+use acd::{AgentId, CallerId, Decision, OfferId, PhoneId, PracticeId, Scheduler, Target};
 use sip::{Counts, Flow, Instant};
 
 use super::Engine;
 use super::dialling::CodeLegState;
 use crate::action::Ledger;
-use crate::calls::{AgentLegState, Stage};
+use crate::calls::{Callee, RungLegState, Stage};
 use crate::config::TrunkId;
 use crate::media::Port;
 use crate::record::{CallRef, CallerNumber};
@@ -23,7 +23,7 @@ pub struct CallView {
     /// His number, which is nobody's business by itself.
     pub number: CallerNumber,
     pub arrived_at: Instant,
-    /// The pairs that it holds: the caller's, then the secretary's.
+    /// The pairs that it holds: the caller's, then those of whom we ring for him.
     pub ports: Vec<Port>,
 }
 
@@ -31,6 +31,14 @@ pub struct CallView {
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub struct AgentLegView {
     pub agent: AgentId,
+    pub offer: OfferId,
+    pub closing: bool,
+}
+
+/// The leg of whom a caller is forwarded to, until that phone has let go of it.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct TargetLegView {
+    pub target: Target,
     pub offer: OfferId,
     pub closing: bool,
 }
@@ -92,6 +100,12 @@ impl Engine {
         self.state.registrar.bindings(user)
     }
 
+    /// The same of a phone that is no secretary's.
+    pub fn phone_bindings(&self, phone: PhoneId) -> impl Iterator<Item = &sip::Binding> {
+        let user = self.config.phones.get(&phone).map_or("", |phone| phone.user.as_str());
+        self.state.registrar.bindings(user)
+    }
+
     /// What lasts of a configured secretary.
     pub fn standing(&self, agent: AgentId) -> Option<Standing> {
         let user = &self.config.agents.get(&agent)?.user;
@@ -104,7 +118,7 @@ impl Engine {
         self.state.calls.iter().map(|(&caller, call)| {
             let second = self
                 .state
-                .agent_legs
+                .rung_legs
                 .range(offers_of(caller))
                 .filter_map(|(_, leg)| leg.media().map(|media| media.port));
             CallView {
@@ -121,10 +135,22 @@ impl Engine {
     }
 
     pub fn agent_legs(&self) -> impl Iterator<Item = AgentLegView> {
-        self.state.agent_legs.iter().map(|(&offer, leg)| AgentLegView {
-            agent: leg.agent,
-            offer,
-            closing: matches!(leg.state, AgentLegState::Closing),
+        self.state.rung_legs.iter().filter_map(|(&offer, leg)| match leg.who {
+            Callee::Agent(agent) => {
+                let closing = matches!(leg.state, RungLegState::Closing);
+                Some(AgentLegView { agent, offer, closing })
+            }
+            Callee::Target(_) => None,
+        })
+    }
+
+    pub fn target_legs(&self) -> impl Iterator<Item = TargetLegView> {
+        self.state.rung_legs.iter().filter_map(|(&offer, leg)| match leg.who {
+            Callee::Target(target) => {
+                let closing = matches!(leg.state, RungLegState::Closing);
+                Some(TargetLegView { target, offer, closing })
+            }
+            Callee::Agent(_) => None,
         })
     }
 

@@ -6,6 +6,7 @@ mod codes;
 mod connection;
 mod credentials;
 mod fixtures;
+mod forwarding;
 mod hold;
 mod lasting;
 mod ledger;

@@ -93,7 +93,10 @@ impl Rig {
             Event::Released { port: p, owner: o, stats } if (*p, *o) == (port, owner) => {
                 Some(*stats)
             }
-            Event::Released { .. } | Event::Heard { .. } | Event::Played { .. } => None,
+            Event::Released { .. }
+            | Event::Heard { .. }
+            | Event::Played { .. }
+            | Event::Digit { .. } => None,
             Event::Silent { .. } | Event::Failed { .. } => panic!("unexpected: {event:?}"),
         })
     }
@@ -165,6 +168,16 @@ pub(crate) fn rtp(ssrc: u32, sequence: u16) -> Vec<u8> {
     bytes.extend((u32::from(sequence) * 160).to_be_bytes());
     bytes.extend(ssrc.to_be_bytes());
     bytes.extend([0xd5; 160]);
+    bytes
+}
+
+/// A key that is let go, under payload type 101 (RFC 4733).
+pub(crate) fn key(ssrc: u32, sequence: u16, timestamp: u32, event: u8) -> Vec<u8> {
+    let mut bytes = vec![0x80, 101];
+    bytes.extend(sequence.to_be_bytes());
+    bytes.extend(timestamp.to_be_bytes());
+    bytes.extend(ssrc.to_be_bytes());
+    bytes.extend([event, 0x8a, 3, 32]);
     bytes
 }
 

@@ -6,7 +6,7 @@ mod playing;
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
-use kit::{Phone, Rig, leg, rtcp, rtp};
+use kit::{Phone, Rig, key, leg, rtcp, rtp};
 use media::{Config, Event, Leg, Order, Remote, Source, StartError};
 
 #[test]
@@ -198,6 +198,37 @@ fn silence_is_told_once_and_ends_with_a_packet() {
     caller.send(a, &rtp(1, 1));
     assert_eq!(rig.event(), Event::Heard { port: a, owner: 1 });
     assert_eq!(rig.event(), Event::Silent { port: a, owner: 1 });
+}
+
+#[test]
+fn keys_are_told_once_a_press_where_they_are_asked_for_and_cross_all_the_same() {
+    let mut rig = Rig::start(31);
+    let (caller, agent) = (rig.phone(), rig.phone());
+    let [a, b] = rig.bridge(&caller, &agent);
+    caller.send(a, &key(1, 1, 800, 1));
+    assert_eq!(agent.receive().0, key(1, 1, 800, 1));
+    rig.set(a, 1, Leg { keys: vec![101], ..leg(&caller, Some(b)) });
+    rig.settle();
+    for sequence in 2..=4 {
+        caller.send(a, &key(1, sequence, 8_000, 1));
+    }
+    caller.send(a, &key(1, 5, 16_000, 10));
+    let stranger = rig.phone();
+    stranger.send(a, &key(2, 6, 24_000, 2));
+    for _ in 2..=5 {
+        agent.receive();
+    }
+    let mut pressed = Vec::new();
+    rig.order(Order::Release { port: a, owner: 1 });
+    rig.find(|event| match event {
+        Event::Digit { port, owner: 1, digit } if *port == a => {
+            pressed.push(*digit);
+            None
+        }
+        Event::Released { owner: 1, .. } => Some(()),
+        _ => None,
+    });
+    assert_eq!(pressed, ['1', '*'], "neither before it was asked for, nor of a stranger");
 }
 
 #[test]

@@ -52,6 +52,26 @@ pub struct OfferRow {
     pub outcome: String,
 }
 
+/// One forwarding of a call to somebody else than a secretary.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ForwardRow {
+    pub call: String,
+    /// From 1.
+    pub number: u32,
+    /// `phone` or `line`.
+    pub kind: String,
+    /// The name of a phone, the number of a line.
+    pub target: String,
+    pub offered_ms: i64,
+    pub ringing_ms: Option<i64>,
+    /// Somebody or something answered there.
+    pub picked_up_ms: Option<i64>,
+    /// A human took the caller.
+    pub answered_ms: Option<i64>,
+    pub ended_ms: i64,
+    pub outcome: String,
+}
+
 impl Reader {
     pub fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -63,9 +83,7 @@ impl Reader {
     /// All calls by arrival.
     pub fn calls(&self) -> rusqlite::Result<Vec<CallRow>> {
         // A file that no server of this version has opened yet lacks the last two.
-        let version =
-            self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))?;
-        let last = if version < 2 { "NULL, NULL" } else { "situation, prompt" };
+        let last = if self.version()? < 2 { "NULL, NULL" } else { "situation, prompt" };
         let mut statement = self.connection.prepare(&format!(
             "SELECT call, trunk, dialled, practice, caller_kind, caller, arrived_at, arrived_ms,
                     answered_ms, ended_ms, wait_ms, talk_ms, disposition, status, released_by,
@@ -82,6 +100,23 @@ impl Reader {
              FROM offers ORDER BY offered_ms, call, number",
         )?;
         statement.query_map([], offer_row)?.collect()
+    }
+
+    /// All forwardings, by call and number.
+    pub fn forwards(&self) -> rusqlite::Result<Vec<ForwardRow>> {
+        if self.version()? < 4 {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.connection.prepare(
+            "SELECT call, number, kind, target, offered_ms, ringing_ms, picked_up_ms, answered_ms,
+                    ended_ms, outcome
+             FROM forwards ORDER BY offered_ms, call, number",
+        )?;
+        statement.query_map([], forward_row)?.collect()
+    }
+
+    fn version(&self) -> rusqlite::Result<u32> {
+        self.connection.pragma_query_value(None, "user_version", |row| row.get(0))
     }
 
     pub fn count(&self) -> rusqlite::Result<u64> {
@@ -111,6 +146,21 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         agent: row.get(15)?,
         situation: row.get(16)?,
         prompt: row.get(17)?,
+    })
+}
+
+fn forward_row(row: &Row<'_>) -> rusqlite::Result<ForwardRow> {
+    Ok(ForwardRow {
+        call: row.get(0)?,
+        number: row.get(1)?,
+        kind: row.get(2)?,
+        target: row.get(3)?,
+        offered_ms: row.get(4)?,
+        ringing_ms: row.get(5)?,
+        picked_up_ms: row.get(6)?,
+        answered_ms: row.get(7)?,
+        ended_ms: row.get(8)?,
+        outcome: row.get(9)?,
     })
 }
 

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 use crate::clock::Reading;
 
 /// `PRAGMA user_version` of files that this program reads and writes.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// `PRAGMA application_id`: whose file it is, `mono`.
 const APPLICATION: u32 = u32::from_be_bytes(*b"mono");
 
@@ -43,7 +43,7 @@ CREATE TABLE calls (
     talk_ms      INTEGER,                  -- with secretaries, all of them; NULL: with none
     disposition  TEXT NOT NULL,
     status       INTEGER NOT NULL,         -- the final SIP status that the caller got
-    released_by  TEXT NOT NULL,            -- caller, agent, us
+    released_by  TEXT NOT NULL,            -- caller, agent, target, us
     agent_id     INTEGER,
     agent        TEXT,
     situation    TEXT,                     -- of the practice at arrival: open, closed, leave
@@ -101,6 +101,29 @@ CREATE TABLE phones (
     cseq          INTEGER NOT NULL,
     user_agent    TEXT,
     PRIMARY KEY (user, place)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Since version 4: where callers were forwarded to.
+const FORWARDS: &str = "
+-- One row a forwarding of a call to somebody else than a secretary, in order.
+CREATE TABLE forwards (
+    call         TEXT NOT NULL REFERENCES calls (call) ON DELETE CASCADE,
+    number       INTEGER NOT NULL,         -- from 1
+    kind         TEXT NOT NULL,            -- phone, line
+    target       TEXT NOT NULL,            -- the name of a phone, +E.164 of a line
+    offered_at   TEXT NOT NULL,
+    offered_ms   INTEGER NOT NULL,
+    ringing_at   TEXT,
+    ringing_ms   INTEGER,
+    picked_up_at TEXT,                     -- somebody or something answered there
+    picked_up_ms INTEGER,
+    answered_at  TEXT,                     -- a human took the caller
+    answered_ms  INTEGER,
+    ended_at     TEXT NOT NULL,
+    ended_ms     INTEGER NOT NULL,
+    outcome      TEXT NOT NULL,
+    PRIMARY KEY (call, number)
 ) STRICT, WITHOUT ROWID;
 ";
 
@@ -180,8 +203,13 @@ pub(super) fn open(path: &Path, at: Reading) -> Result<(Connection, u32), OpenEr
     if found == 1 {
         transaction.execute_batch(SITUATIONS)?;
     }
-    if found < VERSION {
+    if found < 3 {
         transaction.execute_batch(LASTING)?;
+    }
+    if found < 4 {
+        transaction.execute_batch(FORWARDS)?;
+    }
+    if found < VERSION {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }

@@ -69,7 +69,9 @@ fn entry(sequence: u64) -> CallEntry {
         released_by: Party::Agent,
         prompt: None,
         agent: Some(call::AgentId(7)),
+        target: None,
         offers: vec![missed, offer],
+        forwards: Vec::new(),
     };
     let names = Arc::new(Names::default().with(&config()));
     CallEntry { record: Box::new(record), reading: reading(), names }
@@ -78,7 +80,15 @@ fn entry(sequence: u64) -> CallEntry {
 fn config() -> call::Config {
     call::Config {
         urgent_numbers: BTreeMap::new(),
-        phones: BTreeMap::new(),
+        phones: [(
+            call::PhoneId(2),
+            call::Phone {
+                user: "accueil".to_owned(),
+                name: "Accueil".to_owned(),
+                account: sip::Account { ha1_md5: None, ha1_sha256: None },
+            },
+        )]
+        .into(),
         realm: "pbx.example.fr".to_owned(),
         trunks: [(
             TrunkId(1),
@@ -161,6 +171,69 @@ fn a_call_and_its_offers_are_kept_with_civil_times_and_names() {
     let outcomes: Vec<_> = offers.iter().map(|o| (o.number, o.outcome.as_str())).collect();
     assert_eq!(outcomes, [(1, "unreachable"), (2, "served")]);
     assert_eq!(offers[1].ringing_ms, Some(1_799_999_981_200));
+}
+
+#[test]
+fn where_a_caller_was_forwarded_to_and_what_came_of_it_is_kept() {
+    let file = File::new("forwards");
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
+    let at = sip::Instant::from_millis;
+    let mut forwarded = entry(1);
+    let box_at = call::Target::Line(E164::read("06 39 98 00 99").unwrap().line());
+    let first = call::ForwardRecord {
+        target: box_at,
+        offered_at: at(40_000),
+        ringing_at: Some(at(40_500)),
+        picked_up_at: Some(at(44_000)),
+        answered_at: None,
+        ended_at: at(50_000),
+        outcome: OfferOutcome::NoKey,
+    };
+    let second = call::ForwardRecord {
+        target: call::Target::Phone(call::PhoneId(2)),
+        offered_at: at(50_000),
+        ringing_at: None,
+        answered_at: Some(at(52_000)),
+        ended_at: at(60_000),
+        outcome: OfferOutcome::Served,
+        ..first.clone()
+    };
+    forwarded.record.disposition = Disposition::Forwarded;
+    forwarded.record.released_by = Party::Target;
+    forwarded.record.agent = None;
+    forwarded.record.offers.clear();
+    forwarded.record.forwards = vec![first, second];
+    records.keep(Entry::Call(forwarded));
+    drop(records);
+    writer.finish();
+    let reader = Reader::open(&file.0).unwrap();
+    let call = &reader.calls().unwrap()[0];
+    assert_eq!((&call.disposition[..], &call.released_by[..]), ("forwarded", "target"));
+    assert_eq!(call.talk_ms, None, "no secretary talked");
+    let rows = reader.forwards().unwrap();
+    let told: Vec<_> = rows.iter().map(|it| (it.number, &it.kind[..], &it.target[..])).collect();
+    assert_eq!(told, [(1, "line", "+33639980099"), (2, "phone", "Accueil")]);
+    let outcomes: Vec<_> = rows.iter().map(|it| (&it.outcome[..], it.answered_ms)).collect();
+    assert_eq!(outcomes, [("no_key", None), ("served", Some(1_799_999_992_000))]);
+    assert_eq!(rows[0].picked_up_ms, Some(1_799_999_984_000));
+}
+
+#[test]
+fn a_file_of_the_third_version_gets_its_forwardings_and_keeps_the_rest() {
+    let file = File::new("third");
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
+    records.keep(Entry::Call(entry(1)));
+    drop(records);
+    writer.finish();
+    let older = Connection::open(&file.0).unwrap();
+    older.execute_batch("DROP TABLE forwards; PRAGMA user_version = 3").unwrap();
+    let before = Reader::open(&file.0).unwrap();
+    assert!(before.calls().unwrap().len() == 1 && before.forwards().unwrap().is_empty());
+    drop((before, older));
+    drop(schema::open(&file.0, reading()).unwrap());
+    let after = Reader::open(&file.0).unwrap();
+    assert_eq!((after.calls().unwrap().len(), after.offers().unwrap().len()), (1, 2));
+    assert!(after.forwards().unwrap().is_empty());
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
-use call::{CallRecord, CallerNumber, OfferOutcome, OfferRecord, Situation};
+use call::{
+    CallRecord, CallerNumber, E164, ForwardRecord, OfferOutcome, OfferRecord, Situation, Target,
+};
 use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
@@ -148,6 +150,9 @@ fn write<'a>(
                 for (offer, number) in entry.record.offers.iter().zip(1_u32..) {
                     write_offer(&transaction, entry, number, offer)?;
                 }
+                for (forward, number) in entry.record.forwards.iter().zip(1_u32..) {
+                    write_forward(&transaction, entry, number, forward)?;
+                }
             }
             Entry::Standing(kept) => standing::write(&transaction, kept)?,
         }
@@ -212,6 +217,8 @@ fn talk(offer: &OfferRecord) -> Option<i64> {
         OfferOutcome::Declined
         | OfferOutcome::Busy
         | OfferOutcome::NoAnswer
+        | OfferOutcome::NoKey
+        | OfferOutcome::Looped
         | OfferOutcome::Unreachable
         | OfferOutcome::Dropped
         | OfferOutcome::Withdrawn => None,
@@ -246,6 +253,46 @@ fn write_offer(
         ended_at,
         ended_ms,
         offer.outcome.as_str(),
+    ])?;
+    Ok(())
+}
+
+fn write_forward(
+    connection: &Connection,
+    entry: &CallEntry,
+    number: u32,
+    forward: &ForwardRecord,
+) -> rusqlite::Result<()> {
+    let CallEntry { record, reading, names } = entry;
+    let (kind, target) = match forward.target {
+        Target::Phone(phone) => ("phone", names.phone(phone).to_owned()),
+        Target::Line(line) => ("line", E164::of_line(line).to_string()),
+    };
+    let (offered_at, offered_ms) = civil(reading, forward.offered_at);
+    let (ringing_at, ringing_ms) = forward.ringing_at.map(|at| civil(reading, at)).unzip();
+    let (picked_up_at, picked_up_ms) = forward.picked_up_at.map(|at| civil(reading, at)).unzip();
+    let (answered_at, answered_ms) = forward.answered_at.map(|at| civil(reading, at)).unzip();
+    let (ended_at, ended_ms) = civil(reading, forward.ended_at);
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO forwards VALUES
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    )?;
+    statement.execute(params![
+        record.call.to_string(),
+        number,
+        kind,
+        target,
+        offered_at,
+        offered_ms,
+        ringing_at,
+        ringing_ms,
+        picked_up_at,
+        picked_up_ms,
+        answered_at,
+        answered_ms,
+        ended_at,
+        ended_ms,
+        forward.outcome.as_str(),
     ])?;
     Ok(())
 }

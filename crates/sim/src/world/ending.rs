@@ -52,7 +52,7 @@ impl World {
             return wrong("another status");
         }
         let fits = match record.disposition {
-            D::Answered | D::CallerFailed => sent == 200,
+            D::Answered | D::Forwarded | D::CallerFailed => sent == 200,
             D::Abandoned => sent == 487,
             D::Busy => sent == 486,
             // 200 or 480 after the text, 487 within an unanswered one.
@@ -66,7 +66,7 @@ impl World {
             D::Draining => self.truth.is_draining && sent == 503,
             D::BadRequest => sent == 400,
             D::Unsupported => sent == 420,
-            D::Looped => sent == 483,
+            D::Looped => matches!(sent, 483 | 486),
             // Whoever loses his secretary may meet no other before his time is over.
             D::Lost if sent == 200 && self.returned.contains(&record.call) => true,
             // The process ended, and nobody had taken him.
@@ -117,7 +117,7 @@ impl World {
             }
         }
         self.tally.note(match record.disposition {
-            D::Answered => Happening::Answered,
+            D::Answered | D::Forwarded => Happening::Answered,
             D::CallerFailed => Happening::AckNeverSent,
             D::Abandoned if truth.rung > 0 => Happening::GaveUpRinging,
             D::Abandoned => Happening::GaveUpWaiting,

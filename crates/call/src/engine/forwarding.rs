@@ -1,0 +1,258 @@
+//! A caller who is sent to somebody else than a secretary: to a phone of the practice that registers
+//! here, or by a trunk to a number outside.
+//!
+//! Who answers a number outside may be a voicemail box, which would swallow the caller. So he stays
+//! unanswered while it hears that a caller waits, until the key 1 says that there is a human; the
+//! scheduler's deadline ends the asking like any ringing. Numbers where no box can be need no key, and a
+//! phone of the practice needs none.
+//!
+//! A number outside may itself be forwarded to us: such an echo of a caller is refused, and the
+//! forwarding with it.
+
+use std::time::Duration;
+
+use acd::{CallerId, LineId, Miss, OfferId, PhoneId, PracticeId, Target};
+use sip::{DialogKey, Flow, HeaderName, Identity, Instant, Message, Method};
+
+use super::Engine;
+use super::offer::Way;
+use crate::action::Notice;
+use crate::calls::{Call, Callee, RungLeg, RungLegState, Speech};
+use crate::config::{ForwardedBy, Forwarding, Outbound, TrunkId};
+use crate::media::Playing;
+use crate::number::E164;
+use crate::record::{CallerNumber, OfferOutcome};
+use crate::routing;
+
+/// An operator who has sent no 1xx by then is not there: time for three of four copies of our INVITE on
+/// UDP (RFC 3261 §17.1.1.2). How long it may ring is the plan's.
+const TRUNK_PATIENCE: Duration = Duration::from_secs(4);
+/// What says that there is a human.
+const ACCEPTS: char = '1';
+
+impl Engine {
+    pub(super) fn forward(&mut self, now: Instant, offer: OfferId, target: Target) {
+        if !self.state.calls.contains_key(&offer.caller) {
+            return;
+        }
+        let way = match target {
+            Target::Phone(phone) => self.way_to_phone(offer.caller, phone),
+            Target::Line(line) => self.way_to_line(offer.caller, line),
+        };
+        let launched = match way {
+            Some(way) => self.launch(now, offer, Callee::Target(target), way),
+            None => Err(OfferOutcome::Unreachable),
+        };
+        if let Err(outcome) = launched {
+            self.came_to_nothing(now, offer, Callee::Target(target), outcome);
+        }
+    }
+
+    fn way_to_phone(&self, caller: CallerId, phone: PhoneId) -> Option<Way> {
+        let user = &self.config.phones.get(&phone)?.user;
+        let way = self.way_to_user(caller, user);
+        if way.is_none() {
+            let call = self.state.calls[&caller].reference;
+            tracing::info!(%call, phone = phone.0, "a phone to forward to is not registered");
+        }
+        way
+    }
+
+    /// `None`: no operator takes the call, or nobody's number is meant.
+    fn way_to_line(&self, caller: CallerId, line: LineId) -> Option<Way> {
+        let call = &self.state.calls[&caller];
+        let number = E164::of_line(line);
+        if number.is_short() {
+            tracing::error!(call = %call.reference, "a plan forwards to a short code: not dialled");
+            return None;
+        }
+        let forwarding = self.forwarding_of(call);
+        let trunk = forwarding.and_then(|it| it.trunk).unwrap_or(call.trunk);
+        let known = self.config.trunks.get(&trunk);
+        let Some(outbound) = known.and_then(|trunk| trunk.outbound.as_ref()) else {
+            let name = known.map_or("", |trunk| trunk.name.as_str());
+            tracing::warn!(call = %call.reference, trunk = name, "a trunk that takes no calls of ours");
+            return None;
+        };
+        let to = outbound.to;
+        let local = call.leg.flow.local;
+        if local.is_ipv4() != to.is_ipv4() {
+            tracing::warn!(call = %call.reference, %to, "not of the IP version that the caller came by");
+            return None;
+        }
+        let request_uri = match to.port() {
+            5060 if to.is_ipv4() => format!("sip:{number}@{}", to.ip()),
+            5060 => format!("sip:{number}@[{}]", to.ip()),
+            _ => format!("sip:{number}@{to}"),
+        };
+        let by = forwarding.and_then(|it| it.number).unwrap_or(call.dialled);
+        let Presented { from, shown, headers } = self.presented(call, outbound, by, &request_uri);
+        Some(Way {
+            flow: Flow { transport: outbound.transport, local, remote: to, connection: 0 },
+            to: Identity { display: None, uri: request_uri.clone() },
+            request_uri,
+            from,
+            headers,
+            shown,
+            patience: TRUNK_PATIENCE,
+            asks: !forwarding.is_some_and(|it| it.no_key.contains(&number)),
+        })
+    }
+
+    /// Of the practice whose plan he follows.
+    fn forwarding_of(&self, call: &Call) -> Option<&Forwarding> {
+        self.config.practices.get(&call.acting).map(|practice| &practice.forwarding)
+    }
+
+    /// Who calls, as an operator may show it. The caller's own number passes only where the call says who
+    /// forwards it; what he hides stays hidden.
+    fn presented(&self, call: &Call, outbound: &Outbound, by: E164, target: &str) -> Presented {
+        let at_us = |number: E164| format!("sip:{number}@{}", self.config.realm);
+        let header = |name: HeaderName, value: String| (name.as_str().to_owned(), value);
+        let is_told = match outbound.forwarded_by {
+            ForwardedBy::Diversion | ForwardedBy::HistoryInfo => true,
+            ForwardedBy::Nothing => false,
+        };
+        let hides = is_told && call.caller == CallerNumber::Withheld;
+        let shown = match call.caller {
+            CallerNumber::Known(number) if is_told => number,
+            CallerNumber::Known(_) | CallerNumber::Withheld | CallerNumber::Other(_) => by,
+        };
+        // What is asserted of who hides is the line that forwards him: his own number we do not know.
+        let asserted = header(HeaderName::PAssertedIdentity, format!("<{}>", at_us(shown)));
+        let mut headers = vec![asserted];
+        if hides {
+            headers.push(header(HeaderName::Privacy, "id".to_owned()));
+        }
+        match outbound.forwarded_by {
+            ForwardedBy::Diversion => {
+                let value = format!("<{}>;reason=unconditional;counter=1", at_us(by));
+                headers.push(header(HeaderName::Diversion, value));
+            }
+            // RFC 7044 §5; the cause of RFC 4458: unconditional.
+            ForwardedBy::HistoryInfo => {
+                let value = format!("<{}>;index=1, <{target};cause=302>;index=1.1;mp=1", at_us(by));
+                headers.push(header(HeaderName::HistoryInfo, value));
+            }
+            ForwardedBy::Nothing => {}
+        }
+        let uri = if hides { "sip:anonymous@anonymous.invalid".to_owned() } else { at_us(shown) };
+        let display = hides.then(|| "Anonymous".to_owned());
+        Presented { from: Identity { display, uri }, shown: (!hides).then_some(shown), headers }
+    }
+
+    /// Something answered where a key is wanted: it is confirmed, and hears the question.
+    pub(super) fn ask(&mut self, now: Instant, offer: OfferId, speech: Speech, offered: u8) {
+        let leg = self.state.rung_legs.get_mut(&offer).expect("the caller found it");
+        // RFC 3264 §5.1: what comes to us has our number; some send their own.
+        let theirs = speech.telephone_event.filter(|&theirs| theirs != offered);
+        let keys = std::iter::once(offered).chain(theirs).collect();
+        let (dialog, who) = (leg.dialog, leg.who);
+        leg.state = RungLegState::Asked { speech, keys };
+        if let Err(misuse) = self.state.endpoint.ack(now, dialog, None) {
+            tracing::warn!(%misuse, "an answer could not be confirmed");
+        }
+        self.order_rung_media(offer);
+        if let (Callee::Target(target), Some(call)) = (who, self.state.calls.get(&offer.caller)) {
+            let call = call.reference;
+            self.notice(Notice::TargetAsked { call, target });
+        }
+    }
+
+    /// What he hears who is to press 1.
+    pub(super) fn question(&self, call: &Call) -> Playing {
+        let prompt = self.forwarding_of(call).and_then(|it| it.accept);
+        match prompt.filter(|prompt| self.config.prompts.contains_key(prompt)) {
+            Some(prompt) => Playing::Prompt { prompt, repeat: true },
+            None => Playing::Confirmed,
+        }
+    }
+
+    /// A key, however it came. Another than 1 is a slip.
+    pub(super) fn key_pressed(&mut self, now: Instant, offer: OfferId, key: char) {
+        let state = self.state.rung_legs.get(&offer).map(|leg| &leg.state);
+        if let Some(RungLegState::Asked { .. }) = state
+            && key == ACCEPTS
+        {
+            self.inform(now, acd::Input::Answered { offer });
+        }
+    }
+
+    /// The key in an INFO of who is asked for one.
+    pub(super) fn key_in(&self, dialog: DialogKey, message: &Message) -> Option<(OfferId, char)> {
+        let offer = self.rung_leg(dialog)?;
+        let RungLegState::Asked { .. } = self.state.rung_legs[&offer].state else { return None };
+        (message.method() == Method::Info).then_some(())?;
+        Some((offer, key_of(message)?))
+    }
+
+    /// Of our legs to whom we forward, the one that this call is the echo of: for the same practice, from
+    /// the number that we show there, while it rings. Whoever hides has no number: the call must name
+    /// that line as the one it was forwarded from.
+    pub(super) fn echoed(
+        &self,
+        trunk: TrunkId,
+        practice: PracticeId,
+        caller: &CallerNumber,
+        invite: &Message,
+    ) -> Option<OfferId> {
+        let numbering = &self.config.trunks[&trunk].numbers;
+        let is_echo = |offer: &OfferId| {
+            let leg = &self.state.rung_legs[offer];
+            let Some(call) = self.state.calls.get(&offer.caller) else { return false };
+            if !leg.rings() || (call.practice != practice && call.acting != practice) {
+                return false;
+            }
+            match (leg.shown, caller, leg.who) {
+                (Some(shown), CallerNumber::Known(number), _) => shown == *number,
+                (None, CallerNumber::Withheld, Callee::Target(Target::Line(line))) => {
+                    routing::came_by(invite, numbering, E164::of_line(line))
+                }
+                (Some(_), CallerNumber::Withheld | CallerNumber::Other(_), _)
+                | (None, CallerNumber::Known(_) | CallerNumber::Other(_), _)
+                | (
+                    None,
+                    CallerNumber::Withheld,
+                    Callee::Agent(_) | Callee::Target(Target::Phone(_)),
+                ) => false,
+            }
+        };
+        self.state.targets.iter().copied().find(is_echo)
+    }
+
+    /// Its call came back to us: nobody is there.
+    pub(super) fn forwarding_loops(&mut self, now: Instant, offer: OfferId) {
+        self.call_off(now, offer, None);
+        self.close_offer(now, offer, OfferOutcome::Looped);
+        self.inform(now, acd::Input::Missed { offer, miss: Miss::Busy });
+    }
+
+    pub(super) fn target_legs_up(&self) -> impl Iterator<Item = &RungLeg> {
+        self.state.targets.iter().filter_map(|offer| self.state.rung_legs.get(offer))
+    }
+}
+
+/// How a forwarded call says who calls.
+struct Presented {
+    from: Identity,
+    shown: Option<E164>,
+    headers: Vec<(String, String)>,
+}
+
+/// `application/dtmf-relay` has a line `Signal=1`, `application/dtmf` the key alone; neither was ever
+/// standardised.
+fn key_of(message: &Message) -> Option<char> {
+    let media_type = message.text(HeaderName::ContentType)?;
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    let body = std::str::from_utf8(message.body()).ok()?;
+    let key = if media_type.eq_ignore_ascii_case("application/dtmf-relay") {
+        let mut lines = body.lines().filter_map(|line| line.split_once('='));
+        lines.find(|(name, _)| name.trim().eq_ignore_ascii_case("signal"))?.1
+    } else if media_type.eq_ignore_ascii_case("application/dtmf") {
+        body
+    } else {
+        return None;
+    };
+    let mut characters = key.trim().chars();
+    characters.next().filter(|_| characters.next().is_none())
+}
