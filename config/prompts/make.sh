@@ -42,5 +42,11 @@ speak unavailable "Bonjour. Le secrétariat est injoignable en ce moment. \
 Merci de rappeler un peu plus tard. \
 En cas d'urgence médicale, raccrochez, et composez le quinze."
 
+# To who answers where a call is forwarded to, again and again with a pause, until he presses 1. It says
+# nothing of who calls: it may be heard by a voicemail box.
+speak accept "Bonjour. Un appel pour le cabinet médical. \
+Pour le prendre, tapez un."
+sox -D accept.wav longer.wav pad 0 1.5 && mv longer.wav accept.wav
+
 # While the other side holds the call.
 melody hold

@@ -23,6 +23,8 @@ use crate::settings::{Listen, ListenTransports, MediaSettings, ServerSettings};
 
 /// Phones choose by themselves.
 const LISTEN_TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
+/// The prompt that asks for the key 1, where there is one of this name.
+const ACCEPT: &str = "accept";
 /// What nearly all operators speak without TLS.
 const TRUNK_TRANSPORTS: [Transport; 1] = [Transport::Udp];
 
@@ -72,7 +74,10 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         practices: numbered(&file.practices, PracticeId, |practice| call::Practice {
             name: practice.item.name.clone(),
             label: practice.item.label.clone().unwrap_or_else(|| practice.item.name.clone()),
-            forwarding: call::Forwarding::default(),
+            forwarding: call::Forwarding {
+                accept: prompts.named(ACCEPT),
+                ..call::Forwarding::default()
+            },
         }),
         agents: agents.into_iter().map(|(id, agent)| (id, agent.call)).collect(),
         numbers: numbers.own,
