@@ -292,7 +292,7 @@ fn setup(case: Case) -> Setup {
         wrap_up: Duration::ZERO,
         retry_after: RetryAfter::default(),
         misses_max: 0,
-        ..acd::Team::default()
+        ..Team::default()
     };
     let practice = |number: u32| {
         let team = teams[number as usize % teams.len()];

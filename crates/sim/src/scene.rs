@@ -320,7 +320,7 @@ fn team_rules(dice: &mut Dice) -> Team {
             dropped: if dice.percent(20) { Duration::ZERO } else { seconds(dice, 1, 10) },
         },
         misses_max: dice.pick(&[0, 0, 0, 3]),
-        ..acd::Team::default()
+        ..Team::default()
     }
 }
 

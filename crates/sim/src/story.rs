@@ -54,7 +54,7 @@ impl Story {
                 dropped: rest,
             },
             misses_max: 0,
-            ..acd::Team::default()
+            ..Team::default()
         };
         let mut floor = acd::Setup { limits: Limits { waiting_max: 40 }, ..Default::default() };
         floor.teams.insert(TEAM, team);
