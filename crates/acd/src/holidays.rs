@@ -34,7 +34,7 @@ pub enum Territory {
 }
 
 /// A practice's holidays.
-#[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Debug, Default, Serialize, Deserialize)]
 pub struct Holidays {
     pub territory: Territory,
     pub added: BTreeSet<Date>,

@@ -11,6 +11,7 @@
 //! it lasts into them is gone, and what their own nights last into the day after stays. That is the
 //! syntax's, not ours.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::{fmt, iter};
@@ -60,6 +61,10 @@ struct Source {
     holidays: Holidays,
 }
 
+/// Tables of public holidays, each made once for all hours that are read with it.
+#[derive(Clone, Debug, Default)]
+pub struct Calendars(BTreeMap<Holidays, Arc<CompactCalendar>>);
+
 /// What the hours say of one moment.
 #[derive(Clone, Eq, PartialEq, Debug)]
 pub struct HoursState {
@@ -87,7 +92,17 @@ pub enum HoursError {
 
 impl Hours {
     pub fn new(text: &str, zone: TimeZone, holidays: Holidays) -> Result<Self, HoursError> {
-        Self::try_from(Source { text: text.to_owned(), zone, holidays })
+        Self::sharing(text, zone, holidays, &mut Calendars::default())
+    }
+
+    /// The same, with a table of public holidays that others may have too.
+    pub fn sharing(
+        text: &str,
+        zone: TimeZone,
+        holidays: Holidays,
+        calendars: &mut Calendars,
+    ) -> Result<Self, HoursError> {
+        Self::of(Source { text: text.to_owned(), zone, holidays }, calendars)
     }
 
     /// Of a practice that says nothing: open at any time.
@@ -194,6 +209,28 @@ impl Hours {
         let ranges = self.rules.schedule_at(date).into_iter();
         Day { date, open: ranges.filter(is_open).map(|range| minutes(&range)).collect() }
     }
+
+    fn of(source: Source, calendars: &mut Calendars) -> Result<Self, HoursError> {
+        if source.text.len() > HOURS_BYTES_MAX {
+            return Err(HoursError::TooLong(source.text.len()));
+        }
+        let rules: OpeningHours =
+            source.text.parse().map_err(|error| syntax_error(&source.text, error))?;
+        check_words(&source.text)?;
+        let expression = rules.get_expression();
+        if expression.rules.iter().any(|rule| rule.kind == RuleKind::Unknown) {
+            return Err(HoursError::Unknown);
+        }
+        expression.rules.iter().try_for_each(check_meaning)?;
+        let public = calendars.of(&source.holidays);
+        let weekly = expression.rules.iter().all(is_weekly).then(|| {
+            let named = expression.rules.iter().any(names_holidays);
+            if named { public.clone() } else { Arc::default() }
+        });
+        let holidays = ContextHolidays::new(public, Arc::default());
+        let rules = rules.with_context(Context::default().with_holidays(holidays));
+        Ok(Self { source, rules, weekly })
+    }
 }
 
 /// When it is open on a day: ranges of its minutes, in order.
@@ -267,25 +304,18 @@ impl TryFrom<Source> for Hours {
     type Error = HoursError;
 
     fn try_from(source: Source) -> Result<Self, HoursError> {
-        if source.text.len() > HOURS_BYTES_MAX {
-            return Err(HoursError::TooLong(source.text.len()));
+        Self::of(source, &mut Calendars::default())
+    }
+}
+
+impl Calendars {
+    fn of(&mut self, holidays: &Holidays) -> Arc<CompactCalendar> {
+        if let Some(known) = self.0.get(holidays) {
+            return known.clone();
         }
-        let rules: OpeningHours =
-            source.text.parse().map_err(|error| syntax_error(&source.text, error))?;
-        check_words(&source.text)?;
-        let expression = rules.get_expression();
-        if expression.rules.iter().any(|rule| rule.kind == RuleKind::Unknown) {
-            return Err(HoursError::Unknown);
-        }
-        expression.rules.iter().try_for_each(check_meaning)?;
-        let public = Arc::new(calendar(&source.holidays));
-        let weekly = expression.rules.iter().all(is_weekly).then(|| {
-            let named = expression.rules.iter().any(names_holidays);
-            if named { public.clone() } else { Arc::default() }
-        });
-        let holidays = ContextHolidays::new(public, Arc::default());
-        let rules = rules.with_context(Context::default().with_holidays(holidays));
-        Ok(Self { source, rules, weekly })
+        let made = Arc::new(calendar(holidays));
+        self.0.insert(holidays.clone(), made.clone());
+        made
     }
 }
 
