@@ -162,6 +162,23 @@ pub struct Practice {
     pub label: String,
     /// How its callers are sent elsewhere.
     pub forwarding: Forwarding,
+    /// The words that the secretary answers with.
+    pub greeting: Option<String>,
+    /// What she should know, in lines: how to answer, what to do for whom.
+    pub instructions: Option<String>,
+    /// Whom she may reach for it.
+    pub practitioners: Vec<Practitioner>,
+    /// Its lists of callers, by number: what the list is called that this caller is on.
+    pub lists: BTreeMap<E164, Arc<str>>,
+}
+
+/// Somebody of a practice whom a secretary may have to reach.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Practitioner {
+    pub name: String,
+    pub number: Option<E164>,
+    /// When she may be disturbed, in words.
+    pub disturb: Option<String>,
 }
 
 /// How a practice's callers are sent to numbers outside. Which ones is said by its plans.

@@ -25,8 +25,8 @@ pub use acd::{
 pub use action::{Action, AgentCommand, CallerCommand, Input, Ledger, Notice};
 pub use calls::Stage;
 pub use config::{
-    Agent, Config, ForwardedBy, Forwarding, Limits, Network, Outbound, Phone, Practice, Prompt,
-    RegistrarLimits, Source, Trunk, TrunkId,
+    Agent, Config, ForwardedBy, Forwarding, Limits, Network, Outbound, Phone, Practice,
+    Practitioner, Prompt, RegistrarLimits, Source, Trunk, TrunkId,
 };
 pub use engine::{
     AgentLegView, CallView, CodeLegView, Engine, EngineTimeout, RestoreError, SchedulerEntry,

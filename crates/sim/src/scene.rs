@@ -267,7 +267,7 @@ pub(crate) fn config_around(
                     call::Practice {
                         name: label.clone(),
                         label,
-                        forwarding: call::Forwarding::default(),
+                        ..call::Practice::default()
                     },
                 )
             })

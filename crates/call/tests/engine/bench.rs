@@ -78,7 +78,7 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
     let practice = call::Practice {
         name: "martin".to_string(),
         label: "Dr Martin".to_string(),
-        forwarding: call::Forwarding::default(),
+        ..call::Practice::default()
     };
     let mut config = Config {
         urgent_numbers: BTreeMap::new(),
