@@ -1,12 +1,13 @@
 //! Configuration: TOML files to values that cannot be wrong.
 //!
 //! [`load`] takes a folder (`monoligne.toml` and, beside it, `practices/*.toml`, `teams/*.toml`,
-//! `trunks/*.toml`, `agents/*.toml`, and `prompts/*.wav`) or the one file. It gives *all* the mistakes at once, each
-//! with file, line, key, value and remedy, which is why the tables are read by hand from `toml`'s
+//! `trunks/*.toml`, `agents/*.toml`, `phones/*.toml`, and `prompts/*.wav`) or the one file. It gives *all* the
+//! mistakes at once, each with file, line, key, value and remedy, which is why the tables are read by hand from `toml`'s
 //! spanned document: serde's `deny_unknown_fields` stops at the first.
 //!
 //! ```text
 //!   tree (files, spans) ──▶ fields (keys, types) ──▶ file (structs) ──▶ domain (ids, references)
+//!                                        names, numbers, plans, practices, staff, outside, reach ◀──┘
 //! ```
 
 mod changes;
@@ -15,18 +16,28 @@ mod fields;
 mod file;
 mod ids;
 mod mistake;
+mod names;
+mod numbers;
+mod outside;
 mod plans;
+mod practices;
+mod reach;
 mod secret;
+mod staff;
 mod tree;
 mod value;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use call::TeamId;
 
 pub(crate) use changes::{between as changes, needing_restart};
 pub use fields::KEYS;
 pub use ids::Ids;
 pub(crate) use mistake::nearest;
 pub use mistake::{Mistake, Mistakes};
+pub use outside::EmergencyNumbers;
 
 use crate::log::LogSettings;
 use crate::settings::ServerSettings;
@@ -39,6 +50,14 @@ pub struct Loaded {
     pub log: LogSettings,
     /// The main file.
     pub path: PathBuf,
+    /// The numbers that trunks say they bring, as people write them.
+    pub dids: BTreeMap<call::TrunkId, Vec<String>>,
+    /// Of the teams that are of one with a name; the others are of the one pool that has none.
+    pub pools: BTreeMap<TeamId, String>,
+    pub skills: BTreeMap<acd::SkillId, String>,
+    pub sites: BTreeMap<acd::SiteId, String>,
+    /// What no plan and no override may send a caller to.
+    pub emergency: EmergencyNumbers,
     /// For the next reading.
     pub ids: Ids,
 }

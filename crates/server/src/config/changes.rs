@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use call::{AgentId, PracticeId, TeamId};
+use acd::{AtClosing, Circle, SiteId, Strategy};
+use call::{AgentId, E164, ForwardedBy, Outbound, PracticeId, TeamId, Urgency};
 
 use super::Loaded;
 
@@ -90,7 +91,7 @@ impl Fact {
 fn facts(loaded: &Loaded) -> Facts {
     let (engine, floor) = (&loaded.engine, &loaded.engine.floor);
     let mut facts = Facts::new();
-    for trunk in engine.trunks.values() {
+    for (id, trunk) in &engine.trunks {
         let sources = listed(trunk.sources.iter().map(|source| source.to_string()));
         let facts_of = vec![
             Fact::shown("sources", sources),
@@ -100,20 +101,26 @@ fn facts(loaded: &Loaded) -> Facts {
             ),
             Fact::shown("max_unanswered", seconds(trunk.max_unanswered)),
             Fact::hidden("numbers", &trunk.numbers),
+            Fact::hidden("dids", loaded.dids.get(id)),
+            Fact::shown("outbound", shown(trunk.outbound.as_ref().map(outbound))),
         ];
         facts.insert(("trunk", trunk.name.clone()), facts_of);
     }
+    let numbers = numbers_of(loaded);
     for (id, practice) in &engine.practices {
-        facts.insert(("practice", practice.name.clone()), practice_facts(loaded, *id, practice));
+        let numbers = numbers.get(id).map_or(&[][..], Vec::as_slice);
+        let facts_of = practice_facts(loaded, *id, practice, numbers);
+        facts.insert(("practice", practice.name.clone()), facts_of);
     }
     for (id, team) in &floor.teams {
+        facts.insert(("team", team_name(loaded, *id).to_owned()), team_facts(loaded, *id, team));
+    }
+    for phone in engine.phones.values() {
         let facts_of = vec![
-            Fact::shown("ring_for", seconds(team.ring_for)),
-            Fact::shown("wrap_up", seconds(team.wrap_up)),
-            Fact::shown("misses_max", team.misses_max),
-            Fact::hidden("retry_after", team.retry_after),
+            Fact::shown("name", &phone.name),
+            Fact::hidden("secret", (phone.account.ha1_md5, phone.account.ha1_sha256)),
         ];
-        facts.insert(("team", team_name(loaded, *id).to_owned()), facts_of);
+        facts.insert(("phone", phone.user.clone()), facts_of);
     }
     for (id, agent) in &engine.agents {
         facts.insert(("agent", agent.user.clone()), agent_facts(loaded, *id, agent));
@@ -152,44 +159,185 @@ fn facts(loaded: &Loaded) -> Facts {
         Fact::shown("dialogs_max", engine.limits.dialogs_max),
     ];
     facts.insert(("[limits]", String::new()), limits);
+    let emergency = &loaded.emergency;
+    let emergency = vec![
+        Fact::shown("as_of", emergency.as_of),
+        Fact::shown("numbers", listed(emergency.numbers.iter().cloned())),
+    ];
+    facts.insert(("[emergency_numbers]", String::new()), emergency);
     let drain = seconds(loaded.settings.drain_timeout);
     facts.insert(("[server]", String::new()), vec![Fact::shown("drain_timeout", drain)]);
     facts
 }
 
-fn practice_facts(loaded: &Loaded, id: PracticeId, practice: &call::Practice) -> Vec<Fact> {
+/// A number of a practice, and whether it is an urgent one.
+type Own = (E164, bool);
+
+fn numbers_of(loaded: &Loaded) -> BTreeMap<PracticeId, Vec<Own>> {
     let engine = &loaded.engine;
-    let numbers = || {
-        let all = engine.numbers.iter().filter(|(_, whose)| **whose == id);
-        all.map(|(number, _)| *number)
-    };
-    let numbers = Fact {
-        name: "numbers",
-        value: listed(numbers().map(|number| number.to_string())),
-        // By their last digits: this goes to the log too.
-        shown: Some(listed(numbers().map(|number| number.redacted()))),
-    };
-    let mut facts = vec![Fact::shown("label", &practice.label), numbers];
-    if let Some(floor) = engine.floor.practices.get(&id) {
-        facts.push(Fact::shown("answer_within", seconds(floor.answer_within)));
-        facts.push(Fact::hidden("urgency", floor.urgency));
-        facts.push(Fact::hidden("hours", &floor.hours));
-        facts.push(Fact::hidden("leave", &floor.leave));
-        facts.push(Fact::hidden("plan", &floor.open));
-        facts.push(Fact::hidden("plan of closed hours", &floor.closed));
+    let mut all: BTreeMap<PracticeId, Vec<Own>> = BTreeMap::new();
+    for (number, practice) in engine.numbers.iter().chain(&engine.shared) {
+        let is_urgent = engine.urgent_numbers.contains_key(number);
+        all.entry(*practice).or_default().push((*number, is_urgent));
     }
+    all
+}
+
+/// By their last digits: this goes to the log too.
+fn redacted(name: &'static str, numbers: impl Iterator<Item = E164> + Clone) -> Fact {
+    Fact {
+        name,
+        value: listed(numbers.clone().map(|number| number.to_string())),
+        shown: Some(listed(numbers.map(E164::redacted))),
+    }
+}
+
+fn practice_facts(
+    loaded: &Loaded,
+    id: PracticeId,
+    practice: &call::Practice,
+    numbers: &[Own],
+) -> Vec<Fact> {
+    let of = |urgent: bool| {
+        numbers.iter().filter(move |(_, is_urgent)| *is_urgent == urgent).map(|(number, _)| *number)
+    };
+    let mut facts = vec![
+        Fact::shown("label", &practice.label),
+        redacted("numbers", of(false)),
+        redacted("urgent_numbers", of(true)),
+    ];
+    if let Some(floor) = loaded.engine.floor.practices.get(&id) {
+        facts.extend(floor_facts(loaded, floor));
+        facts.push(Fact::hidden("lists of callers", (&floor.callers, &practice.lists)));
+    }
+    facts.extend(forward_facts(loaded, &practice.forwarding));
+    facts.push(Fact::hidden("greeting", &practice.greeting));
+    facts.push(Fact::hidden("instructions", &practice.instructions));
+    let practitioners = practice.practitioners.iter();
+    let practitioners = practitioners.map(|it| (&it.name, plain(it.number), &it.disturb));
+    facts.push(Fact::hidden("practitioners", practitioners.collect::<Vec<_>>()));
     facts
+}
+
+/// What the scheduler knows of a practice but for its lists.
+fn floor_facts(loaded: &Loaded, practice: &acd::Practice) -> Vec<Fact> {
+    let agent = |id: &AgentId| loaded.engine.agents.get(id).map_or("?", |agent| &agent.user);
+    let skill = practice.skill.and_then(|skill| loaded.skills.get(&skill));
+    let sites = practice.sites.as_ref().map(|sites| {
+        listed(sites.iter().map(|site| site_name(loaded, *site).unwrap_or("?").to_owned()))
+    });
+    vec![
+        Fact::shown("answer_within", seconds(practice.answer_within)),
+        Fact::shown("urgency", urgency(practice.urgency)),
+        Fact::hidden("hours", &practice.hours),
+        Fact::hidden("leave", &practice.leave),
+        Fact::hidden("plan", &practice.open),
+        Fact::hidden("plan of closed hours", &practice.closed),
+        Fact::hidden("plan when away", &practice.away),
+        Fact::shown("at_closing", at_closing(practice.at_closing)),
+        Fact::shown("own", listed(practice.own.iter().map(|id| agent(id).to_owned()))),
+        Fact::shown("skill", shown(skill)),
+        Fact::shown("sites", sites.unwrap_or_else(|| "anywhere".to_owned())),
+        Fact::shown("wrap_up", practice.wrap_up.map_or("the team's".to_owned(), seconds)),
+        Fact::shown("waiting_max", shown(practice.waiting_max)),
+        Fact::shown("wait_max", shown(practice.wait_max.map(seconds))),
+        Fact::shown("affinity", seconds(practice.affinity_for)),
+        Fact::shown("redial_within", seconds(practice.redial_within)),
+        Fact::hidden("repeated", &practice.repeated),
+    ]
+}
+
+fn forward_facts(loaded: &Loaded, forwarding: &call::Forwarding) -> Vec<Fact> {
+    let trunk = forwarding.trunk.and_then(|trunk| loaded.engine.trunks.get(&trunk));
+    let trunk = trunk.map_or("the caller's".to_owned(), |trunk| trunk.name.clone());
+    vec![
+        Fact::shown("forward.trunk", trunk),
+        redacted("forward.number", forwarding.number.into_iter()),
+        redacted("forward.no_key", forwarding.no_key.iter().copied()),
+        redacted("forward.allowed", forwarding.allowed.iter().copied()),
+    ]
+}
+
+fn team_facts(loaded: &Loaded, id: TeamId, team: &acd::Team) -> Vec<Fact> {
+    let circles = team.circles.iter().map(|widening| {
+        let circle = match widening.circle {
+            Circle::Own => "own",
+            Circle::Skilled => "skilled",
+            Circle::Everyone => "everyone",
+        };
+        format!("{circle} after {}", seconds(widening.after))
+    });
+    let strategy = match team.strategy {
+        Strategy::LongestIdle => "longest-idle",
+        Strategy::RoundRobin => "round-robin",
+        Strategy::FewestCalls => "fewest-calls",
+        Strategy::Fixed => "fixed",
+    };
+    vec![
+        Fact::shown("ring_for", seconds(team.ring_for)),
+        Fact::shown("wrap_up", seconds(team.wrap_up)),
+        Fact::shown("misses_max", team.misses_max),
+        Fact::hidden("retry_after", team.retry_after),
+        Fact::shown("strategy", strategy),
+        Fact::shown("ring", team.ring),
+        Fact::shown("widen", listed(circles)),
+        Fact::shown("reserve", team.reserve),
+        Fact::shown("ageing", shown(team.ageing.map(seconds))),
+        Fact::shown("pool", shown(loaded.pools.get(&id))),
+    ]
 }
 
 fn agent_facts(loaded: &Loaded, id: AgentId, agent: &call::Agent) -> Vec<Fact> {
     let floor = loaded.engine.floor.agents.get(&id).cloned().unwrap_or_default();
     let teams = listed(floor.teams.iter().map(|team| team_name(loaded, *team).to_owned()));
+    let skills = floor.skills.iter().map(|(skill, level)| {
+        format!("{} {level}", loaded.skills.get(skill).map_or("?", String::as_str))
+    });
     vec![
         Fact::shown("name", &agent.name),
         Fact::shown("teams", teams),
         Fact::shown("wrap_up", floor.wrap_up.map_or("the team's".to_owned(), seconds)),
         Fact::hidden("secret", (agent.account.ha1_md5, agent.account.ha1_sha256)),
+        Fact::shown("site", shown(site_name(loaded, floor.site))),
+        Fact::shown("skills", listed(skills)),
+        Fact::shown("position", floor.position),
     ]
+}
+
+/// `None`: she says none.
+fn site_name(loaded: &Loaded, id: SiteId) -> Option<&str> {
+    loaded.sites.get(&id).map(String::as_str)
+}
+
+fn outbound(outbound: &Outbound) -> String {
+    let Outbound { transport, to, forwarded_by } = outbound;
+    let forwarded_by = match forwarded_by {
+        ForwardedBy::Diversion => "diversion",
+        ForwardedBy::HistoryInfo => "history-info",
+        ForwardedBy::Nothing => "nothing",
+    };
+    format!("{} {to}, forwarded_by {forwarded_by}", transport.uri_param())
+}
+
+fn urgency(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::Normal => "normal",
+        Urgency::Priority => "priority",
+        Urgency::Urgent => "urgent",
+        Urgency::Vital => "vital",
+    }
+}
+
+fn at_closing(at_closing: AtClosing) -> &'static str {
+    match at_closing {
+        AtClosing::ServeOn => "serve",
+        AtClosing::Move => "move",
+    }
+}
+
+/// Whole, to be compared: `Debug` hides all but the last digits.
+fn plain(number: Option<E164>) -> Option<String> {
+    number.map(|number| number.to_string())
 }
 
 fn team_name(loaded: &Loaded, id: TeamId) -> &str {
@@ -213,3 +361,6 @@ fn listed(items: impl Iterator<Item = String>) -> String {
     let items: Vec<String> = items.collect();
     if items.is_empty() { "none".to_owned() } else { items.join(" + ") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,29 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{AgentId, PracticeId, TeamId};
-use call::{E164, PromptId, TrunkId};
+use acd::TeamId;
+use call::{PromptId, TrunkId};
 use sip::Transport;
 use sip::sdp::Codec;
 
 use super::Loaded;
-use super::fields::{List, Located, Place};
-use super::file::{File, ListenFile, Named, PracticeFile, TrunkFile};
+use super::fields::{List, Located};
+use super::file::{File, ListenFile, Named, TrunkFile};
 use super::mistake::Mistakes;
-use super::plans::{self, Known};
-use super::secret;
+use super::names::Names;
+use super::numbers::numbers;
+use super::outside::EmergencyNumbers;
+use super::plans::{Known, Links};
+use super::practices::practices;
+use super::reach::reach;
+use super::staff::staff;
 use super::tree::Tree;
 use crate::prompts::Prompts;
 use crate::settings::{Listen, ListenTransports, MediaSettings, ServerSettings};
 
 /// Phones choose by themselves.
 const LISTEN_TRANSPORTS: [Transport; 2] = [Transport::Udp, Transport::Tcp];
-/// The prompt that asks for the key 1, where there is one of this name.
-const ACCEPT: &str = "accept";
 /// What nearly all operators speak without TLS.
 const TRUNK_TRANSPORTS: [Transport; 1] = [Transport::Udp];
 
@@ -39,13 +42,21 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
     let prompts =
         Prompts::load(tree.folder(), |name| PromptId(numbers_of_prompts.of(name)), mistakes);
     let hold = file.calls.hold_music.as_ref().and_then(|name| prompt(name, &prompts, mistakes));
-    let teams = ids(&file.teams, TeamId);
+    let names = Names::of(&mut file);
+    let emergency = EmergencyNumbers::of(&file.emergency, mistakes);
     let trunks = trunks(&file, mistakes);
-    let numbers = numbers(&file.practices, mistakes);
-    let plans =
-        plans::practices(&file.practices, &Known { teams: &teams, prompts: &prompts }, mistakes);
-    let agents = agents(tree, &file, &teams, realm.as_deref(), mistakes);
-    nobody(&file, &teams, &agents, mistakes);
+    let numbers = numbers(&file.practices, &file.trunks, mistakes);
+    let mut links = Links::default();
+    let known = Known { names: &names, prompts: &prompts, emergency: &emergency };
+    let practices = practices(&file, &known, &mut links, mistakes);
+    let staff = staff(tree, &file, &names, realm.as_deref(), mistakes);
+    let floor = acd::Setup {
+        practices: practices.floor,
+        teams: numbered(&file.teams, TeamId, |team| team.item.team.clone()),
+        agents: staff.agents.iter().map(|(id, agent)| (*id, agent.floor.clone())).collect(),
+        limits: file.limits.1,
+    };
+    reach(&file, &links, &names, &floor, mistakes);
 
     let data = tree.folder().join(&file.server.data);
     let control = control_socket(tree, &file);
@@ -60,26 +71,13 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         metrics: file.metrics,
         drain_timeout: file.server.drain_timeout,
     };
-    let floor = acd::Setup {
-        practices: plans,
-        teams: numbered(&file.teams, TeamId, |team| team.item.clone()),
-        agents: agents.iter().map(|(id, agent)| (*id, agent.floor.clone())).collect(),
-        limits: file.limits.1,
-    };
     let engine = call::Config {
-        urgent_numbers: BTreeMap::new(),
-        phones: BTreeMap::new(),
+        urgent_numbers: numbers.urgent,
+        phones: staff.phones,
         realm: realm?,
         trunks,
-        practices: numbered(&file.practices, PracticeId, |practice| call::Practice {
-            name: practice.item.name.clone(),
-            label: practice.item.label.clone().unwrap_or_else(|| practice.item.name.clone()),
-            forwarding: call::Forwarding {
-                accept: prompts.named(ACCEPT),
-                ..call::Forwarding::default()
-            },
-        }),
-        agents: agents.into_iter().map(|(id, agent)| (id, agent.call)).collect(),
+        practices: practices.call,
+        agents: staff.agents.into_iter().map(|(id, agent)| (id, agent.call)).collect(),
         numbers: numbers.own,
         shared: numbers.shared,
         floor: Arc::new(floor),
@@ -95,7 +93,24 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         limits: file.limits.0,
     };
     let path = tree.main.path.clone();
-    Some(Loaded { settings, engine, log: file.log, path, ids: file.ids })
+    let pools =
+        file.teams.iter().filter_map(|team| Some((TeamId(team.id), team.item.pool.clone()?)));
+    let dids = file.trunks.iter().filter_map(|trunk| {
+        let dids = trunk.item.dids.as_ref()?.items.iter();
+        Some((TrunkId(trunk.id), dids.map(|dids| dids.value.to_string()).collect()))
+    });
+    Some(Loaded {
+        dids: dids.collect(),
+        settings,
+        engine,
+        log: file.log,
+        path,
+        pools: pools.collect(),
+        skills: names.skills.into_iter().map(|(name, id)| (id, name)).collect(),
+        sites: names.sites.into_iter().map(|(name, id)| (id, name)).collect(),
+        emergency,
+        ids: file.ids,
+    })
 }
 
 pub(super) fn control_socket(tree: &Tree, file: &File<'_>) -> PathBuf {
@@ -111,10 +126,6 @@ fn numbered<'t, T, I: Ord, U>(
     of: impl Fn(&Named<'t, T>) -> U,
 ) -> BTreeMap<I, U> {
     items.iter().map(|item| (id(item.id), of(item))).collect()
-}
-
-fn ids<T, I: Ord + Copy>(items: &[Named<'_, T>], id: impl Fn(u32) -> I) -> BTreeMap<String, I> {
-    items.iter().map(|item| (item.name.clone(), id(item.id))).collect()
 }
 
 /// It becomes the host of our URIs and a quoted string in challenges.
@@ -322,6 +333,7 @@ fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::T
             ));
         }
         over_tcp(trunk, &file.listen, mistakes);
+        unheard(trunk, &file.listen, mistakes);
         for source in &trunk.item.sources.items {
             let clash = known.iter().find(|(other, theirs)| {
                 other.name != trunk.name
@@ -344,7 +356,13 @@ fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::T
         transports: trunk_transports(&trunk.item),
         max_unanswered: trunk.item.max_unanswered,
         numbers: trunk.item.numbers.clone(),
-        outbound: None,
+        outbound: trunk.item.outbound.as_ref().and_then(|outbound| {
+            Some(call::Outbound {
+                transport: outbound.transport,
+                to: outbound.to.as_ref()?.value,
+                forwarded_by: outbound.forwarded_by,
+            })
+        }),
     })
 }
 
@@ -384,138 +402,26 @@ fn over_tcp(trunk: &Named<'_, TrunkFile<'_>>, listen: &[ListenFile<'_>], mistake
     }
 }
 
-struct Numbers {
-    /// Of one practice each.
-    own: BTreeMap<E164, PracticeId>,
-    shared: BTreeMap<E164, PracticeId>,
-}
-
-fn numbers(practices: &[Named<'_, PracticeFile<'_>>], mistakes: &mut Mistakes) -> Numbers {
-    let mut known: BTreeMap<E164, (&PracticeFile<'_>, &Place<'_>)> = BTreeMap::new();
-    let mut all = Numbers { own: BTreeMap::new(), shared: BTreeMap::new() };
-    for Named { id, item: practice, .. } in practices {
-        let id = PracticeId(*id);
-        if !practice.numbers.is_tried {
-            let (fault, remedy) = match practice.is_unidentified {
-                true => (
-                    "missing: which number do the practices share?",
-                    "write `numbers = [\"01 23 45 67 89\"]`, or remove [unidentified]",
-                ),
-                false => (
-                    "missing: nobody could call this practice",
-                    "write `numbers = [\"01 23 45 67 89\"]`: those its calls are forwarded to, or its \
-                     own lines where these are shared",
-                ),
-            };
-            mistakes.push(practice.numbers.place.missing(fault, remedy));
+/// Our calls go out by what we listen on, to somewhere.
+fn unheard(trunk: &Named<'_, TrunkFile<'_>>, listen: &[ListenFile<'_>], mistakes: &mut Mistakes) {
+    let Some(outbound) = &trunk.item.outbound else { return };
+    let has = |listen: &ListenFile<'_>| match outbound.transport {
+        Transport::Udp => listen_transports(listen).has_udp(),
+        // The configuration knows no other word.
+        Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+            listen_transports(listen).has_tcp()
         }
-        for number in &practice.numbers.items {
-            if let Some((other, place)) = known.get(&number.value) {
-                let remedy = match other.is_unidentified == practice.is_unidentified {
-                    true => "a number leads to one practice: remove one of them",
-                    false => "a number that practices share is none's own: remove one of them",
-                };
-                let fault = format!("this number is there already, in {}", place.shown());
-                mistakes.push(number.place.mistake(fault, remedy));
-                continue;
-            }
-            known.insert(number.value, (practice, &number.place));
-            match practice.is_unidentified {
-                true => all.shared.insert(number.value, id),
-                false => all.own.insert(number.value, id),
-            };
-        }
-    }
-    all
-}
-
-struct Agent {
-    floor: acd::Agent,
-    call: call::Agent,
-}
-
-fn agents(
-    tree: &Tree,
-    file: &File<'_>,
-    teams: &BTreeMap<String, TeamId>,
-    realm: Option<&str>,
-    mistakes: &mut Mistakes,
-) -> BTreeMap<AgentId, Agent> {
-    let mut all = BTreeMap::new();
-    for agent in &file.agents {
-        let id = AgentId(agent.id);
-        user(&agent.name, &agent.place, mistakes);
-        if !agent.item.teams.is_tried {
-            mistakes.push(
-                agent
-                    .item
-                    .teams
-                    .place
-                    .missing("missing: whose callers does she take?", "write `teams = [\"TEAM\"]`"),
-            );
-        }
-        let mut hers = Vec::new();
-        for team in &agent.item.teams.items {
-            match teams.get(&team.value) {
-                Some(id) if hers.contains(id) => {
-                    mistakes.push(team.place.mistake("named twice", "remove one of them"));
-                }
-                Some(id) => hers.push(*id),
-                None => mistakes.push(team.place.mistake(
-                    format!("there is no team {:?}", team.value),
-                    plans::known_team(&team.value, teams),
-                )),
-            }
-        }
-        let folder: PathBuf = agent.place.source.path.parent().unwrap_or(Path::new("")).to_owned();
-        let folder =
-            if agent.place.source.path == tree.main.path { tree.folder() } else { &folder };
-        let account = secret::account(agent, folder, realm, &file.registrar.algorithms, mistakes);
-        all.insert(
-            id,
-            Agent {
-                floor: acd::Agent {
-                    teams: hers,
-                    wrap_up: agent.item.wrap_up,
-                    ..acd::Agent::default()
-                },
-                call: call::Agent {
-                    user: agent.name.clone(),
-                    name: agent.item.name.clone().unwrap_or_else(|| agent.name.clone()),
-                    account,
-                },
-            },
-        );
-    }
-    all
-}
-
-/// RFC 3261 §25.1 user, without what would need escapes.
-fn user(name: &str, place: &Place<'_>, mistakes: &mut Mistakes) {
-    let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,".contains(c);
-    if name.is_empty() || name.len() > 64 || !name.chars().all(is_fine) {
-        mistakes.push(place.missing(
-            format!("{name:?} cannot be the user of a SIP address"),
-            "name it with letters, digits, dots, hyphens or underscores",
+    };
+    if !listen.is_empty() && !listen.iter().any(has) {
+        mistakes.push(outbound.place.within("transport").missing(
+            "no [[listen]] speaks it: no call of ours could go out",
+            "add it to the `transports` of a [[listen]], or write the other one here",
         ));
     }
-}
-
-/// Teams that callers are sent to, and nobody answers in.
-fn nobody(
-    file: &File<'_>,
-    teams: &BTreeMap<String, TeamId>,
-    agents: &BTreeMap<AgentId, Agent>,
-    mistakes: &mut Mistakes,
-) {
-    for team in &file.teams {
-        let id = teams.get(&team.name);
-        let somebody = agents.values().any(|agent| agent.floor.teams.iter().any(|t| Some(t) == id));
-        if !somebody {
-            mistakes.push(team.place.missing(
-                "a team with nobody in it: its callers would wait for ever",
-                format!("write `teams = [{:?}]` for an agent, or remove the team", team.name),
-            ));
-        }
+    if let Some(to) = &outbound.to
+        && (to.value.ip().is_unspecified() || to.value.port() == 0)
+    {
+        let remedy = "write the address that the operator takes calls at: \"192.0.2.7:5060\"";
+        mistakes.push(to.place.mistake("no address that a call can be sent to", remedy));
     }
 }

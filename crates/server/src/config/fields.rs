@@ -27,6 +27,8 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "practices",
             "teams",
             "agents",
+            "phones",
+            "emergency_numbers",
         ],
     ),
     ("server", &["realm", "node", "data", "control", "drain_timeout"]),
@@ -56,7 +58,9 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "options_interval",
         ],
     ),
-    ("trunks", &["name", "sources", "transports", "max_unanswered", "numbers"]),
+    ("emergency_numbers", &["as_of", "numbers"]),
+    ("trunks", &["name", "sources", "transports", "max_unanswered", "numbers", "dids", "outbound"]),
+    ("outbound", &["to", "transport", "forwarded_by"]),
     ("numbers", &["country", "strip"]),
     (
         "limits",
@@ -84,36 +88,108 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "holidays_added",
             "holidays_removed",
             "closed",
+            "away",
+            "at_closing",
             "leave",
+            "urgent_numbers",
+            "sites",
+            "own",
+            "skill",
+            "wrap_up",
+            "waiting_max",
+            "wait_max",
+            "affinity",
+            "redial_within",
+            "callers",
+            "repeated",
+            "forward",
+            "greeting",
+            "instructions",
+            "practitioners",
         ],
     ),
-    ("plan", &["queue", "for", "nobody", "announce", "answer"]),
+    (
+        "plan",
+        &[
+            "queue",
+            "for",
+            "nobody",
+            "unless_waiting",
+            "unless_expected",
+            "unless_none_free",
+            "ring",
+            "call",
+            "practice",
+            "announce",
+            "answer",
+        ],
+    ),
     ("leave", &["from", "to", "plan"]),
-    ("teams", &["ring_for", "wrap_up", "retry_after", "misses_max"]),
+    ("callers", &["name", "numbers", "urgency", "through", "blocked", "plan"]),
+    ("repeated", &["calls", "within", "then"]),
+    ("forward", &["trunk", "number", "no_key", "allowed"]),
+    ("practitioners", &["name", "number", "disturb"]),
+    (
+        "teams",
+        &[
+            "ring_for",
+            "wrap_up",
+            "retry_after",
+            "misses_max",
+            "strategy",
+            "ring",
+            "widen",
+            "reserve",
+            "ageing",
+            "pool",
+        ],
+    ),
+    ("widen", &["to", "after"]),
     ("retry_after", &["no_answer", "declined", "busy", "unreachable", "dropped"]),
-    ("agents", &["name", "teams", "ha1", "ha1_sha256", "secret_file", "wrap_up"]),
+    (
+        "agents",
+        &[
+            "name",
+            "teams",
+            "ha1",
+            "ha1_sha256",
+            "secret_file",
+            "wrap_up",
+            "site",
+            "skills",
+            "position",
+        ],
+    ),
+    ("phones", &["name", "ha1", "ha1_sha256", "secret_file"]),
 ];
 
-const INCLUDE: &str = "remove it: the files in trunks/, practices/, teams/ and agents/ beside this one are \
-                       read by themselves, each as one item";
+const INCLUDE: &str = "remove it: the files in trunks/, practices/, teams/, agents/ and phones/ beside this \
+                       one are read by themselves, each as one item";
+const PASSWORD: &str = "a password in clear does not belong here: write `ha1 = \"…\"` with what `monoligne ha1 \
+                        USER REALM` prints, or put the password into a file of its own and write \
+                        `secret_file = \"PATH\"`";
+const SECRET: &str = "write `ha1` with what `monoligne ha1 USER REALM` prints, or `secret_file`";
 
 /// What people write, and what is meant instead.
 const HINTS: &[(&str, &str, &str)] = &[
     ("", "include", INCLUDE),
     ("", "includes", INCLUDE),
     ("", "import", INCLUDE),
+    ("agents", "password", PASSWORD),
+    ("agents", "secret", SECRET),
+    ("phones", "password", PASSWORD),
+    ("phones", "secret", SECRET),
     (
-        "agents",
-        "password",
-        "a password in clear does not belong here: write `ha1 = \"…\"` with what `monoligne ha1 \
-         USER REALM` prints, or put the password into a file of its own and write \
-         `secret_file = \"PATH\"`",
+        "phones",
+        "user",
+        "remove it: the name of the table or file is its user, as in phones/accueil.toml",
     ),
     (
         "agents",
-        "secret",
-        "write `ha1` with what `monoligne ha1 USER REALM` prints, or `secret_file`",
+        "skill",
+        "write `skills = { pediatrics = 1 }`: what she knows, and how well (1 to 9)",
     ),
+    ("agents", "sites", "write `site = \"NAME\"`: she works at one"),
     (
         "agents",
         "user",
@@ -121,6 +197,23 @@ const HINTS: &[(&str, &str, &str)] = &[
     ),
     ("trunks", "transport", "write `transports = [\"udp\"]`, or [\"udp\", \"tcp\"] for both"),
     ("practices", "opening_hours", "write `hours = \"Mo-Fr 08:00-20:00; Sa 08:00-12:00; PH off\"`"),
+    ("practices", "site", "write `sites = [\"NAME\"]`: where its secretaries may work"),
+    ("practices", "skills", "write `skill = \"NAME\"`: what its secretaries should know"),
+    ("practices", "secretaries", "write `own = [\"USER\"]`: its own secretaries"),
+    ("practices", "secretary", "write `own = [\"USER\"]`: its own secretaries"),
+    ("practices", "open", "write `plan = […]`: its plan while it is open"),
+    (
+        "plan",
+        "forward",
+        "write `call = \"01 23 45 67 89\"` for a number, `ring = \"PHONE\"` for a phone",
+    ),
+    ("plan", "number", "write `call = \"01 23 45 67 89\"`: the number that is called"),
+    ("plan", "phone", "write `ring = \"NAME\"`: the phone that rings"),
+    ("plan", "team", "write `queue = \"NAME\"`: the team that he waits for"),
+    ("callers", "number", "write `numbers = [\"01 23 45 67 89\"]`"),
+    ("widen", "own", "write `to = \"own\"`"),
+    ("widen", "skilled", "write `to = \"skilled\"`"),
+    ("widen", "everyone", "write `to = \"everyone\"`"),
     ("plan", "prompt", "write `announce = \"NAME\"`: the prompt that a caller hears"),
     ("plan", "until", "write `for = \"3 min\"`: how long a caller waits in this step"),
 ];
@@ -147,6 +240,15 @@ pub(super) struct List<'t, T> {
     pub(super) place: Place<'t>,
     /// Something is written, though perhaps wrong: not to be told as missing too.
     pub(super) is_tried: bool,
+    /// Elements, the bad ones too.
+    count: usize,
+}
+
+impl<T> List<'_, T> {
+    /// All of its elements are good.
+    pub(super) fn is_whole(&self) -> bool {
+        self.items.len() == self.count
+    }
 }
 
 impl<'t> Place<'t> {
@@ -276,15 +378,14 @@ impl<'t, 'd, 'm> Fields<'t, 'd, 'm> {
         key: &'static str,
         mut read: impl FnMut(&mut Self, &'d Spanned<DeValue<'d>>, Place<'t>) -> Option<T>,
     ) -> List<'t, T> {
-        let place = match self.raw(key) {
-            Some(value) => self.at(key, value.span()),
-            None => self.place.within(key),
-        };
-        let mut list = List { items: Vec::new(), place, is_tried: false };
+        let place = self.place_of(key);
+        let mut list = List { items: Vec::new(), place, is_tried: false, count: 0 };
         if self.raw(key).is_some() {
             let elements = self.elements(key);
             list.is_tried = elements.as_ref().is_none_or(|elements| !elements.is_empty());
-            for (value, place) in elements.unwrap_or_default() {
+            let elements = elements.unwrap_or_default();
+            list.count = elements.len();
+            for (value, place) in elements {
                 let value = read(self, value, place.clone());
                 list.items.extend(value.map(|value| Located { value, place }));
             }
@@ -342,6 +443,56 @@ impl<'t, 'd, 'm> Fields<'t, 'd, 'm> {
             self.mistakes.push(place.mistake(fault, remedy));
         }
         table.map(|table| (table, place))
+    }
+
+    /// Each table of a list (`[[leave]]`), by the keys of `table`; how many elements there are, unless it
+    /// is no list.
+    pub(super) fn tables(
+        &mut self,
+        key: &'static str,
+        table: &'static str,
+        mut read: impl FnMut(&mut Fields<'t, 'd, '_>, Place<'t>),
+    ) -> Option<usize> {
+        let elements = self.elements(key)?;
+        let count = elements.len();
+        for (value, place) in elements {
+            let Some((values, place)) = self.as_table(value, place) else { continue };
+            read(&mut Fields::new(table, values, place.clone(), self.mistakes), place);
+        }
+        Some(count)
+    }
+
+    /// A table whose keys are names of the writer's own; `None` for a value that is wrong, since others may
+    /// mean the name.
+    pub(super) fn entries<T: FromValue>(&mut self, key: &'static str) -> Vec<(String, Option<T>)> {
+        let Some((values, place)) = self.table(key) else {
+            let names = self.values.get(key).and_then(|value| value.get_ref().as_array());
+            let names = names.into_iter().flatten().filter_map(|name| name.get_ref().as_str());
+            return names.map(|name| (name.to_owned(), None)).collect();
+        };
+        let mut all = Vec::new();
+        for (name, value) in values {
+            let name = name.get_ref().as_ref();
+            let place = Place { span: value.span(), key: join(&place.key, name), ..place.clone() };
+            all.push((name.to_owned(), self.convert(value, place).map(|it| it.value)));
+        }
+        all
+    }
+
+    pub(super) fn is_list(&self, key: &'static str) -> bool {
+        self.raw(key).is_some_and(|value| value.get_ref().is_array())
+    }
+
+    pub(super) fn knows(&self, key: &str) -> bool {
+        known(self.table).contains(&key)
+    }
+
+    /// Where a key is written, or the table where it is missing.
+    pub(super) fn place_of(&self, key: &'static str) -> Place<'t> {
+        match self.raw(key) {
+            Some(value) => self.at(key, value.span()),
+            None => self.place.within(key),
+        }
     }
 
     /// Whether it is written at all, rightly or wrongly.

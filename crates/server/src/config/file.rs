@@ -1,21 +1,29 @@
 //! What the files say: one struct a table, defaults filled in, references not yet followed.
 
+mod practice;
+mod staff;
+
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use acd::{Date, Territory, TimeZone};
-use call::{Country, E164, Limits, Numbering, RegistrarLimits, Source, Urgency};
+use acd::Date;
+use call::{Country, ForwardedBy, Limits, Numbering, RegistrarLimits, Source};
 use sip::Transport;
 use sip::sdp::Codec;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
+
+pub(super) use practice::{
+    CallersFile, LeaveFile, Moment, Nobody, PracticeFile, QueueFile, RepeatedFile, Rise, StepFile,
+    ThenFile,
+};
+pub(super) use staff::{AgentFile, PhoneFile, SecretFile, TeamFile, WidenFile};
 
 use super::fields::{Fields, List, Located, Place};
 use super::ids::{Ids, Numbers};
 use super::mistake::Mistakes;
 use super::tree::Tree;
-use super::value::Prefix;
+use super::value::{Dids, Prefix, Short};
 use crate::log::{LEVELS, LogFormat, LogSettings, is_level};
 use crate::settings::ConnectionSettings;
 
@@ -34,8 +42,10 @@ pub(super) struct File<'t> {
     pub(super) limits: (Limits, acd::Limits, ConnectionSettings),
     pub(super) trunks: Vec<Named<'t, TrunkFile<'t>>>,
     pub(super) practices: Vec<Named<'t, PracticeFile<'t>>>,
-    pub(super) teams: Vec<Named<'t, acd::Team>>,
+    pub(super) teams: Vec<Named<'t, TeamFile<'t>>>,
     pub(super) agents: Vec<Named<'t, AgentFile<'t>>>,
+    pub(super) phones: Vec<Named<'t, PhoneFile<'t>>>,
+    pub(super) emergency: EmergencyFile<'t>,
     /// With those of this reading.
     pub(super) ids: Ids,
 }
@@ -86,64 +96,25 @@ pub(super) struct TrunkFile<'t> {
     pub(super) transports: Option<List<'t, Transport>>,
     pub(super) max_unanswered: Duration,
     pub(super) numbers: Numbering,
+    /// Which numbers its calls come to; `None`: nobody says.
+    pub(super) dids: Option<List<'t, Dids>>,
+    pub(super) outbound: Option<OutboundFile<'t>>,
 }
 
-pub(super) struct PracticeFile<'t> {
-    /// Its numbers are those that all practices share: `[unidentified]`.
-    pub(super) is_unidentified: bool,
-    pub(super) name: String,
-    pub(super) label: Option<String>,
-    pub(super) numbers: List<'t, E164>,
-    pub(super) answer_within: Duration,
-    pub(super) urgency: Urgency,
-    pub(super) plan: List<'t, StepFile>,
-    pub(super) hours: Option<Located<'t, String>>,
-    pub(super) time_zone: TimeZone,
-    pub(super) holidays: Territory,
-    pub(super) holidays_added: List<'t, Date>,
-    pub(super) holidays_removed: List<'t, Date>,
-    pub(super) closed: Option<List<'t, StepFile>>,
-    pub(super) leave: Vec<LeaveFile<'t>>,
-}
-
-pub(super) enum StepFile {
-    Queue { team: String, until: Option<Duration>, nobody: Option<Nobody> },
-    Announce { prompt: String, answer: bool },
-    Busy,
-}
-
-/// How long a caller waits for a team that nobody is in.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub(super) enum Nobody {
-    For(Duration),
-    /// He waits for somebody to come.
-    Never,
-}
-
-pub(super) struct LeaveFile<'t> {
-    pub(super) from: Located<'t, Moment>,
-    pub(super) to: Located<'t, Moment>,
-    /// The list, and whether it is written at all.
-    pub(super) plan: Option<List<'t, StepFile>>,
+/// How our calls go out by a trunk.
+pub(super) struct OutboundFile<'t> {
+    pub(super) to: Option<Located<'t, SocketAddr>>,
+    pub(super) transport: Transport,
+    pub(super) forwarded_by: ForwardedBy,
     pub(super) place: Place<'t>,
 }
 
-/// A day, or a day and a time, as written.
-pub(super) struct Moment(pub(super) String);
-
-pub(super) struct AgentFile<'t> {
-    pub(super) name: Option<String>,
-    pub(super) teams: List<'t, String>,
-    pub(super) secret: SecretFile<'t>,
-    pub(super) wrap_up: Option<Duration>,
-}
-
-pub(super) struct SecretFile<'t> {
-    pub(super) ha1: Option<[u8; 16]>,
-    pub(super) ha1_sha256: Option<[u8; 32]>,
-    pub(super) file: Option<Located<'t, String>>,
-    /// A key is there, though perhaps wrong: not to be told as missing too.
-    pub(super) is_tried: bool,
+/// The numbers that only people may dial, and of what day the list is.
+pub(super) struct EmergencyFile<'t> {
+    pub(super) as_of: Option<Date>,
+    /// `None`: those that are known here.
+    pub(super) numbers: Option<List<'t, Short>>,
+    pub(super) place: Place<'t>,
 }
 
 impl<'t> File<'t> {
@@ -152,8 +123,8 @@ impl<'t> File<'t> {
         let place = Place { source: &tree.main, span: 0..0, key: String::new() };
         let root = document.get_ref();
         let mut main = Fields::new("", root, place.clone(), mistakes);
-        let mut practices = part(&mut main, "practices", practice);
-        unidentified(&mut main, &mut practices);
+        let mut practices = part(&mut main, "practices", practice::practice);
+        practice::unidentified(&mut main, &mut practices);
         let mut file = File {
             server: section(&mut main, "server", server),
             listen_is_tried: main.has("listen"),
@@ -166,8 +137,10 @@ impl<'t> File<'t> {
             limits: section(&mut main, "limits", limits),
             trunks: part(&mut main, "trunks", trunk),
             practices,
-            teams: part(&mut main, "teams", team),
-            agents: part(&mut main, "agents", agent),
+            teams: part(&mut main, "teams", staff::team),
+            agents: part(&mut main, "agents", staff::agent),
+            phones: part(&mut main, "phones", staff::phone),
+            emergency: section(&mut main, "emergency_numbers", emergency),
             ids,
             place,
         };
@@ -186,6 +159,7 @@ impl<'t> File<'t> {
         each(&mut self.practices, &mut self.ids.practices);
         each(&mut self.teams, &mut self.ids.teams);
         each(&mut self.agents, &mut self.ids.agents);
+        each(&mut self.phones, &mut self.ids.phones);
     }
 
     /// The files of the parts' folders, each one item.
@@ -198,9 +172,10 @@ impl<'t> File<'t> {
             let fields = Fields::new(item.part, document.get_ref(), place.clone(), mistakes);
             match item.part {
                 "trunks" => add(&mut self.trunks, name, place, fields, trunk),
-                "practices" => add(&mut self.practices, name, place, fields, practice),
-                "teams" => add(&mut self.teams, name, place, fields, team),
-                "agents" => add(&mut self.agents, name, place, fields, agent),
+                "practices" => add(&mut self.practices, name, place, fields, practice::practice),
+                "teams" => add(&mut self.teams, name, place, fields, staff::team),
+                "agents" => add(&mut self.agents, name, place, fields, staff::agent),
+                "phones" => add(&mut self.phones, name, place, fields, staff::phone),
                 other => unreachable!("invariant: {other} is one of tree::PARTS"),
             }
         }
@@ -438,167 +413,35 @@ fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
             ),
         ),
         numbers: section(fields, "numbers", numbering),
+        dids: fields.has("dids").then(|| fields.list("dids")),
+        outbound: outbound(fields),
     }
+}
+
+fn outbound<'t>(fields: &mut Fields<'t, '_, '_>) -> Option<OutboundFile<'t>> {
+    let (values, place) = fields.table("outbound")?;
+    let mut fields = Fields::new("outbound", values, place.clone(), fields.mistakes);
+    Some(OutboundFile {
+        to: fields.required("to", "\"192.0.2.7:5060\""),
+        transport: fields.or("transport", Transport::Udp),
+        forwarded_by: fields.or("forwarded_by", ForwardedBy::default()),
+        place,
+    })
+}
+
+/// `[emergency_numbers]`.
+fn emergency<'t>(fields: &mut Fields<'t, '_, '_>) -> EmergencyFile<'t> {
+    let numbers = fields.has("numbers").then(|| fields.list("numbers"));
+    let as_of = match numbers {
+        Some(_) => fields.required("as_of", "\"2026-01-31\", the day that the list is of"),
+        None => fields.take("as_of"),
+    };
+    EmergencyFile { as_of: as_of.map(|day| day.value), numbers, place: fields.place.clone() }
 }
 
 fn numbering(fields: &mut Fields<'_, '_, '_>) -> Numbering {
     Numbering {
         country: fields.or("country", Country::default()),
         strip: fields.take::<Prefix>("strip").map_or_else(String::new, |strip| strip.value.0),
-    }
-}
-
-/// `[unidentified]` is a practice like others; only its numbers are everybody's.
-fn unidentified<'t>(
-    main: &mut Fields<'t, '_, '_>,
-    practices: &mut Vec<Named<'t, PracticeFile<'t>>>,
-) {
-    let Some((values, place)) = main.table("unidentified") else { return };
-    let fields = Fields::new("practices", values, place.clone(), main.mistakes);
-    add(practices, "unidentified".to_owned(), place, fields, |fields| PracticeFile {
-        is_unidentified: true,
-        ..practice(fields)
-    });
-}
-
-fn practice<'t>(fields: &mut Fields<'t, '_, '_>) -> PracticeFile<'t> {
-    PracticeFile {
-        is_unidentified: false,
-        name: fields
-            .required("name", "\"Cabinet du Dr Martin\"")
-            .map_or_else(String::new, |name| name.value),
-        label: fields.take("label").map(|located| located.value),
-        numbers: fields.list("numbers"),
-        answer_within: fields.or("answer_within", Duration::from_secs(25)),
-        urgency: fields.or("urgency", Urgency::Normal),
-        plan: fields.list_of("plan", step),
-        hours: fields.take("hours"),
-        time_zone: fields.or("time_zone", TimeZone::PARIS),
-        holidays: fields.or("holidays", Territory::France),
-        holidays_added: fields.list("holidays_added"),
-        holidays_removed: fields.list("holidays_removed"),
-        closed: fields.has("closed").then(|| fields.list_of("closed", step)),
-        leave: leave(fields),
-    }
-}
-
-/// `[[leave]]`.
-fn leave<'t>(fields: &mut Fields<'t, '_, '_>) -> Vec<LeaveFile<'t>> {
-    let mut all = Vec::new();
-    for (value, place) in fields.elements("leave").unwrap_or_default() {
-        let Some((values, place)) = fields.as_table(value, place) else { continue };
-        let mut fields = Fields::new("leave", values, place.clone(), fields.mistakes);
-        let from = fields.required("from", "\"2026-08-03\"");
-        let to = fields.required("to", "\"2026-08-21\", its last day");
-        let plan = fields.has("plan").then(|| fields.list_of("plan", step));
-        if let (Some(from), Some(to)) = (from, to) {
-            all.push(LeaveFile { from, to, plan, place });
-        }
-    }
-    all
-}
-
-/// `{ queue = "TEAM", for = "3 min" }`, `{ announce = "PROMPT" }` or `"busy"`.
-fn step<'t, 'd>(
-    fields: &mut Fields<'t, 'd, '_>,
-    value: &'d Spanned<DeValue<'d>>,
-    place: Place<'t>,
-) -> Option<StepFile> {
-    const REMEDY: &str =
-        "write { queue = \"TEAM\", for = \"3 min\" }, { announce = \"PROMPT\" } or \"busy\"";
-    match (value.get_ref().as_str(), value.get_ref().as_table()) {
-        (Some("busy"), _) => Some(StepFile::Busy),
-        (_, Some(values)) => {
-            let mut fields = Fields::new("plan", values, place.clone(), fields.mistakes);
-            match fields.has("announce") {
-                true => announce(&mut fields, &place),
-                false => queue(&mut fields, &place),
-            }
-        }
-        (_, None) => {
-            fields.mistakes.push(place.mistake("no step that is known", REMEDY));
-            None
-        }
-    }
-}
-
-fn queue<'t>(fields: &mut Fields<'t, '_, '_>, place: &Place<'t>) -> Option<StepFile> {
-    refuse(fields, place, &["answer"], "of a step that announces");
-    let until = fields.take("for").map(|located| located.value);
-    let nobody = fields.take("nobody").map(|located| located.value);
-    let team = fields.required("queue", "\"TEAM\"")?.value;
-    Some(StepFile::Queue { team, until, nobody })
-}
-
-fn announce<'t>(fields: &mut Fields<'t, '_, '_>, place: &Place<'t>) -> Option<StepFile> {
-    refuse(fields, place, &["queue", "for", "nobody"], "of a step in which a caller waits");
-    let answer = fields.or("answer", true);
-    let prompt = fields.take::<String>("announce")?.value;
-    Some(StepFile::Announce { prompt, answer })
-}
-
-/// Keys of the other kind of step.
-fn refuse<'t>(fields: &mut Fields<'t, '_, '_>, place: &Place<'t>, keys: &[&str], of: &str) {
-    for key in keys.iter().copied() {
-        if !fields.has(key) {
-            continue;
-        }
-        let remedy = "remove it, or make two steps: { queue = \"TEAM\", for = \"3 min\" }, then \
-                      { announce = \"PROMPT\" }";
-        fields.mistakes.push(place.within(key).missing(format!("a key {of}"), remedy));
-    }
-}
-
-fn team(fields: &mut Fields<'_, '_, '_>) -> acd::Team {
-    acd::Team {
-        ring_for: fields.or_unless(
-            "ring_for",
-            Duration::from_secs(15),
-            a_second(
-                "below one second: no phone could be answered in time",
-                "write 3 rings or more: \"15 s\"",
-            ),
-        ),
-        wrap_up: fields.or("wrap_up", Duration::from_secs(10)),
-        retry_after: section(fields, "retry_after", retry_after),
-        misses_max: fields.or("misses_max", 3),
-        ..acd::Team::default()
-    }
-}
-
-fn retry_after(fields: &mut Fields<'_, '_, '_>) -> acd::RetryAfter {
-    let mut after = |key, default| {
-        let Some(after) = fields.take::<Duration>(key) else { return Duration::from_secs(default) };
-        if after.value < Duration::from_secs(1) {
-            fields.mistakes.push(after.place.mistake(
-                "below one second: a phone that refuses at once would be rung again and again",
-                format!("write {default} s, or 1 s at least"),
-            ));
-        }
-        after.value
-    };
-    acd::RetryAfter {
-        no_answer: after("no_answer", 30),
-        declined: after("declined", 30),
-        busy: after("busy", 10),
-        unreachable: after("unreachable", 10),
-        dropped: after("dropped", 5),
-    }
-}
-
-fn agent<'t>(fields: &mut Fields<'t, '_, '_>) -> AgentFile<'t> {
-    let is_tried = ["ha1", "ha1_sha256", "secret_file", "password", "secret"]
-        .iter()
-        .any(|key| fields.has(key));
-    AgentFile {
-        name: fields.take("name").map(|located| located.value),
-        teams: fields.list("teams"),
-        secret: SecretFile {
-            ha1: fields.take("ha1").map(|located| located.value),
-            ha1_sha256: fields.take("ha1_sha256").map(|located| located.value),
-            file: fields.take("secret_file"),
-            is_tried,
-        },
-        wrap_up: fields.take("wrap_up").map(|located| located.value),
     }
 }

@@ -12,6 +12,9 @@ pub struct Ids {
     pub(super) practices: Numbers,
     pub(super) teams: Numbers,
     pub(super) agents: Numbers,
+    pub(super) phones: Numbers,
+    pub(super) skills: Numbers,
+    pub(super) sites: Numbers,
     pub(super) pauses: Numbers,
     pub(super) prompts: Numbers,
 }

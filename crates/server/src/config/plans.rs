@@ -1,22 +1,20 @@
-//! What becomes of a practice's callers: its plans, hours and leave.
+//! Plans: the steps that a caller goes through, in each situation of a practice.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use acd::{
-    CivilError, Holidays, Hours, HoursError, Leave, Period, Plan, PracticeId, Queue, Step, TeamId,
-};
-use call::PromptId;
+use acd::{Forward, Plan, PracticeId, Queue, Step, Target, TeamId};
+use call::{E164, PromptId};
 
 use super::fields::{List, Located, Place};
-use super::file::{LeaveFile, Named, Nobody, PracticeFile, StepFile};
-use super::mistake::{Mistakes, nearest};
-use crate::clock::Clock;
+use super::file::{Nobody, QueueFile, StepFile};
+use super::mistake::Mistakes;
+use super::names::{Names, PHONE, PRACTICE, TEAM};
+use super::outside::EmergencyNumbers;
 use crate::prompts::Prompts;
 
 /// What a plan without a `closed` or a leave without a `plan` plays.
-const CLOSED: &str = "closed";
-const LEAVE: &str = "leave";
+pub(super) const CLOSED: &str = "closed";
+pub(super) const LEAVE: &str = "leave";
 
 /// Who waits for a team that nobody is in goes on after this, where there is something better than
 /// busy to go on to.
@@ -24,161 +22,74 @@ const NOBODY: Duration = Duration::from_secs(10);
 
 /// What plans may name.
 pub(super) struct Known<'k> {
-    pub(super) teams: &'k BTreeMap<String, TeamId>,
+    pub(super) names: &'k Names,
     pub(super) prompts: &'k Prompts,
+    pub(super) emergency: &'k EmergencyNumbers,
 }
 
-pub(super) fn practices(
-    practices: &[Named<'_, PracticeFile<'_>>],
-    known: &Known<'_>,
-    mistakes: &mut Mistakes,
-) -> BTreeMap<PracticeId, acd::Practice> {
-    let practices = practices.iter();
-    practices
-        .map(|it| (PracticeId(it.id), practice(&it.item, &it.place, known, mistakes)))
-        .collect()
+/// What plans say of others, to be looked at once all are read.
+#[derive(Default)]
+pub(super) struct Links<'t> {
+    pub(super) hands: Vec<Hand<'t>>,
+    pub(super) queues: Vec<Waits<'t>>,
 }
 
-fn practice(
-    file: &PracticeFile<'_>,
-    place: &Place<'_>,
-    known: &Known<'_>,
-    mistakes: &mut Mistakes,
-) -> acd::Practice {
-    if !file.plan.is_tried {
-        mistakes.push(file.plan.place.missing(
-            "missing: what shall become of its callers?",
-            "write `plan = [{ queue = \"TEAM\", for = \"3 min\" }, \"busy\"]`",
-        ));
-    }
-    let open = plan(&file.plan.items, known, mistakes);
-    let closed = match (&file.closed, &file.hours) {
-        (Some(closed), Some(_)) => last_plan(closed, known, mistakes),
-        (Some(closed), None) => {
-            mistakes.push(closed.place.mistake(
-                "never used: without `hours` it is open at any time",
-                "write `hours = \"Mo-Fr 08:00-20:00\"`, or remove this",
-            ));
-            last_plan(closed, known, mistakes)
-        }
-        (None, Some(_)) => text_plan(CLOSED, &place.within("closed"), known, mistakes),
-        (None, None) => Plan::default(),
-    };
-    let leave = file.leave.iter().filter_map(|leave| {
-        let plan = match &leave.plan {
-            Some(plan) => last_plan(plan, known, mistakes),
-            None => text_plan(LEAVE, &leave.place.within("plan"), known, mistakes),
-        };
-        Some(Leave { period: period(leave, file, mistakes)?, plan })
-    });
-    let leave: Vec<Leave> = leave.collect();
-    let hours = hours(file, mistakes).unwrap_or_default();
-    acd::Practice {
-        answer_within: file.answer_within,
-        urgency: file.urgency,
-        hours,
-        leave,
-        open,
-        closed,
-        ..acd::Practice::default()
-    }
+/// A practice's plan hands its callers on to another practice.
+pub(super) struct Hand<'t> {
+    pub(super) from: PracticeId,
+    pub(super) situation: &'static str,
+    pub(super) to: PracticeId,
+    pub(super) place: Place<'t>,
 }
 
-/// `None` with a mistake, or where nothing is written.
-fn hours(file: &PracticeFile<'_>, mistakes: &mut Mistakes) -> Option<Hours> {
-    let holidays = Holidays {
-        territory: file.holidays,
-        added: file.holidays_added.items.iter().map(|day| day.value).collect(),
-        removed: Default::default(),
-    };
-    for day in &file.holidays_removed.items {
-        if !holidays.contains(day.value) {
-            mistakes.push(day.place.mistake(
-                "no public holiday falls on this day",
-                "remove it, or write the day that is meant",
+/// Callers of a practice wait for a team.
+pub(super) struct Waits<'t> {
+    pub(super) practice: PracticeId,
+    pub(super) team: TeamId,
+    pub(super) place: Place<'t>,
+}
+
+/// Reads the plans of one practice.
+pub(super) struct Planner<'k, 't> {
+    pub(super) practice: PracticeId,
+    /// It limits how long its callers wait altogether.
+    pub(super) has_wait_max: bool,
+    pub(super) known: &'k Known<'k>,
+    pub(super) links: &'k mut Links<'t>,
+    /// The numbers outside that its plans call.
+    pub(super) called: Vec<Located<'t, E164>>,
+}
+
+/// Why the steps after one are never reached.
+#[derive(Copy, Clone, Eq, PartialEq)]
+enum End {
+    /// Nothing comes after it.
+    Over { fault: &'static str, remedy: &'static str },
+    /// A queue without an end: a caller leaves it for a step that answers or ends him, and, where the
+    /// practice limits all waiting, for one that is no queue.
+    Endless,
+}
+
+impl<'t> Planner<'_, 't> {
+    /// A plan for when the practice serves nobody.
+    pub(super) fn last_plan(
+        &mut self,
+        situation: &'static str,
+        steps: &List<'t, StepFile>,
+        mistakes: &mut Mistakes,
+    ) -> Plan {
+        if !steps.is_tried {
+            mistakes.push(steps.place.missing(
+                "no step: what shall its callers hear?",
+                format!("write [{{ announce = {CLOSED:?} }}], or leave the key out"),
             ));
         }
+        self.plan(situation, &steps.items, mistakes)
     }
-    let removed = file.holidays_removed.items.iter().map(|day| day.value).collect();
-    let written = file.hours.as_ref()?;
-    let hours = Hours::new(&written.value, file.time_zone, Holidays { removed, ..holidays });
-    match hours {
-        Ok(hours) if hours.opens_from(now_ms()) => Some(hours),
-        Ok(_) => {
-            mistakes.push(written.place.mistake(
-                "they never open within the next two years: nobody would ever be served",
-                "write hours that open, or `[[leave]]` for a time away",
-            ));
-            None
-        }
-        Err(error) => {
-            mistakes.push(written.place.mistake(error.to_string(), remedy(&error)));
-            None
-        }
-    }
-}
 
-fn remedy(error: &HoursError) -> &'static str {
-    match error {
-        HoursError::Syntax { .. } | HoursError::Meaning(_) | HoursError::TooLong(_) => {
-            "write \"Mo-Fr 08:00-20:00; Sa 08:00-12:00; PH off\": days Mo Tu We Th Fr Sa Su, PH for \
-             public holidays, times with two digits and a colon, or \"24/7\""
-        }
-        HoursError::Sun(_) => "write the time itself",
-        HoursError::SchoolHolidays => "write the dates: \"2026 Jul 4-Aug 31 off\"",
-        HoursError::Unknown => "write open or off",
-    }
-}
-
-fn now_ms() -> i64 {
-    let reading = Clock::start().read();
-    reading.epoch_ms(reading.now)
-}
-
-fn period(
-    leave: &LeaveFile<'_>,
-    file: &PracticeFile<'_>,
-    mistakes: &mut Mistakes,
-) -> Option<Period> {
-    let (from, to) = (&leave.from.value.0, &leave.to.value.0);
-    match Period::read(from, to, file.time_zone) {
-        Ok(period) => Some(period),
-        Err(CivilError::EndsBeforeItStarts) => {
-            mistakes.push(leave.to.place.mistake(
-                format!("the leave ends before it starts ({from})"),
-                "write its last day here and its first in `from`",
-            ));
-            None
-        }
-        Err(error @ (CivilError::Moment(_) | CivilError::Date(_) | CivilError::Zone(_))) => {
-            let is_from = Period::read(from, "9999-12-31", file.time_zone).is_err();
-            let place = if is_from { &leave.from.place } else { &leave.to.place };
-            mistakes.push(place.mistake(
-                error.to_string(),
-                "write a day, \"2026-08-03\", or a day and a time of the practice's clock, \
-                 \"2026-08-03T14:00\"",
-            ));
-            None
-        }
-    }
-}
-
-/// A plan for when the practice serves nobody.
-fn last_plan(steps: &List<'_, StepFile>, known: &Known<'_>, mistakes: &mut Mistakes) -> Plan {
-    if !steps.is_tried {
-        mistakes.push(steps.place.missing(
-            "no step: what shall its callers hear?",
-            format!("write [{{ announce = {CLOSED:?} }}], or leave the key out"),
-        ));
-    }
-    plan(&steps.items, known, mistakes)
-}
-
-/// The plan of who wrote none: a text that the project ships.
-fn text_plan(name: &str, place: &Place<'_>, known: &Known<'_>, mistakes: &mut Mistakes) -> Plan {
-    match known.prompts.find(name) {
-        Ok(prompt) => Plan { steps: vec![Step::Announce { prompt, answer: true }] },
-        Err(_) => {
+    /// The plan of who wrote none: a text that the project ships.
+    pub(super) fn text_plan(&self, name: &str, place: &Place<'_>, mistakes: &mut Mistakes) -> Plan {
+        self.shipped_plan(name).unwrap_or_else(|| {
             mistakes.push(place.missing(
                 format!("missing, and there is no prompt {name:?} to play instead"),
                 format!(
@@ -187,77 +98,200 @@ fn text_plan(name: &str, place: &Place<'_>, known: &Known<'_>, mistakes: &mut Mi
                 ),
             ));
             Plan::default()
+        })
+    }
+
+    pub(super) fn shipped_plan(&self, name: &str) -> Option<Plan> {
+        let prompt = self.known.prompts.find(name).ok()?;
+        Some(Plan { steps: vec![Step::Announce { prompt, answer: true }] })
+    }
+
+    pub(super) fn plan(
+        &mut self,
+        situation: &'static str,
+        steps: &[Located<'t, StepFile>],
+        mistakes: &mut Mistakes,
+    ) -> Plan {
+        let mut plan = Plan::default();
+        let mut end = None;
+        for (index, step) in steps.iter().enumerate() {
+            if let Some(end) = end {
+                self.never_reached(end, step, mistakes);
+            }
+            if let (Some(StepFile::Queue(before)), StepFile::Queue(queue)) =
+                (index.checked_sub(1).map(|before| &steps[before].value), &step.value)
+                && before.team == queue.team
+            {
+                mistakes.push(step.place.within("queue").mistake(
+                    "the team that he comes from: nobody else would be asked",
+                    "make one step of the two, with the sum of their `for`",
+                ));
+            }
+            let (made, ends) = self.step(situation, step, steps.get(index + 1), mistakes);
+            plan.steps.extend(made);
+            end = match (end, ends) {
+                (Some(End::Over { .. }), _) | (_, None) => end,
+                (_, Some(_)) => ends,
+            };
+        }
+        plan
+    }
+
+    fn never_reached(&self, end: End, step: &Located<'_, StepFile>, mistakes: &mut Mistakes) {
+        let (fault, remedy) = match (end, &step.value) {
+            (End::Over { fault, remedy }, _) => (fault, remedy),
+            (End::Endless, StepFile::Announce { .. } | StepFile::Busy) => return,
+            (
+                End::Endless,
+                StepFile::Ring { .. } | StepFile::Call { .. } | StepFile::Practice { .. },
+            ) if self.has_wait_max => return,
+            (
+                End::Endless,
+                StepFile::Queue(_)
+                | StepFile::Ring { .. }
+                | StepFile::Call { .. }
+                | StepFile::Practice { .. },
+            ) => (
+                "never reached: the step before it has no end",
+                "give the step before a `for`, or remove this one",
+            ),
+        };
+        mistakes.push(step.place.mistake(fault, remedy));
+    }
+
+    /// What it is, unless it names what is not there, and what that means for those after it.
+    fn step(
+        &mut self,
+        situation: &'static str,
+        step: &Located<'t, StepFile>,
+        next: Option<&Located<'_, StepFile>>,
+        mistakes: &mut Mistakes,
+    ) -> (Option<Step>, Option<End>) {
+        const ENDED: End = End::Over {
+            fault: "never reached: the step before it ends the call",
+            remedy: "write it before that step, or remove it",
+        };
+        const HANDED: End = End::Over {
+            fault: "never reached: the practice before it goes on with its own plan",
+            remedy: "write it before that step, or remove it; that practice's plan says what comes then",
+        };
+        match &step.value {
+            StepFile::Busy => (Some(Step::Busy), Some(ENDED)),
+            StepFile::Announce { prompt, answer } => {
+                let prompt = self.prompt(prompt, step, mistakes);
+                (prompt.map(|prompt| Step::Announce { prompt, answer: *answer }), Some(ENDED))
+            }
+            StepFile::Practice { practice } => {
+                let place = step.place.within("practice");
+                let to = PRACTICE.find_at(practice, &place, &self.known.names.practices, mistakes);
+                let from = self.practice;
+                self.links.hands.extend(to.map(|to| Hand { from, situation, to, place }));
+                (to.map(Step::Practice), Some(HANDED))
+            }
+            StepFile::Ring { phone, ring_for } => {
+                rings(*ring_for, step, mistakes);
+                let place = step.place.within("ring");
+                let phone = PHONE.find_at(phone, &place, &self.known.names.phones, mistakes);
+                (phone.map(|phone| forward(Target::Phone(phone), *ring_for)), None)
+            }
+            StepFile::Call { number, ring_for } => {
+                rings(*ring_for, step, mistakes);
+                let place = step.place.within("call");
+                let number = self.known.emergency.outside(number, &place, mistakes);
+                self.called.extend(number.map(|value| Located { value, place }));
+                (number.map(|number| forward(Target::Line(number.line()), *ring_for)), None)
+            }
+            StepFile::Queue(queue) => {
+                let nobody = patience(queue, next, step, mistakes);
+                conditions(queue, step, mistakes);
+                let place = step.place.within("queue");
+                let team = TEAM.find_at(&queue.team, &place, &self.known.names.teams, mistakes);
+                let practice = self.practice;
+                self.links.queues.extend(team.map(|team| Waits { practice, team, place }));
+                let made = team.map(|team| {
+                    Step::Queue(Queue {
+                        team,
+                        until: queue.until,
+                        nobody,
+                        unless_waiting: queue.unless_waiting,
+                        unless_expected: queue.unless_expected,
+                        unless_none_free: queue.unless_none_free,
+                    })
+                });
+                let is_endless =
+                    queue.until.is_none() && nobody.is_none() && !is_conditional(queue);
+                (made, is_endless.then_some(End::Endless))
+            }
+        }
+    }
+
+    fn prompt(
+        &self,
+        name: &str,
+        step: &Located<'_, StepFile>,
+        mistakes: &mut Mistakes,
+    ) -> Option<PromptId> {
+        match self.known.prompts.find(name) {
+            Ok(prompt) => Some(prompt),
+            Err(remedy) => {
+                let place = step.place.within("announce");
+                mistakes.push(place.mistake(format!("there is no prompt {name:?}"), remedy));
+                None
+            }
         }
     }
 }
 
-fn plan(steps: &[Located<'_, StepFile>], known: &Known<'_>, mistakes: &mut Mistakes) -> Plan {
-    let mut plan = Plan::default();
-    // Who is in a queue without end leaves it for a later step that is no queue only.
-    let (mut is_over, mut is_endless) = (false, false);
-    let mut last_team = None;
-    for (index, step) in steps.iter().enumerate() {
-        if is_over {
-            mistakes.push(step.place.mistake(
-                "never reached: the step before it ends the call",
-                "write it before that step, or remove it",
-            ));
-        } else if is_endless && matches!(step.value, StepFile::Queue { .. }) {
-            mistakes.push(step.place.mistake(
-                "never reached: the step before it has no end",
-                "give the step before a `for`, or remove this one",
-            ));
-        }
-        match &step.value {
-            StepFile::Busy => {
-                is_over = true;
-                plan.steps.push(Step::Busy);
-            }
-            StepFile::Announce { prompt, answer } => {
-                is_over = true;
-                if let Some(prompt) = known_prompt(prompt, step, known, mistakes) {
-                    plan.steps.push(Step::Announce { prompt, answer: *answer });
-                }
-            }
-            StepFile::Queue { team, until, nobody } => {
-                if last_team == Some(team) {
-                    mistakes.push(step.place.within("queue").mistake(
-                        "the team that he comes from: nobody else would be asked",
-                        "make one step of the two, with the sum of their `for`",
-                    ));
-                }
-                last_team = Some(team);
-                let nobody = patience(*nobody, *until, steps.get(index + 1), step, mistakes);
-                is_endless |= until.is_none() && nobody.is_none();
-                if let Some(team) = known_step_team(team, step, known, mistakes) {
-                    plan.steps.push(Step::Queue(Queue {
-                        until: *until,
-                        nobody,
-                        ..Queue::of(team)
-                    }));
-                }
-                if until.is_some_and(|until| until.is_zero()) {
-                    mistakes.push(step.place.mistake(
-                        "`for` is zero: nobody could answer in this step",
-                        "remove the step, or give it time",
-                    ));
-                }
-            }
-        }
+fn forward(target: Target, ring_for: Duration) -> Step {
+    Step::Forward(Forward { target, ring_for })
+}
+
+/// Who rings elsewhere needs the time to be answered there.
+fn rings(ring_for: Duration, step: &Located<'_, StepFile>, mistakes: &mut Mistakes) {
+    if ring_for < Duration::from_secs(1) {
+        mistakes.push(step.place.within("for").mistake(
+            "below one second: nobody could answer in time",
+            "write 3 rings or more: \"15 s\"",
+        ));
     }
-    plan
+}
+
+fn is_conditional(queue: &QueueFile) -> bool {
+    queue.unless_waiting.is_some() || queue.unless_expected.is_some() || queue.unless_none_free
+}
+
+/// Ends and conditions under which nobody could ever wait here.
+fn conditions(queue: &QueueFile, step: &Located<'_, StepFile>, mistakes: &mut Mistakes) {
+    if queue.until.is_some_and(|until| until.is_zero()) {
+        mistakes.push(step.place.mistake(
+            "`for` is zero: nobody could answer in this step",
+            "remove the step, or give it time",
+        ));
+    }
+    if queue.unless_waiting == Some(0) {
+        mistakes.push(step.place.within("unless_waiting").mistake(
+            "never entered: so many always wait",
+            "write 1 or more, or `unless_none_free = true` for those who would have to wait",
+        ));
+    }
+    if queue.unless_expected.is_some_and(|expected| expected.is_zero()) {
+        mistakes.push(step.place.within("unless_expected").mistake(
+            "entered by nobody who has to wait at all",
+            "write `unless_none_free = true` if that is meant, or a time like \"3 min\"",
+        ));
+    }
 }
 
 /// How long he waits for a team that nobody is in. By default not long, but a phone that rings is
 /// better than busy: somebody may come.
 fn patience(
-    nobody: Option<Nobody>,
-    until: Option<Duration>,
+    queue: &QueueFile,
     next: Option<&Located<'_, StepFile>>,
     step: &Located<'_, StepFile>,
     mistakes: &mut Mistakes,
 ) -> Option<Duration> {
-    match nobody {
+    let until = queue.until;
+    match queue.nobody {
         Some(Nobody::For(nobody)) => {
             if until.is_some_and(|until| until <= nobody) {
                 mistakes.push(step.place.within("nobody").mistake(
@@ -269,53 +303,14 @@ fn patience(
         }
         Some(Nobody::Never) => None,
         None => match next.map(|next| &next.value) {
-            Some(StepFile::Queue { .. } | StepFile::Announce { .. }) => {
-                Some(NOBODY).filter(|&nobody| until.is_none_or(|until| nobody < until))
-            }
+            Some(
+                StepFile::Queue(_)
+                | StepFile::Ring { .. }
+                | StepFile::Call { .. }
+                | StepFile::Practice { .. }
+                | StepFile::Announce { .. },
+            ) => Some(NOBODY).filter(|&nobody| until.is_none_or(|until| nobody < until)),
             Some(StepFile::Busy) | None => None,
         },
-    }
-}
-
-fn known_prompt(
-    name: &str,
-    step: &Located<'_, StepFile>,
-    known: &Known<'_>,
-    mistakes: &mut Mistakes,
-) -> Option<PromptId> {
-    match known.prompts.find(name) {
-        Ok(prompt) => Some(prompt),
-        Err(remedy) => {
-            let place = step.place.within("announce");
-            mistakes.push(place.mistake(format!("there is no prompt {name:?}"), remedy));
-            None
-        }
-    }
-}
-
-fn known_step_team(
-    name: &str,
-    step: &Located<'_, StepFile>,
-    known: &Known<'_>,
-    mistakes: &mut Mistakes,
-) -> Option<TeamId> {
-    let team = known.teams.get(name).copied();
-    if team.is_none() {
-        let place = step.place.within("queue");
-        let fault = format!("there is no team {name:?}");
-        mistakes.push(place.mistake(fault, known_team(name, known.teams)));
-    }
-    team
-}
-
-/// The remedy for the name of a team that is not there.
-pub(super) fn known_team(name: &str, teams: &BTreeMap<String, TeamId>) -> String {
-    match nearest(name, teams.keys().map(String::as_str)) {
-        Some(near) => format!("did you mean {near:?}?"),
-        None if teams.is_empty() => "write [teams.NAME] first".to_owned(),
-        None => {
-            let names: Vec<&str> = teams.keys().map(String::as_str).collect();
-            format!("the teams are: {}", names.join(", "))
-        }
     }
 }

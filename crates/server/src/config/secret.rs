@@ -1,34 +1,38 @@
-//! Agents' secrets: digests in the configuration, or a password in a file of its own.
+//! Secrets of agents and phones: digests in the configuration, or a password in a file of its own.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use sip::{Account, Algorithm};
 
-use super::file::{AgentFile, Named};
+use super::fields::Place;
+use super::file::SecretFile;
 use super::mistake::{Mistake, Mistakes};
 
 /// Octets of a password.
 const PASSWORD_BYTES_MAX: usize = 256;
 
-/// Relative paths start from the folder of the file that names them.
-pub(super) fn account(
-    agent: &Named<'_, AgentFile<'_>>,
-    folder: &Path,
-    realm: Option<&str>,
-    offered: &[Algorithm],
-    mistakes: &mut Mistakes,
-) -> Account {
-    let secret = &agent.item.secret;
+/// Whose secret it is, and where it is written.
+pub(super) struct Of<'s, 't> {
+    pub(super) name: &'s str,
+    pub(super) place: &'s Place<'t>,
+    pub(super) secret: &'s SecretFile<'t>,
+    /// Relative paths start from the folder of the file that names them.
+    pub(super) folder: &'s Path,
+    pub(super) realm: Option<&'s str>,
+}
+
+pub(super) fn account(of: &Of<'_, '_>, offered: &[Algorithm], mistakes: &mut Mistakes) -> Account {
+    let Of { name, place, secret, folder, realm } = *of;
     let mut account = Account { ha1_md5: secret.ha1, ha1_sha256: secret.ha1_sha256 };
     let has_digest = account.ha1_md5.is_some() || account.ha1_sha256.is_some();
     let Some(file) = &secret.file else {
         if !secret.is_tried {
-            mistakes.push(agent.place.within("ha1").missing(
-                "missing: her phone could not register",
+            mistakes.push(place.within("ha1").missing(
+                "missing: the phone could not register",
                 format!(
                     "write `ha1 = \"…\"` with what `monoligne ha1 {} {}` prints",
-                    agent.name,
+                    name,
                     realm.unwrap_or("REALM")
                 ),
             ));
@@ -38,8 +42,8 @@ pub(super) fn account(
             Algorithm::Sha256 => account.ha1_sha256.is_some(),
         });
         if has_digest && !is_usable {
-            mistakes.push(agent.place.missing(
-                "her digest is of no algorithm that phones are asked for",
+            mistakes.push(place.missing(
+                "the digest is of no algorithm that phones are asked for",
                 "write the other of `ha1` and `ha1_sha256`, or add its algorithm to `algorithms` \
                  in [registrar]",
             ));
@@ -52,8 +56,8 @@ pub(super) fn account(
     match read(&folder.join(&file.value)) {
         Ok(password) => {
             let realm = realm.unwrap_or_default();
-            account.ha1_md5 = Some(sip::ha1_md5(&agent.name, realm, &password));
-            account.ha1_sha256 = Some(sip::ha1_sha256(&agent.name, realm, &password));
+            account.ha1_md5 = Some(sip::ha1_md5(name, realm, &password));
+            account.ha1_sha256 = Some(sip::ha1_sha256(name, realm, &password));
         }
         Err((fault, remedy)) => {
             let mistake: Mistake = file.place.mistake(fault, remedy);

@@ -1,16 +1,20 @@
 //! Values as people write them: durations, numbers, addresses, words.
 
+mod dialled;
+
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use acd::{Date, Territory, TimeZone};
-use call::{Country, E164, Network, Source, Urgency};
+use acd::{AtClosing, Circle, Date, Strategy, Territory, TimeZone};
+use call::{Country, E164, ForwardedBy, Network, Source, Urgency};
 use sip::sdp::Codec;
 use sip::{Algorithm, Transport};
 use toml::de::DeValue;
 
-use super::file::{Moment, Nobody};
+pub(super) use dialled::{Destination, Dids, Short};
+
+use super::file::{Moment, Nobody, Rise};
 use super::mistake::nearest;
 use crate::log::LogFormat;
 
@@ -152,6 +156,116 @@ impl FromValue for E164 {
         E164::read(text).or_else(|error| {
             fault(error.to_string(), "write \"01 23 45 67 89\" or \"+33 1 23 45 67 89\"")
         })
+    }
+}
+
+/// Octets of a text of several lines.
+const TEXT_BYTES_MAX: usize = 8 * 1024;
+/// Octets of a line that a person reads.
+const LINE_BYTES_MAX: usize = 1_000;
+
+/// A line for a person to read; it reaches no header.
+pub(super) struct Line(pub(super) String);
+
+impl FromValue for Line {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        let text = readable(value, LINE_BYTES_MAX)?;
+        if text.contains('\n') {
+            return fault("several lines", "write it on one line");
+        }
+        Ok(Self(text))
+    }
+}
+
+/// Lines for a person to read.
+pub(super) struct Text(pub(super) String);
+
+impl FromValue for Text {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        readable(value, TEXT_BYTES_MAX).map(Self)
+    }
+}
+
+fn readable(value: &DeValue<'_>, bytes_max: usize) -> Result<String, Fault> {
+    let text = text(value, "\"Bonjour, cabinet du Dr Martin\"")?.replace("\r\n", "\n");
+    if text.is_empty() {
+        return fault("empty", "write something, or leave the key out");
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n') {
+        return fault("a control character in it", "write it without tabs and the like");
+    }
+    if text.len() > bytes_max {
+        return fault(format!("longer than {bytes_max} octets"), "shorten it");
+    }
+    Ok(text)
+}
+
+/// How well somebody knows something.
+pub(super) struct Level(pub(super) u8);
+
+impl FromValue for Level {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        match integer::<u8>(value, 9) {
+            Ok(level) if level > 0 => Ok(Self(level)),
+            Ok(_) | Err(_) => fault(
+                "no level",
+                "write one from 1 (knows it) to 9 (knows it best), without quotes",
+            ),
+        }
+    }
+}
+
+impl FromValue for Rise {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        match value.as_str() {
+            Some("rise") => Ok(Self),
+            Some(_) | None => fault(
+                "neither \"rise\" nor a plan",
+                "write \"rise\" for one class higher, or a plan: [{ announce = \"PROMPT\" }]",
+            ),
+        }
+    }
+}
+
+impl FromValue for AtClosing {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        word(value, &[("serve", AtClosing::ServeOn), ("move", AtClosing::Move)])
+    }
+}
+
+impl FromValue for Strategy {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        word(
+            value,
+            &[
+                ("longest-idle", Strategy::LongestIdle),
+                ("round-robin", Strategy::RoundRobin),
+                ("fewest-calls", Strategy::FewestCalls),
+                ("fixed", Strategy::Fixed),
+            ],
+        )
+    }
+}
+
+impl FromValue for Circle {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        word(
+            value,
+            &[("own", Circle::Own), ("skilled", Circle::Skilled), ("everyone", Circle::Everyone)],
+        )
+    }
+}
+
+impl FromValue for ForwardedBy {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        word(
+            value,
+            &[
+                ("diversion", ForwardedBy::Diversion),
+                ("history-info", ForwardedBy::HistoryInfo),
+                ("nothing", ForwardedBy::Nothing),
+            ],
+        )
     }
 }
 

@@ -9,6 +9,8 @@ mod operation;
 mod peer;
 mod plans;
 mod ports;
+mod reach;
+mod rules;
 mod running;
 mod serve;
 mod stream;

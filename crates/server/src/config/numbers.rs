@@ -1,0 +1,100 @@
+//! Numbers of ours: whose each is, which of them are urgent, and which operator brings its calls.
+
+use std::collections::BTreeMap;
+
+use acd::{PracticeId, Urgency};
+use call::E164;
+
+use super::fields::{Located, Place};
+use super::file::{Named, PracticeFile, TrunkFile};
+use super::mistake::Mistakes;
+
+pub(super) struct Numbers {
+    /// Of one practice each, the urgent ones too.
+    pub(super) own: BTreeMap<E164, PracticeId>,
+    pub(super) shared: BTreeMap<E164, PracticeId>,
+    pub(super) urgent: BTreeMap<E164, Urgency>,
+}
+
+pub(super) fn numbers(
+    practices: &[Named<'_, PracticeFile<'_>>],
+    trunks: &[Named<'_, TrunkFile<'_>>],
+    mistakes: &mut Mistakes,
+) -> Numbers {
+    let mut known: BTreeMap<E164, (&PracticeFile<'_>, &Place<'_>)> = BTreeMap::new();
+    let mut all =
+        Numbers { own: BTreeMap::new(), shared: BTreeMap::new(), urgent: BTreeMap::new() };
+    for Named { id, item: practice, .. } in practices {
+        let id = PracticeId(*id);
+        if !practice.numbers.is_tried && !practice.urgent_numbers.is_tried {
+            missing(practice, mistakes);
+        }
+        let plain = practice.numbers.items.iter().map(|number| (number, None));
+        let urgent =
+            practice.urgent_numbers.items.iter().map(|number| (number, Some(Urgency::Urgent)));
+        for (number, urgency) in plain.chain(urgent) {
+            if let Some((other, place)) = known.get(&number.value) {
+                let remedy = match other.is_unidentified == practice.is_unidentified {
+                    true => {
+                        "a number leads to one practice, and is urgent or not: remove one of them"
+                    }
+                    false => "a number that practices share is none's own: remove one of them",
+                };
+                let fault = format!("this number is there already, in {}", place.shown());
+                mistakes.push(number.place.mistake(fault, remedy));
+                continue;
+            }
+            known.insert(number.value, (practice, &number.place));
+            match practice.is_unidentified {
+                true => all.shared.insert(number.value, id),
+                false => all.own.insert(number.value, id),
+            };
+            all.urgent.extend(urgency.map(|urgency| (number.value, urgency)));
+        }
+    }
+    brought(practices, trunks, mistakes);
+    all
+}
+
+fn missing(practice: &PracticeFile<'_>, mistakes: &mut Mistakes) {
+    let (fault, remedy) = match practice.is_unidentified {
+        true => (
+            "missing: which number do the practices share?",
+            "write `numbers = [\"01 23 45 67 89\"]`, or remove [unidentified]",
+        ),
+        false => (
+            "missing: nobody could call this practice",
+            "write `numbers = [\"01 23 45 67 89\"]`: those its calls are forwarded to, or its own lines \
+             where these are shared",
+        ),
+    };
+    mistakes.push(practice.numbers.place.missing(fault, remedy));
+}
+
+/// Once a trunk says which numbers it brings, a number that none brings is a slip of the pen. Where
+/// practices share a number, their own ones may be lines of theirs, which no operator brings to us.
+fn brought(
+    practices: &[Named<'_, PracticeFile<'_>>],
+    trunks: &[Named<'_, TrunkFile<'_>>],
+    mistakes: &mut Mistakes,
+) {
+    let lists = || trunks.iter().filter_map(|trunk| trunk.item.dids.as_ref());
+    // What is wrong in itself is told already.
+    if lists().count() == 0 || lists().any(|dids| !dids.is_whole()) {
+        return;
+    }
+    let is_shared = practices.iter().any(|practice| practice.item.is_unidentified);
+    let is_brought = |number: &Located<'_, E164>| {
+        lists().any(|dids| dids.items.iter().any(|dids| dids.value.contain(number.value)))
+    };
+    let checked = practices.iter().filter(|practice| practice.item.is_unidentified || !is_shared);
+    for practice in checked.map(|practice| &practice.item) {
+        let all = practice.numbers.items.iter().chain(&practice.urgent_numbers.items);
+        for number in all.filter(|number| !is_brought(number)) {
+            mistakes.push(number.place.mistake(
+                "no trunk brings this number: it is among the `dids` of none",
+                "put it right, or add it to the `dids` of the trunk that brings it",
+            ));
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! A practice: when it is open, what becomes of its callers, and who may answer them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use acd::{
+    Calendars, CallerRule, CivilError, Holidays, Hours, HoursError, Insistence, Leave, Period,
+    Plan, PracticeId, REPEATED_CALLS_MAX, Repeated, Step, Way,
+};
+use call::E164;
+
+use super::fields::{Located, Place};
+use super::file::{CallersFile, File, LeaveFile, Named, PracticeFile, RepeatedFile, ThenFile};
+use super::mistake::Mistakes;
+use super::names::{AGENT, SITE, SKILL};
+use super::outside;
+use super::plans::{CLOSED, Known, LEAVE, Links, Planner};
+use crate::clock::Clock;
+
+/// All practices, as the scheduler and as the engine know them.
+pub(super) struct Practices {
+    pub(super) floor: BTreeMap<PracticeId, acd::Practice>,
+    pub(super) call: BTreeMap<PracticeId, call::Practice>,
+}
+
+pub(super) fn practices<'t>(
+    file: &File<'t>,
+    known: &Known<'_>,
+    links: &mut Links<'t>,
+    mistakes: &mut Mistakes,
+) -> Practices {
+    let mut all = Practices { floor: BTreeMap::new(), call: BTreeMap::new() };
+    let (mut calendars, now_ms) = (Calendars::default(), now_ms());
+    for Named { id, item, place, .. } in &file.practices {
+        let id = PracticeId(*id);
+        let mut planner = Planner {
+            practice: id,
+            has_wait_max: item.wait_max.is_some(),
+            known,
+            links: &mut *links,
+            called: Vec::new(),
+        };
+        let hours = hours(item, &mut calendars, now_ms, mistakes).unwrap_or_default();
+        let (floor, lists) = practice(item, place, hours, &mut planner, mistakes);
+        let called = planner.called;
+        all.floor.insert(id, floor);
+        all.call.insert(
+            id,
+            call::Practice {
+                name: item.name.clone(),
+                label: item.label.clone().unwrap_or_else(|| item.name.clone()),
+                forwarding: outside::forwarding(item, &called, file, known, mistakes),
+                greeting: item.greeting.clone(),
+                instructions: item.instructions.clone(),
+                practitioners: item.practitioners.clone(),
+                lists,
+            },
+        );
+    }
+    all
+}
+
+/// Which of its lists a caller is on, by name.
+type Lists = BTreeMap<E164, Arc<str>>;
+
+fn practice<'t>(
+    file: &PracticeFile<'t>,
+    place: &Place<'t>,
+    hours: Hours,
+    planner: &mut Planner<'_, 't>,
+    mistakes: &mut Mistakes,
+) -> (acd::Practice, Lists) {
+    if !file.plan.is_tried {
+        mistakes.push(file.plan.place.missing(
+            "missing: what shall become of its callers?",
+            "write `plan = [{ queue = \"TEAM\", for = \"3 min\" }, \"busy\"]`",
+        ));
+    }
+    let open = planner.plan("open", &file.plan.items, mistakes);
+    let closed = match (&file.closed, &file.hours) {
+        (Some(closed), Some(_)) => planner.last_plan("closed", closed, mistakes),
+        (Some(closed), None) => {
+            mistakes.push(closed.place.mistake(
+                "never used: without `hours` it is open at any time",
+                "write `hours = \"Mo-Fr 08:00-20:00\"`, or remove this",
+            ));
+            planner.last_plan("closed", closed, mistakes)
+        }
+        (None, Some(_)) => planner.text_plan(CLOSED, &place.within("closed"), mistakes),
+        (None, None) => planner.shipped_plan(CLOSED).unwrap_or_default(),
+    };
+    let mut leaves = Vec::new();
+    for leave in &file.leave {
+        let plan = match &leave.plan {
+            Some(plan) => planner.last_plan("leave", plan, mistakes),
+            None => planner.text_plan(LEAVE, &leave.place.within("plan"), mistakes),
+        };
+        leaves.extend(period(leave, file, mistakes).map(|period| Leave { period, plan }));
+    }
+    let away = match &file.away {
+        Some(away) => planner.last_plan("away", away, mistakes),
+        None => planner.shipped_plan(LEAVE).unwrap_or_default(),
+    };
+    let (callers, lists) = callers(&file.callers, planner, mistakes);
+    let names = planner.known.names;
+    let own = file.own.items.iter();
+    let own = own.filter_map(|agent| AGENT.find(agent, &names.agents, mistakes)).collect();
+    let floor = acd::Practice {
+        answer_within: file.answer_within,
+        urgency: file.urgency,
+        hours,
+        leave: leaves,
+        open,
+        closed,
+        away,
+        at_closing: file.at_closing,
+        own,
+        skill: file.skill.as_ref().and_then(|skill| SKILL.find(skill, &names.skills, mistakes)),
+        sites: file.sites.as_ref().map(|sites| {
+            if !sites.is_tried {
+                mistakes.push(sites.place.missing(
+                    "none: nobody might answer its callers",
+                    "write the sites where its secretaries may work, or leave the key out: anywhere",
+                ));
+            }
+            let all = sites.items.iter();
+            all.filter_map(|site| SITE.find(site, &names.sites, mistakes)).collect()
+        }),
+        wrap_up: file.wrap_up,
+        waiting_max: file.waiting_max,
+        wait_max: file.wait_max,
+        callers,
+        repeated: file.repeated.as_ref().and_then(|file| repeated(file, planner, mistakes)),
+        affinity_for: file.affinity,
+        redial_within: file.redial_within,
+    };
+    (floor, lists)
+}
+
+/// `[[callers]]`: a rule for each number, and the name of its list.
+fn callers<'t>(
+    files: &[CallersFile<'t>],
+    planner: &mut Planner<'_, 't>,
+    mistakes: &mut Mistakes,
+) -> (BTreeMap<acd::LineId, CallerRule>, Lists) {
+    let mut rules = BTreeMap::new();
+    let mut lists = Lists::new();
+    let mut known: BTreeMap<E164, &Place<'_>> = BTreeMap::new();
+    for file in files {
+        let rule = CallerRule { urgency: file.urgency, way: way(file, planner, mistakes) };
+        if !file.numbers.is_tried {
+            mistakes.push(file.numbers.place.missing(
+                "missing: whose calls?",
+                "write `numbers = [\"01 23 45 67 89\"]`, or remove the list",
+            ));
+        }
+        let name: Arc<str> = file.name.as_str().into();
+        for number in &file.numbers.items {
+            if let Some(other) = known.insert(number.value, &number.place) {
+                mistakes.push(number.place.mistake(
+                    format!("this number is on a list already, in {}", other.shown()),
+                    "a caller is treated in one way: remove one of them",
+                ));
+            }
+            rules.insert(number.value.line(), rule.clone());
+            lists.insert(number.value, name.clone());
+        }
+    }
+    (rules, lists)
+}
+
+fn way<'t>(file: &CallersFile<'t>, planner: &mut Planner<'_, 't>, mistakes: &mut Mistakes) -> Way {
+    let plan = file.plan.as_ref().map(|plan| planner.last_plan("listed", plan, mistakes));
+    let ways = [file.is_through, file.is_blocked, plan.is_some()];
+    if ways.into_iter().filter(|is_said| *is_said).count() > 1 {
+        mistakes.push(file.place.missing(
+            "more than one of `through`, `blocked` and `plan`",
+            "keep one of them, or make lists of their own",
+        ));
+    }
+    if file.is_blocked && file.urgency.is_some() {
+        mistakes.push(
+            file.place
+                .within("urgency")
+                .missing("never used: who is blocked waits for nobody", "remove it, or `blocked`"),
+        );
+    }
+    let is_usual = !ways.contains(&true) && file.urgency.is_none();
+    if is_usual && !file.is_tried {
+        mistakes.push(file.place.missing(
+            "a list that changes nothing for its callers",
+            "write `urgency = \"priority\"`, `through = true`, `blocked = true` or `plan = […]`",
+        ));
+    }
+    match plan {
+        Some(plan) => Way::Plan(plan),
+        None if file.is_blocked => Way::Plan(Plan { steps: vec![Step::Busy] }),
+        None if file.is_through => Way::Through,
+        None => Way::Usual,
+    }
+}
+
+/// `[repeated]`. `None` with a mistake.
+fn repeated<'t>(
+    file: &RepeatedFile<'t>,
+    planner: &mut Planner<'_, 't>,
+    mistakes: &mut Mistakes,
+) -> Option<Repeated> {
+    let then = match file.then.as_ref()? {
+        ThenFile::Rise => Insistence::Rise,
+        ThenFile::Plan(plan) => Insistence::Limit(planner.last_plan("repeated", plan, mistakes)),
+    };
+    let (calls, within): (&Located<'_, u32>, _) = (file.calls.as_ref()?, file.within.as_ref()?);
+    if !(2..=REPEATED_CALLS_MAX).contains(&calls.value) {
+        let fault = match calls.value {
+            0 | 1 => "every caller's first call would count".to_owned(),
+            _ => format!("only the last {REPEATED_CALLS_MAX} calls of a caller are counted"),
+        };
+        let remedy = format!("write a number from 2 to {REPEATED_CALLS_MAX}, like 3");
+        mistakes.push(calls.place.mistake(fault, remedy));
+    }
+    if within.value.is_zero() {
+        mistakes.push(within.place.mistake(
+            "zero: no call would ever be a repeated one",
+            "write a time like \"1 h\", or remove [repeated]",
+        ));
+    }
+    Some(Repeated { calls: calls.value, within: within.value, then })
+}
+
+/// `None` with a mistake, or where nothing is written.
+fn hours(
+    file: &PracticeFile<'_>,
+    calendars: &mut Calendars,
+    now_ms: i64,
+    mistakes: &mut Mistakes,
+) -> Option<Hours> {
+    let holidays = Holidays {
+        territory: file.holidays,
+        added: file.holidays_added.items.iter().map(|day| day.value).collect(),
+        removed: Default::default(),
+    };
+    for day in &file.holidays_removed.items {
+        if !holidays.contains(day.value) {
+            mistakes.push(day.place.mistake(
+                "no public holiday falls on this day",
+                "remove it, or write the day that is meant",
+            ));
+        }
+    }
+    let removed = file.holidays_removed.items.iter().map(|day| day.value).collect();
+    let written = file.hours.as_ref()?;
+    let holidays = Holidays { removed, ..holidays };
+    let hours = Hours::sharing(&written.value, file.time_zone, holidays, calendars);
+    match hours {
+        Ok(hours) if hours.opens_from(now_ms) => Some(hours),
+        Ok(_) => {
+            mistakes.push(written.place.mistake(
+                "they never open within the next two years: nobody would ever be served",
+                "write hours that open, or `[[leave]]` for a time away",
+            ));
+            None
+        }
+        Err(error) => {
+            mistakes.push(written.place.mistake(error.to_string(), remedy(&error)));
+            None
+        }
+    }
+}
+
+fn remedy(error: &HoursError) -> &'static str {
+    match error {
+        HoursError::Syntax { .. } | HoursError::Meaning(_) | HoursError::TooLong(_) => {
+            "write \"Mo-Fr 08:00-20:00; Sa 08:00-12:00; PH off\": days Mo Tu We Th Fr Sa Su, PH for \
+             public holidays, times with two digits and a colon, or \"24/7\""
+        }
+        HoursError::Sun(_) => "write the time itself",
+        HoursError::SchoolHolidays => "write the dates: \"2026 Jul 4-Aug 31 off\"",
+        HoursError::Unknown => "write open or off",
+    }
+}
+
+fn now_ms() -> i64 {
+    let reading = Clock::start().read();
+    reading.epoch_ms(reading.now)
+}
+
+fn period(
+    leave: &LeaveFile<'_>,
+    file: &PracticeFile<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Period> {
+    let (from, to) = (&leave.from.value.0, &leave.to.value.0);
+    match Period::read(from, to, file.time_zone) {
+        Ok(period) => Some(period),
+        Err(CivilError::EndsBeforeItStarts) => {
+            mistakes.push(leave.to.place.mistake(
+                format!("the leave ends before it starts ({from})"),
+                "write its last day here and its first in `from`",
+            ));
+            None
+        }
+        Err(error @ (CivilError::Moment(_) | CivilError::Date(_) | CivilError::Zone(_))) => {
+            let is_from = Period::read(from, "9999-12-31", file.time_zone).is_err();
+            let place = if is_from { &leave.from.place } else { &leave.to.place };
+            mistakes.push(place.mistake(
+                error.to_string(),
+                "write a day, \"2026-08-03\", or a day and a time of the practice's clock, \
+                 \"2026-08-03T14:00\"",
+            ));
+            None
+        }
+    }
+}
