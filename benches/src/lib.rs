@@ -11,6 +11,7 @@ mod estimates;
 mod figures;
 mod machine;
 pub mod messages;
+pub mod practices;
 mod usage;
 pub mod world;
 

@@ -4,6 +4,7 @@
 
 mod config;
 mod folder;
+mod many;
 mod metrics;
 mod operation;
 mod peer;
