@@ -438,7 +438,7 @@ fn a_file_of_the_first_version_is_read_as_it_is_and_carried_over_by_the_server()
     writer.finish();
     let older = Connection::open(&file.0).unwrap();
     let downgrade = "ALTER TABLE calls DROP COLUMN situation; ALTER TABLE calls DROP COLUMN prompt;
-         DROP TABLE phones; DROP TABLE secretaries; PRAGMA application_id = 0";
+         DROP TABLE forwards; DROP TABLE phones; DROP TABLE secretaries; PRAGMA application_id = 0";
     older.execute_batch(downgrade).unwrap();
     older.pragma_update(None, "user_version", 1).unwrap();
     drop(older);
