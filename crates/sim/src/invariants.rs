@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use acd::{AgentId, AgentState, CallerId, CallerStage, Decision, Waiting};
+use acd::{AgentId, AgentState, CallerId, CallerStage, Circle, Decision, Urgency, Waiting};
 use call::{Config, Engine, SchedulerEntry, SchedulerKind, Stage};
 use sip::Instant;
 
@@ -17,7 +17,7 @@ pub(crate) struct Invariants {
     /// Where the reference left each agent after the last exchange.
     states: BTreeMap<AgentId, AgentState>,
     /// Who waited at the end of the last exchange.
-    waited: Vec<CallerId>,
+    waited: Vec<Waiting>,
 }
 
 impl Invariants {
@@ -44,7 +44,7 @@ impl Invariants {
         if !log.is_empty() {
             self.check_order(now, engine, log)?;
             self.waited.clear();
-            self.waited.extend(engine.scheduler().waiting().map(|waiting| waiting.caller));
+            self.waited.extend(engine.scheduler().waiting());
             self.check_work_conservation(now, engine)?;
             self.check_single_line(engine)?;
         }
@@ -93,9 +93,11 @@ impl Invariants {
             let Some(offered) = engine.scheduler().caller(offer.caller) else { continue };
             let ahead = engine.scheduler().waiting().find(|waiting| {
                 order(waiting) < order(&offered.waiting)
-                    && self.waited.contains(&waiting.caller)
+                    && self.waited.contains(waiting)
                     && !decisions.iter().any(|it| takes_back(it, waiting.caller))
-                    && self.takes(*agent, waiting)
+                    && self.takes(engine, *agent, waiting)
+                    // She was free then, she is not in this count.
+                    && self.is_beyond_reserve(engine, waiting, 1)
                     && !self.is_moving_on(now, engine, waiting)
             });
             if let Some(ahead) = ahead {
@@ -113,7 +115,9 @@ impl Invariants {
         }
         for agent in scheduler.agents().filter(|agent| agent.free) {
             let waiting = scheduler.waiting().find(|waiting| {
-                self.takes(agent.agent, waiting) && !self.is_moving_on(now, engine, waiting)
+                self.takes(engine, agent.agent, waiting)
+                    && self.is_beyond_reserve(engine, waiting, 0)
+                    && !self.is_moving_on(now, engine, waiting)
             });
             if let Some(waiting) = waiting {
                 let detail = format!("{waiting:?} waits while {agent:?} is free");
@@ -123,15 +127,47 @@ impl Invariants {
         Ok(())
     }
 
-    fn takes(&self, agent: AgentId, waiting: &Waiting) -> bool {
-        let agent = self.config.floor.agents.get(&agent);
-        agent.zip(waiting.team).is_some_and(|(agent, team)| agent.teams.contains(&team))
+    /// Whether she may have him: of his team, where his practice allows, and in his circle.
+    fn takes(&self, engine: &Engine, agent: AgentId, waiting: &Waiting) -> bool {
+        let floor = &self.config.floor;
+        let (Some(her), Some(team)) = (floor.agents.get(&agent), waiting.team) else {
+            return false;
+        };
+        if !her.teams.contains(&team) {
+            return false;
+        }
+        let Some(caller) = engine.scheduler().caller(waiting.caller) else { return false };
+        let Some(practice) = floor.practices.get(&caller.acting) else { return true };
+        let knows = |skill| her.skills.contains_key(&skill);
+        let is_in_circle = match waiting.circle {
+            Circle::Own => practice.own.contains(&agent),
+            Circle::Skilled => practice.skill.is_some_and(knows),
+            Circle::Everyone => true,
+        };
+        is_in_circle && practice.sites.as_ref().is_none_or(|sites| sites.contains(&her.site))
     }
 
-    /// His time in this step is over at this very instant.
+    /// Whether his team has more free than it keeps for who is more urgent, with so many more.
+    fn is_beyond_reserve(&self, engine: &Engine, waiting: &Waiting, more: usize) -> bool {
+        let Some(team) = waiting.team else { return false };
+        let floor = &self.config.floor;
+        let reserve = floor.teams.get(&team).map_or(0, |team| team.reserve);
+        let is_of_team = |id| floor.agents.get(&id).is_some_and(|her| her.teams.contains(&team));
+        let agents = engine.scheduler().agents();
+        let free = agents.filter(|agent| agent.free && is_of_team(agent.agent)).count();
+        waiting.urgency <= Urgency::Urgent || reserve == 0 || free + more > reserve
+    }
+
+    /// His time in this step, or in all queues, is over at this very instant.
     fn is_moving_on(&self, now: Instant, engine: &Engine, waiting: &Waiting) -> bool {
         let Some(caller) = engine.scheduler().caller(waiting.caller) else { return true };
-        let ends = [caller.leave_by, caller.step_end];
+        let practice = self.config.floor.practices.get(&waiting.practice);
+        let has_returned = engine.live_calls().any(|call| {
+            call.caller == waiting.caller && matches!(call.stage, Stage::Returned { .. })
+        });
+        let wait_max = practice.filter(|_| !has_returned).and_then(|practice| practice.wait_max);
+        let wait_max = wait_max.map(|longest| waiting.arrival + longest);
+        let ends = [caller.leave_by, caller.step_end, wait_max];
         ends.into_iter().flatten().any(|end| end.as_micros() <= now.as_micros())
     }
 
@@ -280,7 +316,7 @@ impl Invariants {
     }
 }
 
-fn order(waiting: &Waiting) -> (acd::Urgency, acd::Instant, acd::Instant, u64) {
+fn order(waiting: &Waiting) -> (Urgency, acd::Instant, acd::Instant, u64) {
     (waiting.urgency, waiting.deadline, waiting.arrival, waiting.sequence)
 }
 

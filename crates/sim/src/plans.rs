@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use acd::{
-    Holidays, Hours, Leave, Period, Plan, Practice, PromptId, Queue, Step, TeamId, TimeZone,
-    Urgency,
+    AgentId, AtClosing, CallerRule, Circle, Holidays, Hours, Leave, Override, Overriding, Period,
+    Plan, Practice, PracticeId, PromptId, Queue, SiteId, SkillId, Step, Strategy, Team, TeamId,
+    TimeZone, Urgency, Way, Widening,
 };
-use call::Prompt;
+use call::{E164, Prompt};
 use sip::Instant;
 
+use crate::caller::number_of;
 use crate::dice::Dice;
 
 /// Moments at which practices with these hours open or close (2026): a Monday's morning and
@@ -48,8 +50,21 @@ pub(crate) fn clock(dice: &mut Dice) -> Vec<(Instant, i64)> {
     clock
 }
 
-pub(crate) fn practice(dice: &mut Dice, teams: u64) -> Practice {
-    let open = open(dice, teams);
+/// What there is of everything that practices name.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Sizes {
+    pub teams: u64,
+    pub practices: u64,
+    pub agents: u64,
+    pub callers: u64,
+}
+
+pub(crate) const SKILLS: u64 = 2;
+pub(crate) const SITES: u64 = 2;
+
+pub(crate) fn practice(dice: &mut Dice, sizes: Sizes) -> Practice {
+    let teams = sizes.teams;
+    let open = open(dice, sizes);
     let answer_within = seconds(dice, 5, 60);
     let urgency = dice.pick(&[
         Urgency::Vital,
@@ -66,21 +81,100 @@ pub(crate) fn practice(dice: &mut Dice, teams: u64) -> Practice {
     if dice.percent(10) {
         practice.leave.extend(leave(dice, teams));
     }
+    practice.away = last_plan(dice, teams);
+    practice.at_closing = dice.pick(&[AtClosing::ServeOn, AtClosing::Move]);
+    practice.own = (0..dice.below(3)).map(|_| AgentId(dice.below(sizes.agents) as u32)).collect();
+    practice.skill = dice.percent(40).then(|| SkillId(dice.below(SKILLS) as u16));
+    if dice.percent(12) {
+        practice.sites = Some([SiteId(dice.below(SITES) as u16)].into());
+    }
+    practice.wrap_up = dice.percent(20).then(|| seconds(dice, 0, 5));
+    practice.waiting_max = dice.percent(12).then(|| dice.between(1, 4) as usize);
+    practice.wait_max = dice.percent(20).then(|| seconds(dice, 10, 80));
+    practice.callers = (0..dice.below(8)).map(|_| rule(dice, sizes)).collect();
     practice
 }
 
-fn open(dice: &mut Dice, teams: u64) -> Plan {
+/// What a practice wants of one of the callers to come.
+fn rule(dice: &mut Dice, sizes: Sizes) -> (acd::LineId, CallerRule) {
+    let number = number_of(dice.below(sizes.callers) as u16);
+    let line = E164::read(&number).expect("a number").line();
+    let urgency = dice.percent(50).then(|| dice.pick(&[Urgency::Urgent, Urgency::Priority]));
+    let way = match dice.below(4) {
+        0 | 1 => Way::Usual,
+        2 => Way::Through,
+        _ => Way::Plan(last_plan(dice, sizes.teams)),
+    };
+    (line, CallerRule { urgency, way })
+}
+
+/// Whom of a team callers are given, in what order and for whom the last ones are kept. One phone rings
+/// for a caller at a time.
+pub(crate) fn choices(dice: &mut Dice) -> Team {
+    let mut circles = Vec::new();
+    if dice.percent(40) {
+        let mut after = Duration::ZERO;
+        for circle in [Circle::Own, Circle::Skilled, Circle::Everyone] {
+            if circle == Circle::Everyone || dice.percent(70) {
+                circles.push(Widening { after, circle });
+                after += seconds(dice, 1, 15);
+            }
+        }
+    }
+    Team {
+        strategy: dice.pick(&[
+            Strategy::LongestIdle,
+            Strategy::RoundRobin,
+            Strategy::FewestCalls,
+            Strategy::Fixed,
+        ]),
+        circles,
+        reserve: usize::from(dice.percent(15)),
+        ageing: dice.percent(30).then(|| seconds(dice, 5, 40)),
+        ..Team::default()
+    }
+}
+
+/// What practices say against their hours: it holds for some seconds or minutes.
+pub(crate) fn overrides(
+    dice: &mut Dice,
+    practices: u64,
+    day: u64,
+) -> Vec<(Instant, PracticeId, Option<(Overriding, Duration)>)> {
+    (0..dice.below(4))
+        .map(|_| {
+            let at = Instant::from_millis(dice.between(3_000, day));
+            let practice = PracticeId(dice.below(practices) as u32);
+            let what = dice.pick(&[Overriding::Open, Overriding::Closed, Overriding::Leave]);
+            let with = dice.percent(85).then(|| (what, seconds(dice, 2, 90)));
+            (at, practice, with)
+        })
+        .collect()
+}
+
+/// One that holds for so long from that time of day on.
+pub(crate) fn overriding(what: Overriding, unix_ms: i64, lasts: Duration) -> Override {
+    let lasts = i64::try_from(lasts.as_millis()).expect("some minutes");
+    Override { what, until_unix_ms: unix_ms + lasts }
+}
+
+fn open(dice: &mut Dice, sizes: Sizes) -> Plan {
+    let teams = sizes.teams;
     let mut steps = Vec::new();
     for _ in 0..if dice.percent(60) { 2 } else { 1 } {
         steps.push(Step::Queue(Queue {
             until: dice.percent(55).then(|| seconds(dice, 10, 60)),
             nobody: dice.percent(40).then(|| seconds(dice, 0, 15)),
+            unless_waiting: dice.percent(8).then(|| dice.between(1, 5) as usize),
+            unless_expected: dice.percent(8).then(|| seconds(dice, 5, 90)),
+            unless_none_free: dice.percent(6),
             ..Queue::of(TeamId(dice.below(teams) as u32))
         }));
     }
-    match dice.below(5) {
+    match dice.below(6) {
         0 | 1 => steps.push(Step::Busy),
         2 => steps.push(text(dice)),
+        3 => steps.push(Step::Practice(PracticeId(dice.below(sizes.practices) as u32))),
         _ => {}
     }
     Plan { steps }

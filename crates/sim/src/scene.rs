@@ -6,10 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{AgentId, Limits, PracticeId, RetryAfter, Team, TeamId};
+use acd::{
+    AgentId, Limits, Overriding, PracticeId, RetryAfter, SiteId, SkillId, Team, TeamId, Urgency,
+};
 use call::{
-    AgentCommand, Config, E164, Network, Pool, Prompt, PromptId, RegistrarLimits, Source, Trunk,
-    TrunkId,
+    AgentCommand, CallerCommand, Config, E164, Network, Pool, Prompt, PromptId, RegistrarLimits,
+    Source, Trunk, TrunkId,
 };
 use sip::sdp::Codec;
 use sip::{Algorithm, Instant, Transport};
@@ -45,6 +47,10 @@ pub struct Scene {
     pub callers: Vec<(usize, Script)>,
     pub phones: Vec<PhoneScript>,
     pub commands: Vec<(Instant, AgentId, AgentCommand)>,
+    /// Each with the number of the call that it is for, among those that are up then.
+    pub caller_commands: Vec<(Instant, u64, CallerCommand)>,
+    /// `None`: what was said is over.
+    pub overrides: Vec<(Instant, PracticeId, Option<(Overriding, Duration)>)>,
     /// What the wall clock is told to be, and when; first of all at the start.
     pub clock: Vec<(Instant, i64)>,
     /// Noise from nowhere.
@@ -119,11 +125,11 @@ impl Scene {
             _ => Tight::Ports,
         };
         let agents = dice.between(3, 8);
-        let config = Arc::new(config(dice, tight, agents));
+        let calls = dice.between(50, 60);
+        let config = Arc::new(config(dice, tight, agents, calls));
         let practices = config.practices.len() as u64;
         let trunks: Vec<Duration> =
             config.trunks.values().map(|trunk| trunk.max_unanswered).collect();
-        let calls = dice.between(50, 60);
         // From a quiet hour to a Monday morning.
         let every = 24_000 / agents * dice.between(50, 160) / 100;
         let mut at = 6_000;
@@ -143,6 +149,8 @@ impl Scene {
             callers,
             phones,
             commands: commands(dice, agents, day),
+            caller_commands: caller_commands(dice, config.floor.teams.len() as u64, day),
+            overrides: plans::overrides(dice, practices, day),
             clock: plans::clock(dice),
             noise: noise(dice, day),
             reloads: reloads(dice, &config, day),
@@ -202,9 +210,10 @@ fn seconds(dice: &mut Dice, low: u64, high: u64) -> Duration {
     Duration::from_millis(dice.between(low * 1_000, high * 1_000))
 }
 
-fn config(dice: &mut Dice, tight: Tight, agents: u64) -> Config {
+fn config(dice: &mut Dice, tight: Tight, agents: u64, callers: u64) -> Config {
     let teams = dice.between(2, 3);
     let practices = dice.between(3, 6);
+    let sizes = plans::Sizes { teams, practices, agents, callers };
     let team = |dice: &mut Dice| TeamId(dice.below(teams) as u32);
     let mut floor = acd::Setup::default();
     for id in 0..teams {
@@ -215,13 +224,19 @@ fn config(dice: &mut Dice, tight: Tight, agents: u64) -> Config {
         if dice.percent(50) {
             of.push(team(dice));
         }
-        let wrap_up = dice.percent(20).then(|| seconds(dice, 0, 4));
-        floor
-            .agents
-            .insert(AgentId(id as u32), acd::Agent { teams: of, wrap_up, ..acd::Agent::default() });
+        let agent = acd::Agent {
+            teams: of,
+            wrap_up: dice.percent(20).then(|| seconds(dice, 0, 4)),
+            site: SiteId(dice.below(plans::SITES) as u16),
+            skills: (0..dice.below(3))
+                .map(|_| (SkillId(dice.below(plans::SKILLS) as u16), dice.below(3) as u8))
+                .collect(),
+            position: dice.below(3) as u32,
+        };
+        floor.agents.insert(AgentId(id as u32), agent);
     }
     for id in 0..practices {
-        let practice = plans::practice(dice, teams);
+        let practice = plans::practice(dice, sizes);
         floor.practices.insert(PracticeId(id as u32), practice);
     }
     floor.limits = Limits { waiting_max: if tight == Tight::Queue { 3 } else { 40 } };
@@ -320,7 +335,7 @@ fn team_rules(dice: &mut Dice) -> Team {
             dropped: if dice.percent(20) { Duration::ZERO } else { seconds(dice, 1, 10) },
         },
         misses_max: dice.pick(&[0, 0, 0, 3]),
-        ..Team::default()
+        ..plans::choices(dice)
     }
 }
 
@@ -475,6 +490,27 @@ fn commands(dice: &mut Dice, agents: u64, day: u64) -> Vec<(Instant, AgentId, Ag
         commands.push((Instant::from_millis(back), agent, second));
     }
     commands
+}
+
+fn caller_commands(dice: &mut Dice, teams: u64, day: u64) -> Vec<(Instant, u64, CallerCommand)> {
+    (0..dice.below(12))
+        .map(|_| {
+            let command = match dice.below(8) {
+                0 => CallerCommand::Release,
+                1..=3 => CallerCommand::Move { team: TeamId(dice.below(teams) as u32) },
+                _ => CallerCommand::Rank {
+                    urgency: dice.pick(&[
+                        Urgency::Vital,
+                        Urgency::Urgent,
+                        Urgency::Priority,
+                        Urgency::Normal,
+                    ]),
+                    first: dice.percent(30),
+                },
+            };
+            (Instant::from_millis(dice.between(6_000, day)), dice.below(1_000), command)
+        })
+        .collect()
 }
 
 fn reloads(dice: &mut Dice, config: &Config, day: u64) -> Vec<(Instant, Reload)> {

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use call::{
-    Action, AgentCommand, CallRecord, Config, Engine, Input, MediaEvent, MediaOrder, MediaStats,
-    Notice, OfferOutcome, Owner, Port, Setup,
+    Action, AgentCommand, CallRecord, CallerCommand, Config, Engine, EngineTimeout, Input,
+    MediaEvent, MediaOrder, MediaStats, Notice, OfferOutcome, Owner, Port, Setup,
 };
 use sip::{Flow, Instant, Message, Transport};
 
@@ -24,6 +24,7 @@ use crate::failure::{Check, Failure};
 use crate::invariants::Invariants;
 use crate::network::Link;
 use crate::phone::{Phone, PhoneAlarm, first_alarms};
+use crate::plans;
 use crate::relay::{Begun, Outcome, Relay};
 use crate::scene::{Noise, Reload, Scene, phone_address, trunk_address};
 use crate::stage::{Actor, Alarm, CallerTruth, Mark, Outbox, Stage, Truth, Voice};
@@ -151,6 +152,10 @@ enum What {
         owner: Owner,
     },
     Command(call::AgentId, AgentCommand),
+    /// For one of the calls that are up.
+    CallerCommand(u64, CallerCommand),
+    /// For so long from here on.
+    Override(acd::PracticeId, Option<(acd::Overriding, Duration)>),
     /// A new configuration has no OPTIONS for phones any more.
     QuestionsEnd,
     Reload(Reload),
@@ -286,6 +291,12 @@ impl World {
         for (at, agent, command) in std::mem::take(&mut self.scene.commands) {
             self.push(at, What::Command(agent, command));
         }
+        for (at, which, command) in std::mem::take(&mut self.scene.caller_commands) {
+            self.push(at, What::CallerCommand(which, command));
+        }
+        for (at, practice, with) in std::mem::take(&mut self.scene.overrides) {
+            self.push(at, What::Override(practice, with));
+        }
         for (at, unix_ms) in std::mem::take(&mut self.scene.clock) {
             self.push(at, What::Clock(unix_ms));
         }
@@ -351,6 +362,7 @@ impl World {
                 }
                 self.now = at;
                 self.trace.tell(self.now, format_args!("timer {why:?}"));
+                self.note_timer(why);
                 self.engine.handle_timeout(at);
                 self.after_engine()?;
                 if let Some((again, why)) = self.engine.poll_timeout()
@@ -368,6 +380,24 @@ impl World {
             (_, None) => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn note_timer(&mut self, why: EngineTimeout) {
+        let EngineTimeout::Scheduler(reason) = why else { return };
+        let happening = match reason {
+            acd::Reason::Widen { .. } => Happening::Widened,
+            acd::Reason::Age { .. } => Happening::Aged,
+            acd::Reason::WaitEnd { bound: acd::Bound::WaitMax, .. } => Happening::WaitMax,
+            acd::Reason::Boundary { .. } => Happening::Boundary,
+            acd::Reason::WaitEnd {
+                bound: acd::Bound::LeaveBy | acd::Bound::StepEnd | acd::Bound::Nobody,
+                ..
+            }
+            | acd::Reason::OfferDeadline { .. }
+            | acd::Reason::RestEnd { .. }
+            | acd::Reason::WrapUpEnd { .. } => return,
+        };
+        self.tally.note(happening);
     }
 
     fn happen(&mut self, what: What) -> Result<(), Failure> {
@@ -406,6 +436,8 @@ impl World {
                 });
                 self.input(Input::Agent { agent, command })
             }
+            What::CallerCommand(which, command) => self.command_caller(which, command),
+            What::Override(practice, with) => self.say(practice, with),
             What::QuestionsEnd => self.end_questions(),
             What::Reload(reload) => self.reload(reload),
             What::Drain { hangs_up } => self.drain(hangs_up),
@@ -414,6 +446,31 @@ impl World {
             What::Refused(flow) => self.input(Input::FlowFailed { flow }),
             What::Noise(noise) => self.noise(noise),
         }
+    }
+
+    fn command_caller(&mut self, which: u64, command: CallerCommand) -> Result<(), Failure> {
+        let calls: Vec<call::CallRef> = self.engine.live_calls().map(|view| view.call).collect();
+        let Some(at) = which.checked_rem(calls.len() as u64) else { return Ok(()) };
+        self.tally.note(match command {
+            CallerCommand::Rank { .. } => Happening::Ranked,
+            CallerCommand::Move { .. } => Happening::Moved,
+            CallerCommand::Release => Happening::Released,
+            CallerCommand::Redirect { .. } => unreachable!("no scene forwards anybody"),
+        });
+        self.input(Input::Caller { call: calls[at as usize], command })
+    }
+
+    /// A practice says something against its hours.
+    fn say(
+        &mut self,
+        practice: acd::PracticeId,
+        with: Option<(acd::Overriding, Duration)>,
+    ) -> Result<(), Failure> {
+        let now = acd::Instant::from_micros(self.now.as_micros());
+        let Some(unix_ms) = self.engine.scheduler().unix_ms_at(now) else { return Ok(()) };
+        self.tally.note(Happening::Overridden);
+        let with = with.map(|(what, lasts)| plans::overriding(what, unix_ms, lasts));
+        self.input(Input::Override { practice, with })
     }
 
     fn end_questions(&mut self) -> Result<(), Failure> {
@@ -641,6 +698,7 @@ impl World {
                 self.tally.note(Happening::ServedAgain);
             }
             Notice::Overflowed { .. } => self.tally.note(Happening::Overflowed),
+            Notice::TakenOver { .. } => self.tally.note(Happening::TakenOver),
             Notice::Announced { call, .. } => self.announced(*call)?,
             Notice::Arrived { call, caller: call::CallerNumber::Known(number), .. } => {
                 let shows = |index: &u16| call::E164::read(&number_of(*index)) == Ok(*number);
@@ -658,7 +716,6 @@ impl World {
             | Notice::PhoneRegistered { .. }
             | Notice::PhoneUnregistered { .. }
             | Notice::Answered { .. }
-            | Notice::TakenOver { .. }
             | Notice::Situation { .. }
             | Notice::Overridden { .. }
             | Notice::Ended { .. }

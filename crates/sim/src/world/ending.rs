@@ -85,7 +85,10 @@ impl World {
         if has_its_practice && record.practice != scene::practice_of(&caller.script, practices) {
             return wrong("another practice");
         }
-        let is_closed = record.situation.is_some_and(|it| it != call::Situation::Open);
+        let is_closed = record.situation.is_some_and(|it| match it {
+            call::Situation::Closed | call::Situation::Leave => true,
+            call::Situation::Open | call::Situation::Redirected | call::Situation::Listed => false,
+        });
         let by_plan = matches!(record.disposition, D::Closed | D::Announced | D::Busy);
         if by_plan && is_closed != (record.disposition == D::Closed) {
             return wrong("another situation");
