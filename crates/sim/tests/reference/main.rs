@@ -1,6 +1,7 @@
 //! The scheduler against its plain twin, on inputs that no phone would send as well as on those it would.
 
 mod days;
+mod seen;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use sim::Dice;
 use sim::reference::{Reference, agree};
 
 use days::{AGENTS, EDGES, LINES, PRACTICES, TEAMS, Taste};
+use seen::Seen;
 
 const DAYS: u64 = 2_000;
 const STEPS: u64 = 300;
@@ -26,6 +28,7 @@ struct Pair {
     taste: Taste,
     offers: Vec<(OfferId, AgentId)>,
     callers: u64,
+    seen: Seen,
 }
 
 impl Pair {
@@ -39,6 +42,7 @@ impl Pair {
             taste,
             offers: Vec::new(),
             callers: 0,
+            seen: Seen::default(),
         }
     }
 
@@ -144,6 +148,9 @@ impl Pair {
     /// Puts the one or the time to both.
     fn step(&mut self, now: Instant, input: Option<Input>) -> Result<(), String> {
         let before: BTreeMap<_, _> = self.reference.states().collect();
+        if let Some((_, reason)) = self.scheduler.poll_timeout().filter(|(at, _)| *at <= now) {
+            self.seen.timer(reason);
+        }
         let (expected, taken, got_taken) = match &input {
             Some(input) => {
                 let got = self.scheduler.handle(now, input.clone());
@@ -162,9 +169,10 @@ impl Pair {
             format!("{}: {why}\n  got      {got:?}\n  expected {expected:?}", told())
         })?;
         for decision in &got {
-            match *decision {
-                Decision::Offer { offer, agent, .. } => self.offers.push((offer, agent)),
-                Decision::Forward { offer, .. } => self.offers.push((offer, AgentId(0))),
+            self.seen.note(decision, &self.scheduler);
+            self.offers.extend(match *decision {
+                Decision::Offer { offer, agent, .. } => Some((offer, agent)),
+                Decision::Forward { offer, .. } => Some((offer, AgentId(0))),
                 Decision::Withdraw { .. }
                 | Decision::Serve { .. }
                 | Decision::Refuse { .. }
@@ -176,9 +184,13 @@ impl Pair {
                 | Decision::Busy { .. }
                 | Decision::State { .. }
                 | Decision::Situation { .. }
-                | Decision::OverrideOver { .. } => {}
-            }
+                | Decision::OverrideOver { .. } => None,
+            });
         }
+        if let Err(refusal) = got_taken {
+            self.seen.refused(refusal);
+        }
+        self.seen.look(&self.scheduler);
         self.compare().map_err(|why| format!("{}: {why}\n  decided {got:?}", told()))
     }
 
@@ -258,8 +270,8 @@ fn clock(dice: &mut Dice) -> Input {
     Input::Clock { unix_ms }
 }
 
-/// One day; where and how the two differ.
-fn play(seed: u64) -> Result<(), String> {
+/// One day, and what was seen of it; where and how the two differ.
+fn play(seed: u64) -> Result<Seen, String> {
     let mut dice = Dice::new(seed, 0);
     let mut pair = Pair::new(&mut dice);
     let mut now = Instant::ZERO;
@@ -293,16 +305,21 @@ fn play(seed: u64) -> Result<(), String> {
             pair.restore();
         }
     }
-    Ok(())
+    Ok(pair.seen)
 }
 
 #[test]
 fn the_scheduler_decides_as_its_plain_twin_on_any_input() {
-    let days = std::env::var("SIM_DAYS").ok().and_then(|days| days.parse().ok()).unwrap_or(DAYS);
-    let first = std::env::var("SIM_FIRST").ok().and_then(|days| days.parse().ok()).unwrap_or(0);
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let first = number("MONOLIGNE_SEED").unwrap_or(0);
+    let days = number("MONOLIGNE_DAYS").unwrap_or(DAYS);
+    let mut seen = Seen::default();
     for seed in first..first + days {
-        if let Err(why) = play(seed) {
-            panic!("seed {seed}: {why}");
+        match play(seed) {
+            Ok(day) => seen.merge(day),
+            Err(why) => panic!("seed {seed}: {why}"),
         }
     }
+    // A comparison that never meets a rule does not test it.
+    assert_eq!(seen.missing(), Vec::<&str>::new(), "never happened in {days} days");
 }
