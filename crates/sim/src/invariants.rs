@@ -16,15 +16,22 @@ pub(crate) struct Invariants {
     reference: Reference,
     /// Where the reference left each agent after the last exchange.
     states: BTreeMap<AgentId, AgentState>,
-    /// Who waited at the end of the last exchange.
+    /// Who waited, and who was free, at the end of the last exchange.
     waited: Vec<Waiting>,
+    were_free: Vec<AgentId>,
 }
 
 impl Invariants {
     pub(crate) fn new(config: &Arc<Config>) -> Self {
         let reference = Reference::new(Arc::clone(&config.floor));
         let states = reference.states().collect();
-        Self { config: Arc::clone(config), reference, states, waited: Vec::new() }
+        Self {
+            config: Arc::clone(config),
+            reference,
+            states,
+            waited: Vec::new(),
+            were_free: Vec::new(),
+        }
     }
 
     pub(crate) fn configure(&mut self, config: &Arc<Config>) {
@@ -45,6 +52,7 @@ impl Invariants {
             self.check_order(now, engine, log)?;
             self.waited.clear();
             self.waited.extend(engine.scheduler().waiting());
+            self.were_free = free(engine);
             self.check_work_conservation(now, engine)?;
             self.check_single_line(engine)?;
         }
@@ -91,13 +99,16 @@ impl Invariants {
         for decision in decisions {
             let Decision::Offer { offer, agent, .. } = decision else { continue };
             let Some(offered) = engine.scheduler().caller(offer.caller) else { continue };
+            // At least: who came free in this exchange may have come after the offer.
+            let mut free_then = free(engine);
+            free_then.retain(|id| self.were_free.contains(id));
+            free_then.push(*agent);
             let ahead = engine.scheduler().waiting().find(|waiting| {
                 order(waiting) < order(&offered.waiting)
                     && self.waited.contains(waiting)
                     && !decisions.iter().any(|it| takes_back(it, waiting.caller))
                     && self.takes(engine, *agent, waiting)
-                    // She was free then, she is not in this count.
-                    && self.is_beyond_reserve(engine, waiting, 1)
+                    && self.is_beyond_reserve(waiting, &free_then)
                     && !self.is_moving_on(now, engine, waiting)
             });
             if let Some(ahead) = ahead {
@@ -116,7 +127,7 @@ impl Invariants {
         for agent in scheduler.agents().filter(|agent| agent.free) {
             let waiting = scheduler.waiting().find(|waiting| {
                 self.takes(engine, agent.agent, waiting)
-                    && self.is_beyond_reserve(engine, waiting, 0)
+                    && self.is_beyond_reserve(waiting, &free(engine))
                     && !self.is_moving_on(now, engine, waiting)
             });
             if let Some(waiting) = waiting {
@@ -147,15 +158,14 @@ impl Invariants {
         is_in_circle && practice.sites.as_ref().is_none_or(|sites| sites.contains(&her.site))
     }
 
-    /// Whether his team has more free than it keeps for who is more urgent, with so many more.
-    fn is_beyond_reserve(&self, engine: &Engine, waiting: &Waiting, more: usize) -> bool {
+    /// Whether his team has more free than it keeps for who is more urgent.
+    fn is_beyond_reserve(&self, waiting: &Waiting, free: &[AgentId]) -> bool {
         let Some(team) = waiting.team else { return false };
         let floor = &self.config.floor;
         let reserve = floor.teams.get(&team).map_or(0, |team| team.reserve);
-        let is_of_team = |id| floor.agents.get(&id).is_some_and(|her| her.teams.contains(&team));
-        let agents = engine.scheduler().agents();
-        let free = agents.filter(|agent| agent.free && is_of_team(agent.agent)).count();
-        waiting.urgency <= Urgency::Urgent || reserve == 0 || free + more > reserve
+        let is_of_team = |id| floor.agents.get(id).is_some_and(|her| her.teams.contains(&team));
+        let free = free.iter().filter(|id| is_of_team(id)).count();
+        waiting.urgency <= Urgency::Urgent || reserve == 0 || free > reserve
     }
 
     /// His time in this step, or in all queues, is over at this very instant.
@@ -318,6 +328,10 @@ impl Invariants {
 
 fn order(waiting: &Waiting) -> (Urgency, acd::Instant, acd::Instant, u64) {
     (waiting.urgency, waiting.deadline, waiting.arrival, waiting.sequence)
+}
+
+fn free(engine: &Engine) -> Vec<AgentId> {
+    engine.scheduler().agents().filter(|agent| agent.free).map(|agent| agent.agent).collect()
 }
 
 fn takes_back(decision: &Decision, caller: CallerId) -> bool {
