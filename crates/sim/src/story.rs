@@ -217,6 +217,7 @@ impl Story {
         scene.callers = self.callers.into_iter().map(|script| (0, script)).collect();
         scene.phones = self.phones;
         scene.commands = self.commands;
+        (scene.caller_commands, scene.overrides) = (Vec::new(), Vec::new());
         scene.clock = self.clock;
         scene.noise = Vec::new();
         scene.reloads = self.reloads;
