@@ -135,19 +135,23 @@ pub(crate) fn choices(dice: &mut Dice) -> Team {
     }
 }
 
+/// What a practice says against its hours, and for how long; `None`: what it said is over.
+#[derive(Copy, Clone, Debug)]
+pub struct Saying {
+    pub at: Instant,
+    pub practice: PracticeId,
+    pub with: Option<(Overriding, Duration)>,
+}
+
 /// What practices say against their hours: it holds for some seconds or minutes.
-pub(crate) fn overrides(
-    dice: &mut Dice,
-    practices: u64,
-    day: u64,
-) -> Vec<(Instant, PracticeId, Option<(Overriding, Duration)>)> {
+pub(crate) fn overrides(dice: &mut Dice, practices: u64, day: u64) -> Vec<Saying> {
     (0..dice.below(4))
         .map(|_| {
             let at = Instant::from_millis(dice.between(3_000, day));
             let practice = PracticeId(dice.below(practices) as u32);
             let what = dice.pick(&[Overriding::Open, Overriding::Closed, Overriding::Leave]);
             let with = dice.percent(85).then(|| (what, seconds(dice, 2, 90)));
-            (at, practice, with)
+            Saying { at, practice, with }
         })
         .collect()
 }

@@ -162,21 +162,26 @@ impl Reference {
     /// A class or a circle that was due while he talked, or waited elsewhere, is his at once.
     fn catch_up(&mut self) {
         for id in self.callers.keys().copied().collect::<Vec<_>>() {
-            loop {
-                let Some(caller) = self.callers.get(&id).filter(|caller| caller.is_in_queue())
-                else {
-                    break;
-                };
-                let widens_at = caller.queue.as_ref().and_then(|queue| queue.widens_at);
-                if widens_at.is_some_and(|at| at <= self.now) {
-                    self.widen(id);
-                } else if let Some(at) = self.ages_at(caller).filter(|&at| at <= self.now) {
-                    self.age(id, at);
-                } else {
-                    break;
-                }
-            }
+            while self.catches_up(id) {}
         }
+    }
+
+    /// Whether something of his was due.
+    fn catches_up(&mut self, id: CallerId) -> bool {
+        let caller = &self.callers[&id];
+        if !caller.is_in_queue() {
+            return false;
+        }
+        let widens_at = caller.queue.as_ref().and_then(|queue| queue.widens_at);
+        if widens_at.is_some_and(|at| at <= self.now) {
+            self.widen(id);
+            return true;
+        }
+        let rises_at = self.ages_at(caller).filter(|&at| at <= self.now);
+        if let Some(at) = rises_at {
+            self.age(id, at);
+        }
+        rises_at.is_some()
     }
 
     fn finish_step(&mut self) {

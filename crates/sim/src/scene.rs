@@ -6,9 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{
-    AgentId, Limits, Overriding, PracticeId, RetryAfter, SiteId, SkillId, Team, TeamId, Urgency,
-};
+use acd::{AgentId, Limits, PracticeId, RetryAfter, SiteId, SkillId, Team, TeamId, Urgency};
 use call::{
     AgentCommand, CallerCommand, Config, E164, Network, Pool, Prompt, PromptId, RegistrarLimits,
     Source, Trunk, TrunkId,
@@ -21,7 +19,7 @@ use crate::dice::Dice;
 use crate::hold::Holding;
 use crate::network::Profile;
 use crate::phone::{Account, Habit, Temper};
-use crate::plans;
+use crate::plans::{self, Saying};
 use crate::wire;
 
 pub(crate) const REALM: &str = "monoligne.test";
@@ -49,8 +47,7 @@ pub struct Scene {
     pub commands: Vec<(Instant, AgentId, AgentCommand)>,
     /// Each with the number of the call that it is for, among those that are up then.
     pub caller_commands: Vec<(Instant, u64, CallerCommand)>,
-    /// `None`: what was said is over.
-    pub overrides: Vec<(Instant, PracticeId, Option<(Overriding, Duration)>)>,
+    pub overrides: Vec<Saying>,
     /// What the wall clock is told to be, and when; first of all at the start.
     pub clock: Vec<(Instant, i64)>,
     /// Noise from nowhere.

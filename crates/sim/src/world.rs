@@ -24,7 +24,7 @@ use crate::failure::{Check, Failure};
 use crate::invariants::Invariants;
 use crate::network::Link;
 use crate::phone::{Phone, PhoneAlarm, first_alarms};
-use crate::plans;
+use crate::plans::{self, Saying};
 use crate::relay::{Begun, Outcome, Relay};
 use crate::scene::{Noise, Reload, Scene, phone_address, trunk_address};
 use crate::stage::{Actor, Alarm, CallerTruth, Mark, Outbox, Stage, Truth, Voice};
@@ -154,8 +154,8 @@ enum What {
     Command(call::AgentId, AgentCommand),
     /// For one of the calls that are up.
     CallerCommand(u64, CallerCommand),
-    /// For so long from here on.
-    Override(acd::PracticeId, Option<(acd::Overriding, Duration)>),
+    /// From here on.
+    Override(Saying),
     /// A new configuration has no OPTIONS for phones any more.
     QuestionsEnd,
     Reload(Reload),
@@ -294,8 +294,8 @@ impl World {
         for (at, which, command) in std::mem::take(&mut self.scene.caller_commands) {
             self.push(at, What::CallerCommand(which, command));
         }
-        for (at, practice, with) in std::mem::take(&mut self.scene.overrides) {
-            self.push(at, What::Override(practice, with));
+        for saying in std::mem::take(&mut self.scene.overrides) {
+            self.push(saying.at, What::Override(saying));
         }
         for (at, unix_ms) in std::mem::take(&mut self.scene.clock) {
             self.push(at, What::Clock(unix_ms));
@@ -437,7 +437,7 @@ impl World {
                 self.input(Input::Agent { agent, command })
             }
             What::CallerCommand(which, command) => self.command_caller(which, command),
-            What::Override(practice, with) => self.say(practice, with),
+            What::Override(saying) => self.say(saying),
             What::QuestionsEnd => self.end_questions(),
             What::Reload(reload) => self.reload(reload),
             What::Drain { hangs_up } => self.drain(hangs_up),
@@ -461,11 +461,7 @@ impl World {
     }
 
     /// A practice says something against its hours.
-    fn say(
-        &mut self,
-        practice: acd::PracticeId,
-        with: Option<(acd::Overriding, Duration)>,
-    ) -> Result<(), Failure> {
+    fn say(&mut self, Saying { practice, with, .. }: Saying) -> Result<(), Failure> {
         let now = acd::Instant::from_micros(self.now.as_micros());
         let Some(unix_ms) = self.engine.scheduler().unix_ms_at(now) else { return Ok(()) };
         self.tally.note(Happening::Overridden);
