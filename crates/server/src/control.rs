@@ -2,20 +2,27 @@
 //! each way.
 //!
 //! `{"command":"status"}` is answered by `{"status":{…}}`, `{"command":"reload"}` by
-//! `{"reloaded":[…]}`, `{"command":"agent","user":"101","order":"pause"}` by `{"done":"…"}`; whatever
-//! is refused, by `{"error":"…"}`. The socket's file mode is the permission: owner and group.
+//! `{"reloaded":[…]}`, `{"command":"explain",…}` by `{"explained":{…}}`; orders by `{"done":"…"}`:
+//! `{"command":"agent","user":"101","order":"pause"}`,
+//! `{"command":"call","call":"1-abc-1","order":{"rank":{"urgency":"urgent"}}}`,
+//! `{"command":"override","practice":"Dr Martin","order":{"close":{"until":{"at":"18:00"}}}}`. Whatever
+//! is refused is answered by `{"error":"…"}`. The socket's file mode is the permission: owner and group.
+//! Who gave an order is logged by the user id that the system knows of the connection.
 
+use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
+use crate::explain::{self, Explanation, Question};
 use crate::inbox::Inbox;
 use crate::limits::{
     ACCEPT_REST, ASK_TIMEOUT, CONTROL_CONNECTIONS_MAX, CONTROL_IDLE, CONTROL_LINE_BYTES_MAX,
@@ -37,9 +44,71 @@ pub enum Command {
         order: String,
         #[serde(default)]
         reason: Option<String>,
+        /// Of `prolong`.
+        #[serde(default)]
+        by_s: Option<u64>,
     },
+    Call {
+        call: String,
+        order: CallOrder,
+    },
+    Override {
+        /// Its name, its label or one of its numbers.
+        practice: String,
+        order: OverrideOrder,
+    },
+    Explain(Question),
     /// Read the configuration again.
     Reload,
+}
+
+/// What may be ordered of a caller who waits.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum CallOrder {
+    /// Of this class (`None`: of his own), and at its head.
+    Rank {
+        #[serde(default)]
+        urgency: Option<String>,
+        #[serde(default)]
+        first: bool,
+    },
+    Move {
+        team: String,
+    },
+    /// To a number, or the user of a phone of the practice.
+    Redirect {
+        to: String,
+    },
+    Release,
+}
+
+/// What a practice may say against its hours and leave.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum OverrideOrder {
+    Close { until: Until },
+    Leave { until: Until },
+    Open { until: Until },
+    Redirect { to: String, until: Until },
+    Clear,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// A day, a moment or a time of the practice's clock.
+    At(String),
+    /// So many seconds from now.
+    ForS(u64),
+}
+
+/// An order to the running server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Order {
+    Agent { user: String, order: AgentOrder },
+    Call { call: String, order: CallOrder },
+    Override { practice: String, order: OverrideOrder },
 }
 
 /// What may be ordered of a secretary.
@@ -53,45 +122,118 @@ pub enum AgentOrder {
     },
     Resume,
     EndWrapUp,
+    Prolong {
+        by: Duration,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
     Status(Box<Status>),
-    /// How a secretary stands after an order.
+    /// How whoever an order was about stands after it.
     Done(String),
+    Explained(Box<Explanation>),
     /// What changed, a line each.
     Reloaded(Vec<String>),
     Error(String),
 }
 
 impl AgentOrder {
-    fn read(order: &str, reason: Option<String>) -> Result<Self, String> {
-        match (order, reason) {
-            ("pause", reason) => Ok(Self::Pause { reason }),
-            (_, Some(_)) => Err("only a pause has a reason".to_owned()),
-            ("resume", None) => Ok(Self::Resume),
-            ("end-wrap-up", None) => Ok(Self::EndWrapUp),
-            ("log-in", None) => Ok(Self::LogIn),
-            ("log-out", None) => Ok(Self::LogOut),
-            (other, None) => Err(format!(
-                "no such order {other:?}: pause, resume, end-wrap-up, log-in or log-out"
+    fn read(order: &str, reason: Option<String>, by_s: Option<u64>) -> Result<Self, String> {
+        match (order, reason, by_s) {
+            ("pause", reason, None) => Ok(Self::Pause { reason }),
+            (_, Some(_), _) => Err("only a pause has a reason".to_owned()),
+            ("prolong", None, Some(by_s)) => Ok(Self::Prolong { by: Duration::from_secs(by_s) }),
+            ("prolong", None, None) => Err("by how many seconds (`by_s`)?".to_owned()),
+            (_, None, Some(_)) => Err("only a wrap-up is prolonged".to_owned()),
+            ("resume", None, None) => Ok(Self::Resume),
+            ("end-wrap-up", None, None) => Ok(Self::EndWrapUp),
+            ("log-in", None, None) => Ok(Self::LogIn),
+            ("log-out", None, None) => Ok(Self::LogOut),
+            (other, None, None) => Err(format!(
+                "no such order {other:?}: pause, resume, end-wrap-up, prolong, log-in or log-out"
             )),
         }
     }
 
     /// As a [`Command`] to send.
     pub fn of(self, user: String) -> Command {
-        let (order, reason) = match self {
-            Self::LogIn => ("log-in", None),
-            Self::LogOut => ("log-out", None),
-            Self::Pause { reason } => ("pause", reason),
-            Self::Resume => ("resume", None),
-            Self::EndWrapUp => ("end-wrap-up", None),
+        let (order, reason, by_s) = match self {
+            Self::LogIn => ("log-in", None, None),
+            Self::LogOut => ("log-out", None, None),
+            Self::Pause { reason } => ("pause", reason, None),
+            Self::Resume => ("resume", None, None),
+            Self::EndWrapUp => ("end-wrap-up", None, None),
+            Self::Prolong { by } => ("prolong", None, Some(by.as_secs())),
         };
-        Command::Agent { user, order: order.to_owned(), reason }
+        Command::Agent { user, order: order.to_owned(), reason, by_s }
     }
+
+    /// In the log.
+    fn audited(&self) -> String {
+        match self {
+            Self::LogIn => "log-in".to_owned(),
+            Self::LogOut => "log-out".to_owned(),
+            Self::Pause { reason: Some(reason) } => format!("pause for {reason:?}"),
+            Self::Pause { reason: None } => "pause".to_owned(),
+            Self::Resume => "resume".to_owned(),
+            Self::EndWrapUp => "end-wrap-up".to_owned(),
+            Self::Prolong { by } => format!("prolong by {} s", by.as_secs()),
+        }
+    }
+}
+
+impl Order {
+    /// In the log: whom, and what. Of numbers two digits are shown.
+    pub(crate) fn audited(&self) -> (String, String) {
+        match self {
+            Self::Agent { user, order } => (user.clone(), order.audited()),
+            Self::Call { call, order } => (call.clone(), order.audited()),
+            Self::Override { practice, order } => (redacted(practice), order.audited()),
+        }
+    }
+}
+
+impl CallOrder {
+    fn audited(&self) -> String {
+        match self {
+            Self::Rank { urgency: Some(urgency), first: false } => format!("urgency {urgency:?}"),
+            Self::Rank { urgency: Some(urgency), first: true } => {
+                format!("urgency {urgency:?} and first")
+            }
+            Self::Rank { urgency: None, .. } => "first".to_owned(),
+            Self::Move { team } => format!("team {team:?}"),
+            Self::Redirect { to } => format!("forward to {}", redacted(to)),
+            Self::Release => "release".to_owned(),
+        }
+    }
+}
+
+impl OverrideOrder {
+    fn audited(&self) -> String {
+        match self {
+            Self::Close { until } => format!("close {until}"),
+            Self::Leave { until } => format!("leave {until}"),
+            Self::Open { until } => format!("open {until}"),
+            Self::Redirect { to, until } => format!("redirect to {} {until}", redacted(to)),
+            Self::Clear => "clear".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(text) => write!(f, "until {text:?}"),
+            Self::ForS(seconds) => write!(f, "for {seconds} s"),
+        }
+    }
+}
+
+/// What is a number shows two digits.
+fn redacted(text: &str) -> String {
+    call::E164::read(text).map_or_else(|_| text.to_owned(), call::E164::redacted)
 }
 
 /// Why a running server could not be asked.
@@ -130,7 +272,11 @@ pub fn ask(socket: &Path, command: &Command) -> Result<Reply, AskError> {
         // The server gives up first, and says so. Files take longer to read than a question to answer.
         let patience = match command {
             Command::Reload => CONTROL_IDLE,
-            Command::Status { .. } | Command::Agent { .. } => ASK_TIMEOUT * 2,
+            Command::Status { .. }
+            | Command::Agent { .. }
+            | Command::Call { .. }
+            | Command::Override { .. }
+            | Command::Explain(_) => ASK_TIMEOUT * 2,
         };
         stream.set_read_timeout(Some(patience))?;
         (&stream).write_all(line.as_bytes())?;
@@ -140,7 +286,9 @@ pub fn ask(socket: &Path, command: &Command) -> Result<Reply, AskError> {
     exchange().map_err(AskError::Io)?;
     match serde_json::from_str(&answer)? {
         Reply::Error(error) => Err(AskError::Refused(error)),
-        reply @ (Reply::Status(_) | Reply::Done(_) | Reply::Reloaded(_)) => Ok(reply),
+        reply @ (Reply::Status(_) | Reply::Done(_) | Reply::Explained(_) | Reply::Reloaded(_)) => {
+            Ok(reply)
+        }
     }
 }
 
@@ -228,6 +376,8 @@ async fn accept(listener: tokio::net::UnixListener, door: Door) {
 }
 
 async fn converse(mut stream: tokio::net::UnixStream, door: Door) -> io::Result<()> {
+    // A peer that the system does not know gives no orders.
+    let uid = stream.peer_cred()?.uid();
     let (reading, mut writing) = stream.split();
     let mut lines = tokio::io::BufReader::new(reading.take(CONTROL_LINE_BYTES_MAX as u64)).lines();
     while let Some(line) = lines.next_line().await? {
@@ -235,7 +385,7 @@ async fn converse(mut stream: tokio::net::UnixStream, door: Door) -> io::Result<
             // It may wait for the engine, or read files.
             Ok(command) => {
                 let door = door.clone();
-                let answered = tokio::task::spawn_blocking(move || door.answer(command)).await;
+                let answered = tokio::task::spawn_blocking(move || door.answer(uid, command)).await;
                 answered.unwrap_or_else(|error| Reply::Error(error.to_string()))
             }
             Err(error) => Reply::Error(format!("no such command: {error}")),
@@ -248,25 +398,42 @@ async fn converse(mut stream: tokio::net::UnixStream, door: Door) -> io::Result<
 }
 
 impl Door {
-    fn answer(&self, command: Command) -> Reply {
+    fn answer(&self, uid: u32, command: Command) -> Reply {
         match command {
             Command::Status { numbers } => match self.inbox.ask_status(numbers) {
                 Ok(status) => Reply::Status(Box::new(status)),
                 Err(error) => Reply::Error(error.to_string()),
             },
-            Command::Agent { user, order, reason } => match AgentOrder::read(&order, reason) {
-                Ok(order) => match self.inbox.order(user, order) {
-                    Ok(Ok(done)) => Reply::Done(done),
-                    Ok(Err(refused)) => Reply::Error(refused),
-                    Err(error) => Reply::Error(error.to_string()),
+            Command::Agent { user, order, reason, by_s } => {
+                match AgentOrder::read(&order, reason, by_s) {
+                    Ok(order) => self.order(uid, Order::Agent { user, order }),
+                    Err(unknown) => Reply::Error(unknown),
+                }
+            }
+            Command::Call { call, order } => self.order(uid, Order::Call { call, order }),
+            Command::Override { practice, order } => {
+                self.order(uid, Order::Override { practice, order })
+            }
+            Command::Explain(question) => match self.inbox.ask_copy() {
+                Ok(copy) => match explain::live(copy, &question) {
+                    Ok(explanation) => Reply::Explained(Box::new(explanation)),
+                    Err(refused) => Reply::Error(refused),
                 },
-                Err(unknown) => Reply::Error(unknown),
+                Err(error) => Reply::Error(error.to_string()),
             },
             Command::Reload => match self.reloader.as_ref().map(|reloader| reloader.reload()) {
                 Some(Ok(changes)) => Reply::Reloaded(changes),
                 Some(Err(refused)) => Reply::Error(refused.to_string()),
                 None => Reply::Error("this server was not started from files".to_owned()),
             },
+        }
+    }
+
+    fn order(&self, uid: u32, order: Order) -> Reply {
+        match self.inbox.order(uid, order) {
+            Ok(Ok(done)) => Reply::Done(done),
+            Ok(Err(refused)) => Reply::Error(refused),
+            Err(error) => Reply::Error(error.to_string()),
         }
     }
 }

@@ -10,17 +10,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use call::{Action, Engine, Input, Ledger, Standing};
+use call::{Action, Engine, Input, Ledger, Override, PracticeId, Standing};
 use tokio::sync::{broadcast, watch};
 use tracing::{debug, error, info, warn};
 
 use crate::clock::{self, Clock, Reading};
-use crate::control::AgentOrder;
-use crate::inbox::{Inbox, Item, Outlet};
+use crate::control::{AgentOrder, CallOrder, Order, OverrideOrder};
+use crate::inbox::{FloorCopy, Inbox, Item, Outlet};
 use crate::limits::{BATCH_MAX, FAREWELL, TIMER_GRAIN};
 use crate::names::Names;
 use crate::order;
-use crate::records::{CallEntry, Entry, Kept, Records, RecordsStatus};
+use crate::records::{CallEntry, Entry, Kept, KeptOverride, Records, RecordsStatus};
 use crate::relay::Media;
 use crate::reload::Reloads;
 use crate::server::Told;
@@ -49,6 +49,7 @@ pub(crate) struct Driver {
     reloads: Arc<Reloads>,
     /// Of an earlier life, until the first turn.
     standings: Vec<Standing>,
+    overrides: Vec<(PracticeId, Override)>,
     stage: Stage,
     batch: Batch,
 }
@@ -105,6 +106,7 @@ impl Driver {
         notices: broadcast::Sender<Told>,
         reloads: Arc<Reloads>,
         standings: Vec<Standing>,
+        overrides: Vec<(PracticeId, Override)>,
     ) -> Self {
         let engine = Engine::new(Arc::clone(&config), setup);
         let names = Arc::new(Names::default().with(&config));
@@ -123,6 +125,7 @@ impl Driver {
             names,
             reloads,
             standings,
+            overrides,
             stage: Stage::Serving,
             batch: Batch::default(),
         }
@@ -142,6 +145,9 @@ impl Driver {
         self.input(reading.now, Input::Ports(self.media.pool().clone()));
         for standing in std::mem::take(&mut self.standings) {
             self.input(reading.now, Input::Standing(standing));
+        }
+        for (practice, over) in std::mem::take(&mut self.overrides) {
+            self.input(reading.now, Input::Override { practice, with: Some(over) });
         }
         let mut hung_up = 0;
         loop {
@@ -242,9 +248,22 @@ impl Driver {
                 // The asker may have given up: nothing to do then.
                 let _ = reply.try_send(self.status(now, numbers));
             }
-            Item::Order { user, order, reply } => {
-                let done = self.order(now, &user, &order);
+            Item::Order { uid, order, reply } => {
+                let done = self.order(now, &order);
+                let (whom, what) = order.audited();
+                match &done {
+                    Ok(_) => info!(uid, whom, what, "an operator's order"),
+                    Err(_) => info!(uid, whom, what, "an operator's order was refused"),
+                }
                 let _ = reply.try_send(done);
+            }
+            // What is tried with it may take long: not here.
+            Item::Copy { reply } => {
+                let _ = reply.try_send(FloorCopy {
+                    config: Arc::clone(&self.config),
+                    scheduler: Box::new(self.engine.scheduler().clone()),
+                    now: acd_time(now),
+                });
             }
             Item::Idle(flow) => {
                 if !self.engine.needs(&flow) {
@@ -364,16 +383,27 @@ impl Driver {
                     let kept = Kept::of(standing, reading, &self.names);
                     self.records.keep(Entry::Standing(kept));
                 }
-                Action::RememberOverride { .. }
-                | Action::Transmit(_)
-                | Action::Media(_)
-                | Action::Notice(_) => {}
+                Action::RememberOverride { practice, over } => {
+                    let kept = KeptOverride::of(*practice, *over, reading, &self.config);
+                    if let Some(kept) = kept {
+                        self.records.keep(Entry::Override(kept));
+                    }
+                }
+                Action::Transmit(_) | Action::Media(_) | Action::Notice(_) => {}
             }
         }
     }
 
-    /// What an operator wants of a secretary; what became of it, in a sentence.
-    fn order(
+    /// What became of it, in a sentence.
+    fn order(&mut self, now: sip::Instant, order: &Order) -> Result<String, String> {
+        match order {
+            Order::Agent { user, order } => self.order_agent(now, user, order),
+            Order::Call { call, order } => self.order_call(now, call, order),
+            Order::Override { practice, order } => self.order_practice(now, practice, order),
+        }
+    }
+
+    fn order_agent(
         &mut self,
         now: sip::Instant,
         user: &str,
@@ -384,7 +414,47 @@ impl Driver {
         order::check(user, order, before.as_ref())?;
         self.input(now, Input::Agent { agent, command });
         let after = self.engine.scheduler().agent(agent);
-        Ok(order::told(&self.names, agent, after.as_ref()))
+        Ok(order::told(&self.names, now, agent, after.as_ref()))
+    }
+
+    fn order_call(
+        &mut self,
+        now: sip::Instant,
+        call: &str,
+        order: &CallOrder,
+    ) -> Result<String, String> {
+        // What is due by now may have ended his wait.
+        self.engine.handle_timeout(now);
+        self.collect();
+        let (view, command) = order::caller::read(&self.engine, &self.config, call, order)?;
+        self.input(now, Input::Caller { call: view.call, command });
+        Ok(order::caller::told(&self.engine, &self.config, &self.names, &view, &command))
+    }
+
+    fn order_practice(
+        &mut self,
+        now: sip::Instant,
+        practice: &str,
+        order: &OverrideOrder,
+    ) -> Result<String, String> {
+        let Some(now_ms) = self.engine.scheduler().unix_ms_at(acd_time(now)) else {
+            return Err("the time of day is not known yet: try again".to_owned());
+        };
+        let (practice, with) = order::practice::read(&self.config, now_ms, practice, order)?;
+        let holds = |engine: &Engine| {
+            engine.scheduler().overrides().find(|(id, _)| *id == practice).map(|(_, over)| over)
+        };
+        if with.is_none() && holds(&self.engine).is_none() {
+            return Err("there is no override to clear".to_owned());
+        }
+        self.input(now, Input::Override { practice, with });
+        let scheduler = self.engine.scheduler();
+        let after = holds(&self.engine);
+        if after != with {
+            return Err("the override could not be set: see the log".to_owned());
+        }
+        let situation = scheduler.situation(practice);
+        Ok(order::practice::told(&self.config, practice, after.as_ref(), situation))
     }
 
     fn calls(&self) -> usize {
@@ -410,4 +480,8 @@ impl Driver {
             ports: self.media.pool().shards.iter().map(Vec::len).sum(),
         })
     }
+}
+
+fn acd_time(at: sip::Instant) -> acd::Instant {
+    acd::Instant::from_micros(at.as_micros())
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::control::AgentOrder;
+use crate::control::Order;
 use crate::limits::{ASK_TIMEOUT, INBOX_MAX, ROOM_RETRY};
 use crate::prompts::Prompts;
 use crate::status::Status;
@@ -24,13 +24,22 @@ pub(crate) enum Item {
     Idle(sip::Flow),
     /// Telephone numbers are shown whole only where somebody asked for it.
     Status { numbers: bool, reply: SyncSender<Status> },
-    /// What an operator wants of one secretary; the answer is a sentence either way.
-    Order { user: String, order: AgentOrder, reply: SyncSender<Result<String, String>> },
+    /// What an operator wants, by the user id of his connection; the answer is a sentence either way.
+    Order { uid: u32, order: Order, reply: SyncSender<Result<String, String>> },
+    /// The scheduler as it is, for who wants to try something with it.
+    Copy { reply: SyncSender<FloorCopy> },
     /// A configuration that was checked, with the audio of its prompts.
     Configure { config: Arc<call::Config>, prompts: Prompts },
     /// Drain: refuse new calls, end when the last is over or after this time, then hang up. Given
     /// again, it may only shorten the time.
     Stop { drain: Duration },
+}
+
+/// The scheduler between two inputs, and what it was set up by.
+pub(crate) struct FloorCopy {
+    pub(crate) config: Arc<call::Config>,
+    pub(crate) scheduler: Box<acd::Scheduler>,
+    pub(crate) now: acd::Instant,
 }
 
 /// The sending end.
@@ -162,12 +171,12 @@ impl Inbox {
         self.ask(|reply| Item::Status { numbers, reply })
     }
 
-    pub(crate) fn order(
-        &self,
-        user: String,
-        order: AgentOrder,
-    ) -> Result<Result<String, String>, Ended> {
-        self.ask(|reply| Item::Order { user, order, reply })
+    pub(crate) fn order(&self, uid: u32, order: Order) -> Result<Result<String, String>, Ended> {
+        self.ask(|reply| Item::Order { uid, order, reply })
+    }
+
+    pub(crate) fn ask_copy(&self) -> Result<FloorCopy, Ended> {
+        self.ask(|reply| Item::Copy { reply })
     }
 
     fn ask<T>(&self, item: impl FnOnce(SyncSender<T>) -> Item) -> Result<T, Ended> {

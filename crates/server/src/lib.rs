@@ -17,6 +17,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 mod driver;
+pub mod explain;
 pub mod floor;
 mod folder;
 mod inbox;
@@ -46,7 +47,35 @@ pub use reload::{ReloadError, ReloadStatus};
 pub use server::{Notices, Server, StartError, Told};
 pub use settings::{ConnectionSettings, Listen, ListenTransports, MediaSettings, ServerSettings};
 pub use status::{
-    AgentStatus, CallStatus, Latency, PracticeStatus, RegistrationStatus, Status, TrunkStatus,
-    WaitingStatus,
+    AgentStatus, CallStatus, Latency, PracticeStatus, RegistrationStatus, Status, TeamStatus,
+    TrunkStatus, WaitingStatus,
 };
 pub use transport::{ConnectionsStatus, ListenStatus, TrafficStatus};
+
+/// For tests: a configuration without anything.
+#[cfg(test)]
+fn config_of_nobody() -> call::Config {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+    call::Config {
+        realm: "pbx.example.fr".to_owned(),
+        trunks: BTreeMap::new(),
+        practices: BTreeMap::new(),
+        teams: BTreeMap::new(),
+        agents: BTreeMap::new(),
+        numbers: BTreeMap::new(),
+        shared: BTreeMap::new(),
+        urgent_numbers: BTreeMap::new(),
+        phones: BTreeMap::new(),
+        floor: std::sync::Arc::default(),
+        prompts: BTreeMap::new(),
+        hold: None,
+        codecs: Vec::new(),
+        ring_refresh: Duration::from_secs(50),
+        unreachable_after: Duration::from_secs(2),
+        inquiry_timeout: Duration::from_secs(3),
+        pause_reasons: BTreeMap::new(),
+        registrar: call::RegistrarLimits::default(),
+        limits: call::Limits::default(),
+    }
+}

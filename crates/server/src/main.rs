@@ -3,13 +3,17 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use server::config::{self, Mistakes};
-use server::control::{self, AgentOrder, AskError, Command as Control, Reply};
+use server::control::{
+    self, AgentOrder, AskError, CallOrder, Command as Control, OverrideOrder, Reply, Until,
+};
+use server::explain::Question;
 use server::{Status, views};
 
 /// Answers the phone lines of medical practices with a shared pool of secretaries: one call at a
@@ -51,6 +55,25 @@ enum Command {
     Practices(ShowArgs),
     /// Change a secretary's state, as she could from her phone.
     Agent(AgentArgs),
+    /// Do something with a caller who waits: his class, his place, his team, somewhere else, or the end.
+    ///
+    /// `monoligne queue` shows who waits. His clock runs on, and conversations are never touched. Who gave
+    /// the order is logged.
+    Call(CallArgs),
+    /// Say for a practice that it is closed, on leave, open or elsewhere, until a given time.
+    ///
+    /// It holds before hours and leave, ends by itself, and outlasts a restart. Who said it is logged.
+    Override(OverrideArgs),
+    /// Tell step by step what would happen to a call, and which line of the configuration says so.
+    ///
+    /// From the files alone, as if all secretaries were logged in and free and nobody picked up; with
+    /// --live from the true states of the running server. --json prints one object, whose keys stay:
+    /// did, from, at (on the clock of `zone`), weekday, zone, live, refused, practice {name, label, number, by, place},
+    /// class {urgency, why, place}, situation {situation, why, comment, until, place}, promise
+    /// {answer_within_ms, trunk, max_unanswered_ms, wait_max_ms}, plan [{step, what, place}], who [{team,
+    /// circles [{circle, after_ms, agents [{user, name, own, level, state}]}], unsuited [{user, name,
+    /// why}], reserve}] and course [{after_ms, kind, what}].
+    Explain(ExplainArgs),
     /// Let the running server read its configuration again, whole or not at all.
     ///
     /// Prints what changed. Calls, registrations and states are not touched. Exit code 1: it was
@@ -131,6 +154,11 @@ enum Order {
     Resume,
     /// End the time after a call early.
     EndWrapUp,
+    /// Let the time after a call go on for longer.
+    Prolong {
+        /// By how much: "90 s", "5 min".
+        by: Span,
+    },
     /// Let her take calls.
     LogIn,
     /// No calls, from the end of the one she is in.
@@ -143,10 +171,173 @@ impl From<Order> for AgentOrder {
             Order::Pause { reason } => Self::Pause { reason },
             Order::Resume => Self::Resume,
             Order::EndWrapUp => Self::EndWrapUp,
+            Order::Prolong { by } => Self::Prolong { by: by.0 },
             Order::LogIn => Self::LogIn,
             Order::LogOut => Self::LogOut,
         }
     }
+}
+
+#[derive(Args)]
+#[group(id = "what", required = true, multiple = true)]
+struct CallOrderArgs {
+    /// Make him "normal", "priority", "urgent" or "vital".
+    #[arg(long, value_name = "CLASS", value_parser = ["normal", "priority", "urgent", "vital"])]
+    urgency: Option<String>,
+    /// Put him at the head of his class.
+    #[arg(long)]
+    first: bool,
+    /// Let him wait for this team, without an end.
+    #[arg(long, value_name = "TEAM", conflicts_with_all = ["urgency", "first"])]
+    team: Option<String>,
+    /// Forward him to a number that a plan of the practice names or its `allowed` has. Nobody there: his
+    /// plan goes on where it was.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["urgency", "first", "team"])]
+    to: Option<String>,
+    /// End the call: he hears busy.
+    #[arg(long, conflicts_with_all = ["urgency", "first", "team", "to"])]
+    release: bool,
+}
+
+#[derive(Args)]
+struct CallArgs {
+    /// As `monoligne queue` shows it.
+    call: String,
+    #[command(flatten)]
+    order: CallOrderArgs,
+    #[command(flatten)]
+    ask: AskArgs,
+}
+
+impl CallOrderArgs {
+    fn order(self) -> CallOrder {
+        match self {
+            Self { team: Some(team), .. } => CallOrder::Move { team },
+            Self { to: Some(to), .. } => CallOrder::Redirect { to },
+            Self { release: true, .. } => CallOrder::Release,
+            Self { urgency, first, .. } => CallOrder::Rank { urgency, first },
+        }
+    }
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
+struct OverrideArgs {
+    /// Its name, its label or one of its numbers.
+    practice: String,
+    /// End the override that holds.
+    #[arg(long, required = true)]
+    clear: bool,
+    #[command(subcommand)]
+    what: Option<Overriding>,
+    #[command(flatten)]
+    ask: AskArgs,
+}
+
+#[derive(Subcommand)]
+enum Overriding {
+    /// Its callers follow the plan of closed hours.
+    Close(UntilArgs),
+    /// Its callers follow the plan for a leave.
+    Leave(UntilArgs),
+    /// Its callers follow the plan of opening hours.
+    Open(UntilArgs),
+    /// Its callers are forwarded there, and hear busy when nobody takes them.
+    Redirect {
+        /// One that a plan of the practice names, or its `allowed` in [forwarding] has.
+        number: String,
+        #[command(flatten)]
+        until: UntilArgs,
+    },
+    /// End the override that holds.
+    Clear,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct UntilArgs {
+    /// On the practice's clock: "18:00" (the next one), "2026-11-26T18:00", or "2026-11-26", to the end of
+    /// that day.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// From now on: "45 min", "2h", "3 d".
+    #[arg(long = "for", value_name = "TIME")]
+    lasting: Option<Span>,
+}
+
+impl UntilArgs {
+    fn until(self) -> Until {
+        match (self.until, self.lasting) {
+            (Some(text), _) => Until::At(text),
+            (None, Some(Span(span))) => Until::ForS(span.as_secs()),
+            (None, None) => Until::ForS(0),
+        }
+    }
+}
+
+impl OverrideArgs {
+    fn order(what: Option<Overriding>) -> OverrideOrder {
+        match what {
+            Some(Overriding::Close(until)) => OverrideOrder::Close { until: until.until() },
+            Some(Overriding::Leave(until)) => OverrideOrder::Leave { until: until.until() },
+            Some(Overriding::Open(until)) => OverrideOrder::Open { until: until.until() },
+            Some(Overriding::Redirect { number, until }) => {
+                OverrideOrder::Redirect { to: number, until: until.until() }
+            }
+            Some(Overriding::Clear) | None => OverrideOrder::Clear,
+        }
+    }
+}
+
+/// A time as people write it.
+#[derive(Copy, Clone)]
+struct Span(Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("{text:?} is no time: write \"90 s\", \"45 min\", \"2h\" or \"3 d\"");
+        let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let count: u64 = text[..at].parse().map_err(|_| wrong())?;
+        let unit = match text[at..].trim() {
+            "s" => 1,
+            "m" | "min" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            _ => return Err(wrong()),
+        };
+        let seconds = count.checked_mul(unit).filter(|&seconds| seconds > 0).ok_or_else(wrong)?;
+        Ok(Self(Duration::from_secs(seconds)))
+    }
+}
+
+#[derive(Args)]
+struct ExplainArgs {
+    /// The number dialled.
+    #[arg(long, value_name = "NUMBER")]
+    did: String,
+    /// Who calls: a number, or "withheld".
+    #[arg(long, value_name = "NUMBER", default_value = "withheld")]
+    from: String,
+    /// A number that the call was forwarded from, the latest first; may be given several times.
+    #[arg(long, value_name = "NUMBER")]
+    diversion: Vec<String>,
+    /// When, on the practice's clock: "2026-11-26T08:30", or "08:30" for today. Default: now.
+    #[arg(long, value_name = "TIME", conflicts_with = "live")]
+    at: Option<String>,
+    /// The trunk that it comes by. Default: the first one.
+    #[arg(long, value_name = "NAME")]
+    trunk: Option<String>,
+    /// By the true states of the running server, now.
+    #[arg(long)]
+    live: bool,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    ask: AskArgs,
 }
 
 /// What a command shows of the server.
@@ -204,6 +395,9 @@ fn main() -> ExitCode {
         Command::Trunks(args) => show(View::Trunks, &args),
         Command::Practices(args) => show(View::Practices, &args),
         Command::Agent(args) => agent(args),
+        Command::Call(args) => call(args),
+        Command::Override(args) => override_practice(args),
+        Command::Explain(args) => explain(args),
         Command::Reload(args) => reload(&args),
         Command::Ha1 { user, realm } => ha1(&user, &realm),
     };
@@ -260,14 +454,53 @@ fn show(view: View, args: &ShowArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
-    let socket = socket(&args.ask)?;
-    let command = AgentOrder::from(args.order).of(args.user);
-    match ask(&socket, &command)? {
+    order(&args.ask, &AgentOrder::from(args.order).of(args.user))
+}
+
+fn call(args: CallArgs) -> anyhow::Result<ExitCode> {
+    order(&args.ask, &Control::Call { call: args.call, order: args.order.order() })
+}
+
+fn override_practice(args: OverrideArgs) -> anyhow::Result<ExitCode> {
+    let OverrideArgs { practice, clear, what, ask } = args;
+    anyhow::ensure!(!clear || what.is_none(), "--clear, or what shall hold: not both");
+    order(&ask, &Control::Override { practice, order: OverrideArgs::order(what) })
+}
+
+/// Gives an order to the running server and says what became of it.
+fn order(args: &AskArgs, command: &Control) -> anyhow::Result<ExitCode> {
+    match ask(&socket(args)?, command)? {
         Reply::Done(told) => say(&told),
-        Reply::Status(_) | Reply::Reloaded(_) | Reply::Error(_) => {
+        Reply::Status(_) | Reply::Explained(_) | Reply::Reloaded(_) | Reply::Error(_) => {
             anyhow::bail!("an answer to another question")
         }
     }
+}
+
+fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
+    let ExplainArgs { did, from, diversion, at, trunk, live, json, ask: asked } = args;
+    let question = Question { did, from, diversion, at, trunk };
+    let mut explanation = if live {
+        match ask(&socket(&asked)?, &Control::Explain(question))? {
+            Reply::Explained(explanation) => *explanation,
+            Reply::Status(_) | Reply::Done(_) | Reply::Reloaded(_) | Reply::Error(_) => {
+                anyhow::bail!("an answer to another question")
+            }
+        }
+    } else {
+        let loaded = config::load(&asked.config.config)?;
+        server::explain::of(&loaded, &question, now_ms()).map_err(anyhow::Error::msg)?
+    };
+    explanation.locate(&asked.config.config);
+    match json {
+        true => say(&serde_json::to_string(&explanation)?),
+        false => say(&explanation.text()),
+    }
+}
+
+fn now_ms() -> i64 {
+    let reading = server::Clock::start().read();
+    reading.epoch_ms(reading.now)
 }
 
 fn reload(args: &AskArgs) -> anyhow::Result<ExitCode> {
@@ -276,7 +509,7 @@ fn reload(args: &AskArgs) -> anyhow::Result<ExitCode> {
     match ask(&socket, &Control::Reload)? {
         Reply::Reloaded(changes) if changes.is_empty() => say("nothing changed"),
         Reply::Reloaded(changes) => say(&changes.join("\n")),
-        Reply::Status(_) | Reply::Done(_) | Reply::Error(_) => {
+        Reply::Status(_) | Reply::Done(_) | Reply::Explained(_) | Reply::Error(_) => {
             anyhow::bail!("an answer to another question")
         }
     }

@@ -1,4 +1,9 @@
-//! What an operator orders of a secretary's state: read, checked against what she is, and told back.
+//! What an operator orders: read, checked against what is, and told back. Here of a secretary's state;
+//! `caller` of who waits, `practice` of hours and leave, `redirection` where callers may be sent.
+
+pub(crate) mod caller;
+pub(crate) mod practice;
+pub(crate) mod redirection;
 
 use acd::AgentView;
 use call::{AgentCommand, AgentId, AgentState};
@@ -7,6 +12,7 @@ use crate::config::nearest;
 use crate::control::AgentOrder;
 use crate::names::Names;
 use crate::status::state_word;
+use crate::views::span;
 
 /// Whom and what it means; else why it means nothing.
 pub(crate) fn read(
@@ -30,6 +36,7 @@ pub(crate) fn read(
         }
         AgentOrder::Resume => AgentCommand::Resume,
         AgentOrder::EndWrapUp => AgentCommand::EndWrapUp,
+        AgentOrder::Prolong { by } => AgentCommand::ProlongWrapUp { by: *by },
     };
     Ok((*agent, command))
 }
@@ -62,6 +69,8 @@ pub(crate) fn check(
         (AgentOrder::Pause { .. }, AgentState::LoggedOut) => is("log her in first"),
         (AgentOrder::EndWrapUp, AgentState::WrapUp { .. }) => Ok(()),
         (AgentOrder::EndWrapUp, _) => is("there is no wrap-up to end"),
+        (AgentOrder::Prolong { .. }, AgentState::WrapUp { .. }) => Ok(()),
+        (AgentOrder::Prolong { .. }, _) => is("there is no wrap-up to prolong"),
         (
             AgentOrder::LogIn | AgentOrder::LogOut | AgentOrder::Pause { .. } | AgentOrder::Resume,
             _,
@@ -70,21 +79,31 @@ pub(crate) fn check(
 }
 
 /// How she stands after it.
-pub(crate) fn told(names: &Names, agent: AgentId, after: Option<&AgentView>) -> String {
+pub(crate) fn told(
+    names: &Names,
+    now: sip::Instant,
+    agent: AgentId,
+    after: Option<&AgentView>,
+) -> String {
     let who = format!("{} ({})", names.user(agent), names.agent(agent));
     let Some(view) = after else { return format!("{who} is gone") };
     let state = state_word(&view.state);
     let reason = match view.state {
-        AgentState::Paused { reason } => names.pause(reason),
+        AgentState::Paused { reason } => {
+            names.pause(reason).map_or_else(String::new, |reason| format!(" ({reason})"))
+        }
+        AgentState::WrapUp { until } => {
+            let now = acd::Instant::from_micros(now.as_micros());
+            let left = until.saturating_duration_since(now).as_millis();
+            format!(", {} left", span(u64::try_from(left).unwrap_or(u64::MAX)))
+        }
         AgentState::LoggedOut
         | AgentState::Available
         | AgentState::Offered(_)
         | AgentState::Talking(_)
-        | AgentState::WrapUp { .. }
         | AgentState::Resting { .. }
-        | AgentState::NotResponding => None,
+        | AgentState::NotResponding => String::new(),
     };
-    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
     let then = match view.pending {
         Some(acd::Pending::LogOut) => ", and logs out after it",
         Some(acd::Pending::Pause { .. }) => ", and pauses after it",

@@ -5,6 +5,7 @@
 //! what does not fit any more is counted as lost. [`Reader`] is for tests, `demo` and tools: the
 //! file is SQLite in WAL mode and may be read at any time.
 
+mod overrides;
 mod reader;
 mod schema;
 mod standing;
@@ -23,6 +24,7 @@ use tracing::{error, warn};
 use crate::clock::Reading;
 use crate::names::Names;
 
+pub(crate) use overrides::KeptOverride;
 pub use reader::{CallRow, ForwardRow, OfferRow, Reader};
 pub use schema::OpenError;
 pub(crate) use standing::Kept;
@@ -33,6 +35,8 @@ pub(crate) enum Entry {
     Call(CallEntry),
     /// In place of what was kept of her before.
     Standing(Kept),
+    /// In place of what was kept of the practice before.
+    Override(KeptOverride),
 }
 
 /// A record, and what turns its instants and ids into civil time and names.
@@ -51,6 +55,8 @@ pub(crate) struct Opened {
     pub(crate) epoch: u32,
     /// What the lives before knew of the secretaries.
     pub(crate) kept: Vec<Kept>,
+    /// What practices said against their hours and leave, and never took back.
+    pub(crate) overrides: Vec<KeptOverride>,
 }
 
 /// The driver's end.
@@ -108,6 +114,9 @@ impl Records {
             }
             // The next change of hers tells all of it again.
             Entry::Standing(kept) => warn!(user = kept.user, "not remembered: the disk fails"),
+            Entry::Override(kept) => {
+                warn!(practice = kept.practice(), "override not remembered: the disk fails");
+            }
         }
     }
 
@@ -133,6 +142,7 @@ impl Writer {
         let lock = schema::lock(path)?;
         let (connection, epoch) = schema::open(path, at)?;
         let kept = standing::read(&connection)?;
+        let overrides = overrides::read(&connection)?;
         let counters = Arc::new(Counters::default());
         let (sender, entries) = std::sync::mpsc::sync_channel(crate::limits::RECORDS_QUEUE_MAX);
         let state = writer::State::new(connection, entries, Arc::clone(&counters));
@@ -141,7 +151,8 @@ impl Writer {
             .spawn(|| state.run())
             .map_err(OpenError::Thread)?;
         let records = Records { sender, counters: Arc::clone(&counters) };
-        Ok(Opened { writer: Self { thread, counters, _lock: lock }, records, epoch, kept })
+        let writer = Self { thread, counters, _lock: lock };
+        Ok(Opened { writer, records, epoch, kept, overrides })
     }
 
     /// Waits until everything is written or given up. The driver's end must be gone.

@@ -20,6 +20,7 @@ use crate::inbox::{Ended, Inbox, Item, inbox};
 use crate::limits::{EDGE_END, NOTICES_MAX};
 use crate::metrics::Metrics;
 use crate::names::Names;
+use crate::order::redirection;
 use crate::records::{self, Kept, Opened, Writer};
 use crate::relay::Media;
 use crate::reload::{ReloadError, Reloader, Reloads};
@@ -128,10 +129,14 @@ impl Server {
         let control = settings.control.as_deref().map(Control::bind).transpose()?;
         let metrics = settings.metrics.map(Metrics::bind).transpose()?;
         let metrics_at = metrics.as_ref().map(Metrics::local_addr);
-        let Opened { writer, records, epoch, kept } =
+        let Opened { writer, records, epoch, kept, overrides } =
             Writer::start(&settings.records, clock.read())
                 .map_err(|source| StartError::Records { path: settings.records.clone(), source })?;
-        let standings = standings(&kept, &config, &locals, &clock.read());
+        let reading = clock.read();
+        let standings = standings(&kept, &config, &locals, &reading);
+        let mut restored: Vec<(call::PracticeId, call::Override)> =
+            overrides.iter().filter_map(|kept| kept.restored(&config, &reading)).collect();
+        restored.retain(|(practice, over)| still_holds(&config, *practice, over));
         let mut media = Media::start(&settings.media, settings.prompts)?;
         media.watch(inbox.clone())?;
 
@@ -167,6 +172,7 @@ impl Server {
             notices,
             reloads,
             standings,
+            restored,
         )
         .spawn(alive)
         .map_err(|source| StartError::System { what: "start a thread", source })?;
@@ -350,6 +356,21 @@ fn standings(
         standing.bindings.retain(|binding| locals.contains(&binding.flow.local));
     }
     standings
+}
+
+/// A redirection that is not allowed any more, or that no trunk would carry, is not taken up again.
+fn still_holds(config: &call::Config, practice: call::PracticeId, over: &call::Override) -> bool {
+    match &over.what {
+        call::Overriding::Open | call::Overriding::Closed | call::Overriding::Leave => true,
+        call::Overriding::Redirect(to) => {
+            let holds = redirection::still_holds(config, practice, to);
+            if !holds {
+                let practice = config.practices.get(&practice).map(|it| it.name.as_str());
+                warn!(practice, "its redirection is not allowed any more: hours and leave hold");
+            }
+            holds
+        }
+    }
 }
 
 /// The engine's secret randomness, from the system's generator.

@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use acd::CallerStage;
+use acd::{CallerStage, Circle};
 use call::{
-    AgentId, AgentState, CallView, CallerNumber, Engine, Ledger, PracticeId, Stage, Urgency,
+    AgentId, AgentState, CallView, CallerNumber, Engine, Ledger, PracticeId, Stage, TeamId, Urgency,
 };
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::names::Names;
+use crate::order;
 use crate::records::RecordsStatus;
 use crate::reload::ReloadStatus;
 use crate::timing::TimingsStatus;
@@ -32,6 +34,7 @@ pub struct Status {
     pub registrations: Vec<RegistrationStatus>,
     pub trunks: Vec<TrunkStatus>,
     pub practices: Vec<PracticeStatus>,
+    pub teams: Vec<TeamStatus>,
     pub ports_in_use: usize,
     /// For new calls: the second pair of each live one is kept for it.
     pub ports_spare: usize,
@@ -56,6 +59,8 @@ pub struct CallStatus {
     pub stage: String,
     pub trunk: String,
     pub practice: String,
+    /// `normal`, `priority`, `urgent` or `vital`; `None`: the scheduler has done with him.
+    pub urgency: Option<String>,
     /// Whole only where it was asked for.
     pub caller: String,
     pub since_arrival_ms: u64,
@@ -74,6 +79,8 @@ pub struct WaitingStatus {
     pub team: String,
     /// `normal`, `priority`, `urgent` or `vital`.
     pub urgency: String,
+    /// Whom of the team he may be given: `own`, `skilled` or `everyone`.
+    pub circle: String,
     pub caller: String,
     pub waited_ms: u64,
     /// Until what his practice pays for is over; negative: it is.
@@ -129,13 +136,36 @@ pub struct TrunkStatus {
 pub struct PracticeStatus {
     pub name: String,
     pub label: String,
-    /// `open`, `closed` or `leave`: which of its plans who calls now is put into.
+    /// `open`, `closed`, `leave` or `redirected`: which of its plans who calls now is put into.
     pub situation: String,
+    /// What it says against its hours and leave: `closed until Thu 2026-11-26 18:00`.
+    #[serde(rename = "override")]
+    pub overridden: Option<String>,
+    /// Its end in milliseconds since 1970.
+    pub override_until_ms: Option<i64>,
     /// What its hours say of this moment beside that (`"jour férié"`); empty when nothing.
     pub comment: String,
     pub numbers: usize,
     pub calls: usize,
     pub waiting: usize,
+}
+
+/// Secretaries who share callers, and what to expect of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TeamStatus {
+    pub name: String,
+    /// Logged in with a reachable phone, paused or not.
+    pub there: usize,
+    /// May be offered a call now.
+    pub free: usize,
+    pub waiting: usize,
+    /// Of a caller of the usual class who came now; `None`: nobody is there.
+    pub expected_wait_ms: Option<u64>,
+    /// The share of callers who will be answered if it goes on as lately, 0 to 1; `None` until enough
+    /// was measured.
+    pub answer_rate: Option<f64>,
+    pub answer_rate_one_more: Option<f64>,
+    pub answer_rate_one_less: Option<f64>,
 }
 
 /// From the reading of a message to the sending of what it led to.
@@ -192,6 +222,7 @@ pub(crate) fn of(sources: Sources<'_>) -> Status {
         registrations: sources.registrations(),
         trunks: sources.trunks(&calls),
         practices: sources.practices(&calls),
+        teams: sources.teams(),
         ledger: engine.ledger().clone(),
         ports_in_use: engine.ports_in_use(),
         ports_spare: engine.ports_spare(),
@@ -226,6 +257,7 @@ impl Sources<'_> {
             stage: stage.to_owned(),
             trunk: self.names.trunk(call.trunk).to_owned(),
             practice: self.names.practice(call.practice).to_owned(),
+            urgency: caller.map(|caller| urgency_word(caller.waiting.urgency).to_owned()),
             caller: self.number(&call.number),
             since_arrival_ms: self.since(call.arrived_at),
             talking_ms: answered_at.map(|at| self.since(at)),
@@ -243,6 +275,7 @@ impl Sources<'_> {
                 practice: self.names.practice(waiting.practice).to_owned(),
                 team: waiting.team.map_or("", |team| self.names.team(team)).to_owned(),
                 urgency: urgency_word(waiting.urgency).to_owned(),
+                circle: circle_word(waiting.circle).to_owned(),
                 caller: call.map_or_else(String::new, |call| self.number(&call.number)),
                 waited_ms: self.since(sip_time(waiting.arrival)),
                 deadline_in_ms: self.left_ms(waiting.deadline),
@@ -322,12 +355,18 @@ impl Sources<'_> {
         let now = acd::Instant::from_micros(self.now.as_micros());
         let unix_ms = self.engine.scheduler().unix_ms_at(now);
         let plans = &self.config.floor.practices;
+        let overrides: BTreeMap<PracticeId, acd::Override> =
+            self.engine.scheduler().overrides().collect();
         let practices = self.config.practices.iter().map(|(id, practice)| PracticeStatus {
             name: practice.name.clone(),
             label: practice.label.clone(),
-            situation: plans
-                .get(id)
-                .map_or_else(String::new, |plan| plan.situation(unix_ms).as_str().to_owned()),
+            situation: self
+                .engine
+                .scheduler()
+                .situation(*id)
+                .map_or_else(String::new, |situation| situation.as_str().to_owned()),
+            overridden: overrides.get(id).map(|over| order::practice::said(self.config, *id, over)),
+            override_until_ms: overrides.get(id).map(|over| over.until_unix_ms),
             comment: plans
                 .get(id)
                 .zip(unix_ms)
@@ -337,6 +376,41 @@ impl Sources<'_> {
             waiting: waiting.get(id).copied().unwrap_or_default(),
         });
         practices.collect()
+    }
+
+    fn teams(&self) -> Vec<TeamStatus> {
+        let scheduler = self.engine.scheduler();
+        let mut waiting: BTreeMap<TeamId, usize> = BTreeMap::new();
+        for team in scheduler.waiting().filter_map(|caller| caller.team) {
+            *waiting.entry(team).or_default() += 1;
+        }
+        let agents: Vec<acd::AgentView> = scheduler.agents().collect();
+        let teams = self.config.teams.iter().map(|(id, name)| {
+            let of_team = |view: &&acd::AgentView| {
+                let known = self.config.floor.agents.get(&view.agent);
+                known.is_some_and(|agent| agent.teams.contains(id))
+            };
+            let hers = || agents.iter().filter(of_team);
+            let is_there = |view: &&acd::AgentView| {
+                let is_in =
+                    !matches!(view.state, AgentState::LoggedOut | AgentState::NotResponding);
+                is_in && view.reachable
+            };
+            let outlook = scheduler.outlook(*id);
+            let expected = scheduler.expected_wait(*id);
+            let millis = |it: Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
+            TeamStatus {
+                name: name.clone(),
+                there: hers().filter(is_there).count(),
+                free: hers().filter(|view| view.free).count(),
+                waiting: waiting.get(id).copied().unwrap_or_default(),
+                expected_wait_ms: expected.map(millis),
+                answer_rate: outlook.map(|it| it.now.answered),
+                answer_rate_one_more: outlook.map(|it| it.one_more.answered),
+                answer_rate_one_less: outlook.and_then(|it| it.one_less).map(|it| it.answered),
+            }
+        });
+        teams.collect()
     }
 
     fn number(&self, number: &CallerNumber) -> String {
@@ -387,7 +461,15 @@ fn call_stage(
     }
 }
 
-fn urgency_word(urgency: Urgency) -> &'static str {
+pub(crate) fn circle_word(circle: Circle) -> &'static str {
+    match circle {
+        Circle::Own => "own",
+        Circle::Skilled => "skilled",
+        Circle::Everyone => "everyone",
+    }
+}
+
+pub(crate) fn urgency_word(urgency: Urgency) -> &'static str {
     match urgency {
         Urgency::Vital => "vital",
         Urgency::Urgent => "urgent",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::status::{AgentStatus, Status};
+use crate::status::{AgentStatus, Status, TeamStatus};
 use crate::table::Side::{Left, Right};
 use crate::table::Table;
 
@@ -48,6 +48,9 @@ pub fn status(status: &Status) -> String {
         line("longest wait", span(longest));
     }
     line("secretaries", people(&status.agents));
+    for team in &status.teams {
+        line(if team.name == status.teams[0].name { "teams" } else { "" }, self::team(team));
+    }
     line("phones", format!("{} registered", status.registrations.len()));
     line(
         "voice ports",
@@ -90,6 +93,10 @@ pub fn status(status: &Status) -> String {
         false => "",
     };
     line("reloads", format!("{} done, {} refused{last}", reloads.done, reloads.refused));
+    for practice in status.practices.iter().filter(|it| it.overridden.is_some()) {
+        let said = practice.overridden.as_deref().unwrap_or_default();
+        line("override", format!("{}: {said}", practice.name));
+    }
     let violations = status.ledger.single_line_violations;
     if violations > 0 {
         line(
@@ -98,6 +105,34 @@ pub fn status(status: &Status) -> String {
         );
     }
     text.trim_end().to_owned()
+}
+
+/// `pool: 3 there, 1 free, 2 waiting, expected wait 0:40; 92 % answered (96 % with one more, 71 % with
+/// one less)`.
+fn team(team: &TeamStatus) -> String {
+    let mut text = format!("{}: {} there, {} free", team.name, team.there, team.free);
+    let _ = write!(text, ", {} waiting", team.waiting);
+    match team.expected_wait_ms {
+        Some(wait) => {
+            let _ = write!(text, ", expected wait {}", span(wait));
+        }
+        None => text.push_str(", nobody to answer"),
+    }
+    if let Some(rate) = team.answer_rate {
+        let _ = write!(text, "; {} will be answered", percent(rate));
+        let others =
+            [("one more", team.answer_rate_one_more), ("one less", team.answer_rate_one_less)];
+        let others: Vec<String> = others
+            .iter()
+            .filter_map(|(whom, rate)| Some(format!("{} with {whom}", percent((*rate)?))))
+            .collect();
+        let _ = write!(text, " ({})", others.join(", "));
+    }
+    text
+}
+
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
 }
 
 /// `2 available, 1 talking`, in the order of [`AGENT_STATES`](crate::status::AGENT_STATES).
@@ -164,6 +199,7 @@ pub fn calls(status: &Status) -> String {
         ("STAGE", Left),
         ("SINCE", Right),
         ("TALKING", Right),
+        ("CLASS", Left),
         ("AGENT", Left),
         ("CALLER", Left),
         ("PRACTICE", Left),
@@ -175,6 +211,7 @@ pub fn calls(status: &Status) -> String {
             call.stage.clone(),
             span(call.since_arrival_ms),
             call.talking_ms.map_or_else(dash, span),
+            call.urgency.clone().unwrap_or_else(dash),
             call.agent.clone().unwrap_or_else(dash),
             call.caller.clone(),
             call.practice.clone(),
@@ -193,6 +230,7 @@ pub fn queue(status: &Status) -> String {
         ("DEADLINE", Right),
         ("STEP", Right),
         ("TEAM", Left),
+        ("CIRCLE", Left),
         ("CALLER", Left),
         ("PRACTICE", Left),
     ]);
@@ -210,6 +248,7 @@ pub fn queue(status: &Status) -> String {
             deadline,
             waiting.step.to_string(),
             waiting.team.clone(),
+            waiting.circle.clone(),
             waiting.caller.clone(),
             waiting.practice.clone(),
         ]);
@@ -261,6 +300,7 @@ pub fn practices(status: &Status) -> String {
         ("WAITING", Right),
         ("NUMBERS", Right),
         ("LABEL", Left),
+        ("OVERRIDE", Left),
         ("COMMENT", Left),
     ]);
     for practice in &status.practices {
@@ -271,6 +311,7 @@ pub fn practices(status: &Status) -> String {
             practice.waiting.to_string(),
             practice.numbers.to_string(),
             practice.label.clone(),
+            practice.overridden.clone().unwrap_or_else(dash),
             practice.comment.clone(),
         ]);
     }
@@ -282,7 +323,7 @@ fn dash() -> String {
 }
 
 /// `0:07`, `12:30`, `3:02:05`, `2 d 03:00:00`.
-fn span(millis: u64) -> String {
+pub(crate) fn span(millis: u64) -> String {
     let seconds = millis / 1_000;
     let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
     let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 use crate::clock::Reading;
 
 /// `PRAGMA user_version` of files that this program reads and writes.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// `PRAGMA application_id`: whose file it is, `mono`.
 const APPLICATION: u32 = u32::from_be_bytes(*b"mono");
 
@@ -127,6 +127,18 @@ CREATE TABLE forwards (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Since version 5: what practices say against their hours and leave (`overrides`).
+const OVERRIDES: &str = "
+CREATE TABLE overrides (
+    practice     TEXT PRIMARY KEY,
+    what         TEXT NOT NULL,            -- open, closed, leave, redirect
+    target       TEXT,                     -- of a redirect: +E.164, or the user of a phone
+    ring_for_ms  INTEGER NOT NULL,
+    until_ms     INTEGER NOT NULL,
+    said_at      TEXT NOT NULL             -- civil time (ISO 8601, UTC)
+) STRICT;
+";
+
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -210,6 +222,7 @@ pub(super) fn open(path: &Path, at: Reading) -> Result<(Connection, u32), OpenEr
         transaction.execute_batch(FORWARDS)?;
     }
     if found < VERSION {
+        transaction.execute_batch(OVERRIDES)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }

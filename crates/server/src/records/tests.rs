@@ -226,7 +226,7 @@ fn a_file_of_the_third_version_gets_its_forwardings_and_keeps_the_rest() {
     drop(records);
     writer.finish();
     let older = Connection::open(&file.0).unwrap();
-    older.execute_batch("DROP TABLE forwards; PRAGMA user_version = 3").unwrap();
+    older.execute_batch("DROP TABLE forwards; DROP TABLE overrides; PRAGMA user_version = 3").unwrap();
     let before = Reader::open(&file.0).unwrap();
     assert!(before.calls().unwrap().len() == 1 && before.forwards().unwrap().is_empty());
     drop((before, older));
@@ -438,7 +438,8 @@ fn a_file_of_the_first_version_is_read_as_it_is_and_carried_over_by_the_server()
     writer.finish();
     let older = Connection::open(&file.0).unwrap();
     let downgrade = "ALTER TABLE calls DROP COLUMN situation; ALTER TABLE calls DROP COLUMN prompt;
-         DROP TABLE forwards; DROP TABLE phones; DROP TABLE secretaries; PRAGMA application_id = 0";
+         DROP TABLE phones; DROP TABLE secretaries; DROP TABLE overrides; DROP TABLE forwards;
+         PRAGMA application_id = 0";
     older.execute_batch(downgrade).unwrap();
     older.pragma_update(None, "user_version", 1).unwrap();
     drop(older);
@@ -546,4 +547,41 @@ fn wait_until(mut condition: impl FnMut() -> bool) {
         std::thread::park_timeout(Duration::from_millis(10));
     }
     panic!("it never happened");
+}
+
+#[test]
+fn what_a_practice_says_against_its_hours_is_kept_until_it_is_over_or_taken_back() {
+    let file = File::new("override");
+    let Opened { writer, records, overrides, .. } = Writer::start(&file.0, reading()).unwrap();
+    assert_eq!(overrides, []);
+    let line = E164::read("01 99 00 12 34").unwrap().line();
+    let to = call::Forward { target: call::Target::Line(line), ring_for: Duration::from_secs(20) };
+    let until_unix_ms = reading().epoch_ms(reading().now) + 60_000;
+    let redirect = call::Override { what: call::Overriding::Redirect(to), until_unix_ms };
+    let closed = call::Override { what: call::Overriding::Closed, until_unix_ms };
+    let practice = call::PracticeId(3);
+    for over in [Some(closed), None, Some(redirect)] {
+        let kept = KeptOverride::of(practice, over, &reading(), &config()).unwrap();
+        records.keep(Entry::Override(kept));
+    }
+    drop(records);
+    assert_eq!(writer.finish(), RecordsStatus::default(), "these are no records of calls");
+
+    let later = |seconds| Reading {
+        now: sip::Instant::from_millis(5),
+        wall: reading().wall + Duration::from_secs(seconds),
+    };
+    let Opened { overrides, .. } = Writer::start(&file.0, later(59)).unwrap();
+    assert_eq!(overrides[0].restored(&config(), &later(59)), Some((practice, redirect)));
+    assert_eq!(overrides[0].restored(&config(), &later(60)), None, "it is over");
+    let mut other = config();
+    other.practices.clear();
+    assert_eq!(overrides[0].restored(&other, &later(1)), None, "nobody's");
+
+    let Opened { writer, records, .. } = Writer::start(&file.0, later(2)).unwrap();
+    let taken_back = KeptOverride::of(practice, None, &later(2), &config()).unwrap();
+    records.keep(Entry::Override(taken_back));
+    drop(records);
+    writer.finish();
+    assert_eq!(Writer::start(&file.0, later(3)).unwrap().overrides, []);
 }

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "what a test stands on fails it loudly")]
 
 mod config;
+mod explain;
 mod folder;
 mod many;
 mod metrics;
 mod operation;
+mod orders;
 mod peer;
 mod plans;
 mod ports;

@@ -22,12 +22,12 @@ pub(crate) fn text(trunk: &Peer, listen: SocketAddr, ports: &str) -> String {
         + "[calls]\npause_reasons = [\"repas\", \"formation\"]\n"
 }
 
-fn command(config: &Path, words: &[&str]) -> Output {
+pub(crate) fn command(config: &Path, words: &[&str]) -> Output {
     monoligne().args(words).arg("--config").arg(config).output().unwrap()
 }
 
 /// What it says on stdout when all went well.
-fn told(config: &Path, words: &[&str]) -> String {
+pub(crate) fn told(config: &Path, words: &[&str]) -> String {
     let output = command(config, words);
     let (out, err) = (String::from_utf8(output.stdout), String::from_utf8(output.stderr));
     assert!(output.status.success(), "{words:?}: {}", err.unwrap());
@@ -35,46 +35,46 @@ fn told(config: &Path, words: &[&str]) -> String {
 }
 
 /// What it says on stderr when it was refused.
-fn refused(config: &Path, words: &[&str]) -> String {
+pub(crate) fn refused(config: &Path, words: &[&str]) -> String {
     let output = command(config, words);
     assert_eq!(output.status.code(), Some(1), "{words:?} was accepted");
     String::from_utf8(output.stderr).unwrap()
 }
 
-struct Scene {
+pub(crate) struct Scene {
     folder: Folder,
-    trunk: Peer,
-    phone: Peer,
+    pub(crate) trunk: Peer,
+    pub(crate) phone: Peer,
     text: String,
 }
 
 impl Scene {
-    fn new(name: &str, ports: &str) -> Self {
+    pub(crate) fn new(name: &str, ports: &str) -> Self {
         let (trunk, phone, listen) = (Peer::new(), Peer::new(), free());
         let text = text(&trunk, listen, ports);
         let folder = Folder::new(name).with("monoligne.toml", &text);
         Self { folder, trunk: trunk.calls(listen), phone: phone.calls(listen), text }
     }
 
-    fn config(&self) -> &Path {
+    pub(crate) fn config(&self) -> &Path {
         &self.folder.0
     }
 
-    fn start(&self) -> Serving {
+    pub(crate) fn start(&self) -> Serving {
         Serving::start(self.config())
     }
 
-    fn rewrite(&self, from: &str, to: &str) {
+    pub(crate) fn rewrite(&self, from: &str, to: &str) {
         assert!(self.text.contains(from), "{from}");
         fs::write(self.config().join("monoligne.toml"), self.text.replace(from, to)).unwrap();
     }
 
-    fn json(&self, view: &str) -> Value {
+    pub(crate) fn json(&self, view: &str) -> Value {
         serde_json::from_str(&told(self.config(), &[view, "--json"])).unwrap()
     }
 
     /// Waits until 101 is in this state: what makes her so may still be on its way.
-    fn until_she_is(&self, state: &str) {
+    pub(crate) fn until_she_is(&self, state: &str) {
         for _ in 0..1_000 {
             if self.json("agents")[0]["state"] == state {
                 return;

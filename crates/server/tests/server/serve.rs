@@ -29,8 +29,15 @@ pub(crate) struct Serving {
 impl Serving {
     /// Returns once it takes calls.
     pub(crate) fn start(config: &Path) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// The same with further words on its command line.
+    pub(crate) fn start_with(config: &Path, words: &[&str]) -> Self {
         let mut child = monoligne()
-            .args(["serve", "--config"])
+            .arg("serve")
+            .args(words)
+            .arg("--config")
             .arg(config)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

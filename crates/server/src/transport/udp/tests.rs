@@ -51,6 +51,7 @@ impl Edge {
             Item::MediaReady
             | Item::Status { .. }
             | Item::Order { .. }
+            | Item::Copy { .. }
             | Item::Configure { .. }
             | Item::Idle(_)
             | Item::Stop { .. } => panic!("not an input"),

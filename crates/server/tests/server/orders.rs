@@ -1,0 +1,170 @@
+//! An operator's orders: on who waits, on a practice's hours, on a wrap-up.
+
+use std::time::Duration;
+
+use crate::operation::{SDP, Scene, refused, told};
+use crate::ports::ports;
+
+const TWO_TEAMS: &str = "[agents.102]\nteams = [\"night\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n\
+                         [teams.night]\n[teams.pool]\n";
+
+/// The calls that wait, first to be offered first.
+fn queue(scene: &Scene) -> Vec<String> {
+    let queue = scene.json("queue");
+    let calls = queue.as_array().unwrap().iter();
+    calls.map(|waiting| waiting["call"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn who_waits_is_ranked_moved_and_released_and_nobody_else_is_touched() {
+    let scene = Scene::new("order-calls", &ports(40));
+    scene.rewrite("[teams.pool]\n", TWO_TEAMS);
+    let serving = scene.start();
+    for call in ["one", "two", "three"] {
+        scene.trunk.invite("0199001234", call);
+        scene.trunk.wait_for(180, call);
+    }
+    let [one, two, three] = &queue(&scene)[..] else { panic!("three wait") };
+    let order =
+        |call: &str, words: &[&str]| told(scene.config(), &[&["call", call], words].concat());
+    let refuse =
+        |call: &str, words: &[&str]| refused(scene.config(), &[&["call", call], words].concat());
+
+    assert_eq!(order(three, &["--first"]), format!("{three}: normal, waits for pool, place 1\n"));
+    assert_eq!(queue(&scene), [three.as_str(), one, two]);
+    let urgent = order(two, &["--urgency", "urgent"]);
+    assert_eq!(urgent, format!("{two}: urgent, waits for pool, place 1\n"));
+    assert_eq!(queue(&scene), [two.as_str(), three, one]);
+    assert_eq!(scene.json("queue")[0]["urgency"], "urgent");
+    assert!(order(one, &["--team", "night"]).contains("waits for night"));
+    assert_eq!(scene.json("queue")[2]["team"], "night");
+
+    assert!(refuse(one, &["--urgency", "normal"]).contains("is normal already"));
+    assert!(refuse(one, &["--team", "nigth"]).contains("did you mean \"night\"?"));
+    assert!(refuse("1-1-99", &["--first"]).contains("no call \"1-1-99\" is up"));
+    assert!(refuse(one, &["--to", "15"]).contains("15 is an emergency number"));
+    let nowhere = refuse(one, &["--to", "06 39 98 00 99"]);
+    assert!(nowhere.contains("allows nothing to be forwarded"), "{nowhere}");
+
+    assert!(order(three, &["--release"]).contains("released, he hears busy"));
+    scene.trunk.wait_for(486, "three");
+    scene.phone.register("101", 1, None);
+    scene.phone.reply(&scene.phone.rung(), 200, SDP);
+    scene.trunk.wait_for(200, "two");
+    assert!(refuse(two, &["--first"]).contains("is in a conversation: only who waits"));
+    assert_eq!(queue(&scene), [one.as_str()], "he still waits for the night");
+
+    serving.signal("TERM");
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+    let orders: Vec<&str> =
+        log.lines().filter(|line| line.contains("an operator's order")).collect();
+    assert_eq!(orders.len(), 10, "{orders:#?}");
+    let uid = format!(
+        "uid={}",
+        std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap())
+    );
+    assert!(orders.iter().all(|line| line.contains(&uid)), "{orders:#?}");
+    assert!(orders[1].contains(two.as_str()) && orders[1].contains("urgency"), "{}", orders[1]);
+    assert!(orders[3].contains("refused"), "{}", orders[3]);
+    assert!(!log.contains("39 98 00 99") && !log.contains("39980099"), "{log}");
+}
+
+#[test]
+fn an_override_holds_against_the_hours_outlives_a_kill_and_is_cleared() {
+    let scene = Scene::new("order-override", &ports(40));
+    let hours = "name = \"Dr Martin\"\nhours = \"24/7\"\nclosed = [\"busy\"]\n";
+    scene.rewrite("name = \"Dr Martin\"\n", hours);
+    let serving = scene.start();
+    let order = |words: &[&str]| told(scene.config(), &[&["override"], words].concat());
+    let shown = order(&["dr martin", "close", "--for", "2h"]);
+    assert!(shown.starts_with("Dr Martin: closed until "), "{shown}");
+    scene.trunk.invite("0199001234", "one");
+    scene.trunk.wait_for(486, "one");
+    let practice = &scene.json("practices")[0];
+    assert_eq!(practice["situation"], "closed");
+    assert!(practice["override"].as_str().unwrap().starts_with("closed until "), "{practice}");
+    assert!(told(scene.config(), &["status"]).contains("override      Dr Martin: closed until"));
+
+    // The writer has it within a moment; a kill forgets at most that.
+    std::thread::park_timeout(Duration::from_millis(500));
+    serving.signal("KILL");
+    serving.wait();
+    let serving = scene.start();
+    assert_eq!(scene.json("practices")[0]["situation"], "closed");
+    scene.trunk.invite("0199001234", "two");
+    scene.trunk.wait_for(486, "two");
+
+    let shown = order(&["01 99 00 12 34", "--clear"]);
+    assert_eq!(shown, "Dr Martin: no override, open by its hours and leave\n");
+    scene.trunk.invite("0199001234", "three");
+    scene.trunk.wait_for(180, "three");
+    std::thread::park_timeout(Duration::from_millis(500));
+    serving.signal("KILL");
+    serving.wait();
+    let _serving = scene.start();
+    assert_eq!(scene.json("practices")[0]["situation"], "open", "what was cleared stays so");
+    assert_eq!(scene.json("practices")[0]["override"], serde_json::Value::Null);
+}
+
+#[test]
+fn an_override_that_cannot_be_is_refused_with_what_could() {
+    let scene = Scene::new("order-refused", &ports(20));
+    let _serving = scene.start();
+    let refuse = |words: &[&str]| refused(scene.config(), &[&["override"], words].concat());
+    for (words, why) in [
+        (&["Dr Matrin", "close", "--for", "2h"][..], "did you mean \"Dr Martin\"?"),
+        (&["Dr Martin", "close", "--until", "2020-01-01"], "is past"),
+        (&["Dr Martin", "close", "--until", "soon"], "is no time: write \"18:00\""),
+        (&["Dr Martin", "open", "--for", "900 d"], "more than a year away"),
+        (&["Dr Martin", "redirect", "112", "--for", "2h"], "112 is an emergency number"),
+        (&["Dr Martin", "redirect", "06 39 98 00 99", "--for", "2h"], "`allowed` in [forwarding]"),
+        (&["Dr Martin", "--clear"], "there is no override to clear"),
+    ] {
+        let told = refuse(words);
+        assert!(told.contains(why), "{words:?}: {told}");
+    }
+    assert_eq!(scene.json("practices")[0]["situation"], "open");
+}
+
+#[test]
+fn a_wrap_up_is_prolonged_by_order() {
+    let scene = Scene::new("order-prolong", &ports(40));
+    scene.rewrite("[teams.pool]\n", "[teams.pool]\nwrap_up = \"20 min\"\n");
+    let _serving = scene.start();
+    scene.phone.register("101", 1, None);
+    let none = refused(scene.config(), &["agent", "101", "prolong", "5 min"]);
+    assert!(none.contains("there is no wrap-up to prolong"), "{none}");
+    scene.trunk.invite("0199001234", "one");
+    let invite = scene.phone.rung();
+    scene.phone.reply(&invite, 200, SDP);
+    let answer = scene.trunk.wait_for(200, "one");
+    scene.trunk.within("0199001234", "one", "ACK", 1, &answer);
+    scene.trunk.within("0199001234", "one", "BYE", 2, &answer);
+    scene.phone.reply(&scene.phone.asked("BYE"), 200, "");
+    scene.until_she_is("wrap-up");
+    let shown = told(scene.config(), &["agent", "101", "prolong", "5 min"]);
+    let left = scene.json("agents")[0]["left_ms"].as_u64().unwrap();
+    assert!(shown.starts_with("101 (101): wrap-up, 24:") || shown.contains("25:00"), "{shown}");
+    assert!((1_440_000..=1_500_000).contains(&left), "{left}");
+}
+
+#[test]
+fn a_team_shows_who_is_there_and_what_to_expect() {
+    let scene = Scene::new("order-teams", &ports(40));
+    let _serving = scene.start();
+    let empty = told(scene.config(), &["status"]);
+    assert!(empty.contains("pool: 0 there, 0 free, 0 waiting, nobody to answer"), "{empty}");
+    scene.phone.register("101", 1, None);
+    let team = |scene: &Scene| scene.json("status")["teams"][0].clone();
+    assert_eq!((&team(&scene)["free"], &team(&scene)["expected_wait_ms"]), (&1.into(), &0.into()));
+    for call in ["one", "two"] {
+        scene.trunk.invite("0199001234", call);
+        scene.trunk.wait_for(if call == "one" { 100 } else { 180 }, call);
+    }
+    let busy = team(&scene);
+    assert_eq!((&busy["free"], &busy["waiting"]), (&0.into(), &1.into()));
+    assert!(busy["expected_wait_ms"].as_u64().unwrap() > 60_000, "{busy}");
+    let queue = told(scene.config(), &["queue"]);
+    assert!(queue.contains("CIRCLE") && queue.contains("everyone"), "{queue}");
+}
