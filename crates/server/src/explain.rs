@@ -24,7 +24,7 @@ use crate::order::practice::{said, shown};
 use crate::status::{circle_word, state_word, urgency_word};
 
 pub use course::Event;
-use course::everybody_free;
+pub(crate) use course::everybody_free;
 pub use places::Places;
 
 /// Who calls whom, and when.
@@ -167,6 +167,17 @@ pub fn of(loaded: &Loaded, question: &Question, now_ms: i64) -> Result<Explanati
     let at_ms = question.at.as_deref().map_or(Ok(now_ms), |at| moment(zone, at, now_ms))?;
     let scheduler = everybody_free(&loaded.engine.floor, at_ms);
     Ok(asked.explain(&loaded.engine, &scheduler, acd::Instant::ZERO, at_ms, false))
+}
+
+/// By a scheduler of the caller's own, at that civil time.
+pub(crate) fn by(
+    config: &call::Config,
+    scheduler: &Scheduler,
+    question: &Question,
+    at_ms: i64,
+) -> Result<Explanation, String> {
+    let asked = Asked::read(config, question)?;
+    Ok(asked.explain(config, scheduler, acd::Instant::ZERO, at_ms, false))
 }
 
 /// By the states of a running server.

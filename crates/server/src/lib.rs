@@ -16,6 +16,7 @@ mod clock;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod diff;
 mod driver;
 pub mod explain;
 pub mod floor;

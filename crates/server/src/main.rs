@@ -74,6 +74,12 @@ enum Command {
     /// circles [{circle, after_ms, agents [{user, name, own, level, state}]}], unsuited [{user, name,
     /// why}], reserve}] and course [{after_ms, kind, what}].
     Explain(ExplainArgs),
+    /// Tell which decisions differ between two configurations: not which lines.
+    ///
+    /// Each practice is asked about at each time within two weeks at which what holds changes in either
+    /// configuration, for an ordinary caller, one who hides his number and each one who has a rule. Exit
+    /// code 0: none differs, 1: some do, 2: a configuration is wrong.
+    Diff(server::diff::Options),
     /// Let the running server read its configuration again, whole or not at all.
     ///
     /// Prints what changed. Calls, registrations and states are not touched. Exit code 1: it was
@@ -398,6 +404,7 @@ fn main() -> ExitCode {
         Command::Call(args) => call(args),
         Command::Override(args) => override_practice(args),
         Command::Explain(args) => explain(args),
+        Command::Diff(options) => diff(&options),
         Command::Reload(args) => reload(&args),
         Command::Ha1 { user, realm } => ha1(&user, &realm),
     };
@@ -501,6 +508,24 @@ fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
 fn now_ms() -> i64 {
     let reading = server::Clock::start().read();
     reading.epoch_ms(reading.now)
+}
+
+fn diff(options: &server::diff::Options) -> anyhow::Result<ExitCode> {
+    // Like `diff` itself: 1 says that something differs, so whatever is wrong has another code.
+    match server::diff::run(options, now_ms()) {
+        Ok((text, differs)) => {
+            say(&text)?;
+            Ok(ExitCode::from(u8::from(differs)))
+        }
+        Err(error) => {
+            let line = match error.downcast_ref::<Mistakes>() {
+                Some(mistakes) => format!("the configuration is refused:\n{mistakes}"),
+                None => format!("{error:#}"),
+            };
+            writeln!(std::io::stderr(), "monoligne: {line}")?;
+            Ok(ExitCode::from(2))
+        }
+    }
 }
 
 fn reload(args: &AskArgs) -> anyhow::Result<ExitCode> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test stands on fails it loudly")]
 
 mod config;
+mod diff;
 mod explain;
 mod folder;
 mod many;
