@@ -32,6 +32,7 @@ pub mod prompts;
 pub mod records;
 mod relay;
 mod reload;
+pub mod replay;
 pub mod serve;
 mod server;
 mod settings;

@@ -80,6 +80,9 @@ enum Command {
     /// configuration, for an ordinary caller, one who hides his number and each one who has a rule. Exit
     /// code 0: none differs, 1: some do, 2: a configuration is wrong.
     Diff(server::diff::Options),
+    /// Run a past day's calls through a configuration, in virtual time, and tell how it would have gone.
+    #[command(long_about = server::replay::ABOUT)]
+    Replay(server::replay::Options),
     /// Let the running server read its configuration again, whole or not at all.
     ///
     /// Prints what changed. Calls, registrations and states are not touched. Exit code 1: it was
@@ -405,6 +408,7 @@ fn main() -> ExitCode {
         Command::Override(args) => override_practice(args),
         Command::Explain(args) => explain(args),
         Command::Diff(options) => diff(&options),
+        Command::Replay(options) => server::replay::run(&options).and_then(|text| say(&text)),
         Command::Reload(args) => reload(&args),
         Command::Ha1 { user, realm } => ha1(&user, &realm),
     };

@@ -15,6 +15,7 @@ mod plans;
 mod ports;
 mod reach;
 mod rules;
+mod replay;
 mod running;
 mod serve;
 mod stream;
