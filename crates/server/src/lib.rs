@@ -19,6 +19,7 @@ pub mod demo;
 pub mod diff;
 mod driver;
 pub mod explain;
+mod files;
 pub mod floor;
 mod folder;
 mod inbox;

@@ -32,7 +32,7 @@ enum Command {
     /// The first signal drains: new calls are refused, live ones may go on for `drain_timeout`. The
     /// second hangs up what is left, within 3 s and with its records. The third aborts: records may be
     /// lost. Exit code 2: the configuration is wrong.
-    Serve(ConfigArgs),
+    Serve(ServeArgs),
     /// Play a day in miniature over real sockets on loopback, and check it.
     Demo(server::demo::Options),
     /// Check a configuration and print every mistake; changes nothing.
@@ -104,6 +104,17 @@ struct ConfigArgs {
     /// The configuration: a folder with `monoligne.toml`, or one file.
     #[arg(long, global = true, value_name = "PATH", default_value = "config")]
     config: PathBuf,
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Read the configuration again whenever its files change, as `monoligne reload` does: whole or not
+    /// at all, once they have not changed for a second. Files that `secret_file` names elsewhere are not
+    /// watched.
+    #[arg(long)]
+    watch: bool,
 }
 
 #[derive(Args)]
@@ -393,7 +404,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Serve(args) => server::serve::run(&args.config),
+        Command::Serve(args) => server::serve::run(&args.config.config, args.watch),
         Command::Demo(options) => Ok(server::demo::run(&options)),
         Command::Check(args) => check(&args),
         Command::Status(args) => show(View::Status, &args),

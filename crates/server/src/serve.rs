@@ -13,25 +13,28 @@ use tracing::{error, info, warn};
 
 use crate::config::{self, Loaded};
 use crate::driver::Report;
+use crate::files::{Files, LOOK_EVERY};
 use crate::inbox::Item;
 use crate::notify::notify;
 use crate::server::Server;
 use crate::settings::ListenTransports;
 
 /// Serves until a signal. The first one drains, the second hangs up what is left, the third aborts.
-pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
+/// `watches`: the configuration is read again whenever its files change.
+pub fn run(path: &Path, watches: bool) -> anyhow::Result<ExitCode> {
+    let files = watches.then(|| Files::new(path));
     let loaded = config::load(path)?;
     crate::log::init(&loaded.log);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot listen for signals")?;
-    let served = runtime.block_on(serve(loaded));
+    let served = runtime.block_on(serve(loaded, files));
     crate::log::flush();
     served
 }
 
-async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
+async fn serve(loaded: Loaded, mut files: Option<Files>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let mut server = Server::start_loaded(&loaded).context("does not start")?;
     // Nobody reads them here, and unread ones would be kept by the thousand.
@@ -47,8 +50,9 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
                     info!(signal = name, "stopping");
                     break;
                 }
-                None => reload(&server).await,
+                None => reload(&server, "SIGHUP").await,
             },
+            () = change(&mut files) => reload(&server, "its files have changed").await,
             () = life.ended() => {
                 error!("the engine has ended by itself");
                 break;
@@ -79,12 +83,24 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
 }
 
 /// What becomes of it is logged; whoever sent the signal hears nothing.
-async fn reload(server: &Server) {
+async fn reload(server: &Server, why: &'static str) {
     let Some(reloader) = server.reloader() else { return };
-    info!(signal = "SIGHUP", "reading the configuration again");
+    info!(why, "reading the configuration again");
     let reload = tokio::task::spawn_blocking(move || reloader.reload());
     if let Err(error) = reload.await {
         error!(%error, "the configuration could not be read again");
+    }
+}
+
+/// Returns when the files that are watched have changed; else never.
+async fn change(files: &mut Option<Files>) {
+    let Some(files) = files else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        // Some hundred files are looked at in a few milliseconds, and only signals wait here.
+        if files.have_changed() {
+            return;
+        }
     }
 }
 

@@ -168,3 +168,28 @@ fn a_team_shows_who_is_there_and_what_to_expect() {
     let queue = told(scene.config(), &["queue"]);
     assert!(queue.contains("CIRCLE") && queue.contains("everyone"), "{queue}");
 }
+
+#[test]
+fn watched_files_are_read_again_when_they_rest_and_a_wrong_one_changes_nothing() {
+    let scene = Scene::new("order-watch", &ports(20));
+    let serving = crate::serve::Serving::start_with(scene.config(), &["--watch"]);
+    let until = |counter: &str, count: u64| {
+        for _ in 0..400 {
+            if scene.json("status")["reloads"][counter] == count {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        panic!("{counter} never is {count}");
+    };
+    scene.rewrite("[teams.pool]\n", "[teams.pool]\nwrap_up = \"20 s\"\n");
+    until("done", 1);
+    scene.rewrite("[teams.pool]\n", "[teams.pool]\nwrap_pu = \"30 s\"\n");
+    until("refused", 1);
+    serving.signal("TERM");
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+    for words in ["its files have changed", "wrap_up 10 s → 20 s", "did you mean `wrap_up`?"] {
+        assert!(log.contains(words), "{words:?} is not in\n{log}");
+    }
+}
