@@ -241,12 +241,11 @@ impl CallOrderArgs {
 }
 
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
 struct OverrideArgs {
     /// Its name, its label or one of its numbers.
     practice: String,
     /// End the override that holds.
-    #[arg(long, required = true)]
+    #[arg(long)]
     clear: bool,
     #[command(subcommand)]
     what: Option<Overriding>,
@@ -485,7 +484,10 @@ fn call(args: CallArgs) -> anyhow::Result<ExitCode> {
 
 fn override_practice(args: OverrideArgs) -> anyhow::Result<ExitCode> {
     let OverrideArgs { practice, clear, what, ask } = args;
-    anyhow::ensure!(!clear || what.is_none(), "--clear, or what shall hold: not both");
+    anyhow::ensure!(
+        clear != what.is_some(),
+        "say one thing: close, leave, open or redirect NUMBER, or --clear"
+    );
     order(&ask, &Control::Override { practice, order: OverrideArgs::order(what) })
 }
 
