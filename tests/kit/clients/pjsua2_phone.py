@@ -105,6 +105,8 @@ class Phone:
             hangup = pj.CallOpParam()
             hangup.statusCode = 0 if call.is_established else 486
             call.hangup(hangup)
+        elif command == "press":
+            call.dialDtmf(params)
         elif command == "hold":
             call.setHold(pj.CallOpParam())
         elif command == "resume":

@@ -132,6 +132,11 @@ impl Phone {
         self.command("resume", "")
     }
 
+    /// Presses a key in a conversation (RFC 4733). Only pjsua2 has keys.
+    pub fn press(&mut self, key: &str) -> Result<()> {
+        self.command("press", key)
+    }
+
     /// Dials a number or a star code at the server.
     pub fn dial(&mut self, number: &str) -> Result<()> {
         let dialled = self.softphone.dialled(number, self.server);

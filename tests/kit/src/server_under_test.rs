@@ -74,6 +74,18 @@ impl Server {
         serde_json::from_slice(out).with_context(|| String::from_utf8_lossy(out).into_owned())
     }
 
+    /// What the command line answers to an order (`monoligne override martin close --for 2h` …).
+    pub fn order(&self, arguments: &[&str]) -> Result<String> {
+        let output = process::Command::new(binary()?)
+            .args(arguments)
+            .arg("--socket")
+            .arg(&self.socket)
+            .output()?;
+        let (out, err) = (&output.stdout, String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success(), "{arguments:?} ended with {}: {err}", output.status);
+        Ok(String::from_utf8_lossy(out).into_owned())
+    }
+
     /// SIGTERM; it must drain, leave with success, and must never have logged an error.
     pub fn stop(mut self) -> Result<()> {
         let status = self.process.terminate(STOP)?;

@@ -32,6 +32,11 @@ pub struct Setup {
     pub calls_max: u32,
     /// The keys of the practice that say what becomes of its callers.
     pub plan: String,
+    /// More keys of the team and of the trunk.
+    pub team: String,
+    pub trunk: String,
+    /// Phones that register and are no secretary's.
+    pub receptions: Vec<&'static str>,
     /// What can be played: each prompt's name, the tone that it is, and how long.
     pub prompts: Vec<(&'static str, Tone, Duration)>,
     /// More of the configuration, from the header of a table on.
@@ -50,6 +55,9 @@ impl Default for Setup {
             waiting_max: 1_000,
             calls_max: 1_000,
             plan: "plan = [{ queue = \"floor\" }]".to_owned(),
+            team: String::new(),
+            trunk: String::new(),
+            receptions: Vec::new(),
             prompts: Vec::new(),
             more: String::new(),
         }
@@ -84,6 +92,7 @@ impl Setup {
              [trunks.operator]\n\
              sources = [\"{TRUNK}\"]\n\
              transports = [\"udp\", \"tcp\"]\n\
+             {trunk}\n\
              [practices.martin]\n\
              name = \"Cabinet Martin\"\n\
              label = \"Dr Martin\"\n\
@@ -94,7 +103,8 @@ impl Setup {
              ring_for = {ring_for}\n\
              wrap_up = {wrap_up}\n\
              retry_after = {{ no_answer = {retry}, declined = {retry}, busy = {retry}, \
-             unreachable = {retry}, dropped = {retry} }}\n",
+             unreachable = {retry}, dropped = {retry} }}\n\
+             {team}\n",
             data = folder.join("data"),
             control = socket_in(folder),
             media = SERVER.ip(),
@@ -104,14 +114,18 @@ impl Setup {
             waiting_max = self.waiting_max,
             calls_max = self.calls_max,
             plan = self.plan,
+            team = self.team,
+            trunk = self.trunk,
         );
         for user in &self.agents {
-            let secret = folder.join(format!("{user}.secret"));
-            fs::write(&secret, password(user))?;
-            fs::set_permissions(&secret, Permissions::from_mode(0o600))?; // else it is refused
+            let secret = secret_of(user, folder)?;
             toml.push_str(&format!(
                 "[agents.{user}]\nname = \"{user}\"\nteams = [\"floor\"]\nsecret_file = {secret:?}\n"
             ));
+        }
+        for user in &self.receptions {
+            let secret = secret_of(user, folder)?;
+            toml.push_str(&format!("[phones.{user}]\nsecret_file = {secret:?}\n"));
         }
         for (name, tone, length) in &self.prompts {
             let prompts = folder.join("prompts");
@@ -123,6 +137,14 @@ impl Setup {
         fs::write(&file, toml)?;
         Ok(file)
     }
+}
+
+/// A file with her password that nobody else may read: another is refused.
+fn secret_of(user: &str, folder: &Path) -> Result<PathBuf> {
+    let secret = folder.join(format!("{user}.secret"));
+    fs::write(&secret, password(user))?;
+    fs::set_permissions(&secret, Permissions::from_mode(0o600))?;
+    Ok(secret)
 }
 
 /// Where the server's control socket is.
