@@ -72,11 +72,15 @@ pub enum Input {
 pub enum AgentCommand {
     LogIn,
     LogOut,
-    Pause { reason: u16 },
+    Pause {
+        reason: u16,
+    },
     Resume,
     EndWrapUp,
     /// Her wrap-up lasts this much longer.
-    ProlongWrapUp { by: Duration },
+    ProlongWrapUp {
+        by: Duration,
+    },
 }
 
 /// What an operator may do with a caller who waits.

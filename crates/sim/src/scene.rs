@@ -276,11 +276,7 @@ pub(crate) fn config_around(
                 let label = format!("Dr {id}");
                 (
                     PracticeId(id as u32),
-                    call::Practice {
-                        name: label.clone(),
-                        label,
-                        ..call::Practice::default()
-                    },
+                    call::Practice { name: label.clone(), label, ..call::Practice::default() },
                 )
             })
             .collect(),

@@ -226,7 +226,9 @@ fn a_file_of_the_third_version_gets_its_forwardings_and_keeps_the_rest() {
     drop(records);
     writer.finish();
     let older = Connection::open(&file.0).unwrap();
-    older.execute_batch("DROP TABLE forwards; DROP TABLE overrides; PRAGMA user_version = 3").unwrap();
+    older
+        .execute_batch("DROP TABLE forwards; DROP TABLE overrides; PRAGMA user_version = 3")
+        .unwrap();
     let before = Reader::open(&file.0).unwrap();
     assert!(before.calls().unwrap().len() == 1 && before.forwards().unwrap().is_empty());
     drop((before, older));
