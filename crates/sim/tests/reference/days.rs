@@ -43,6 +43,8 @@ pub(crate) struct Taste {
     conditions: bool,
     memory: bool,
     rules: bool,
+    /// Secretaries and phones do what they should, mostly.
+    pub(crate) calm: bool,
 }
 
 impl Taste {
@@ -57,6 +59,7 @@ impl Taste {
             conditions: dice.percent(50),
             memory: dice.percent(50),
             rules: dice.percent(50),
+            calm: dice.percent(60),
         }
     }
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    AgentEvent, AgentId, CallerId, CallerStage, Decision, Input, Instant, Lasting, LineId, Miss,
-    OfferId, Override, Overriding, PracticeId, Scheduler, Setup, TeamId, Urgency,
+    AgentEvent, AgentId, AgentState, AgentView, CallerId, CallerStage, Decision, Input, Instant,
+    Lasting, LineId, Miss, OfferId, Override, Overriding, PracticeId, Scheduler, Setup, TeamId,
+    Urgency,
 };
 use sim::Dice;
 use sim::reference::{Reference, agree};
@@ -47,6 +48,12 @@ impl Pair {
     }
 
     fn random_input(&mut self, dice: &mut Dice, now: Instant) -> Input {
+        if self.taste.calm
+            && dice.percent(50)
+            && let Some(input) = self.as_it_should_be(dice)
+        {
+            return input;
+        }
         let caller = self.some_caller(dice);
         let agent = AgentId(dice.below(AGENTS) as u32);
         let (offer, whose) = self.some_offer(dice, caller, agent);
@@ -73,6 +80,36 @@ impl Pair {
                 Input::Configure(Arc::clone(&self.setup))
             }
         }
+    }
+
+    /// What somebody well-behaved does next: many are free then, and calls come to their end.
+    fn as_it_should_be(&self, dice: &mut Dice) -> Option<Input> {
+        let mut inputs = Vec::new();
+        for AgentView { agent, state, reachable, line_busy, dialling, .. } in
+            self.reference.agents()
+        {
+            let event = |event| Input::Agent { agent, event };
+            match state {
+                AgentState::Offered(offer) => inputs.push(Input::Answered { offer }),
+                AgentState::Talking(caller) => inputs.push(Input::Ended { caller }),
+                AgentState::WrapUp { .. } => inputs.push(event(AgentEvent::EndWrapUp)),
+                AgentState::LoggedOut | AgentState::Paused { .. } | AgentState::NotResponding => {
+                    inputs.push(event(AgentEvent::Resume));
+                }
+                AgentState::Available | AgentState::Resting { .. } => {}
+            }
+            if !reachable {
+                inputs.push(event(AgentEvent::Reachable));
+            }
+            if dialling {
+                inputs.push(event(AgentEvent::LineClear));
+            }
+            let is_in_use = matches!(state, AgentState::Offered(_) | AgentState::Talking(_));
+            let is_idle = line_busy.filter(|_| !is_in_use);
+            inputs.extend(is_idle.map(|offer| Input::Cleared { agent, offer }));
+        }
+        let at = dice.below(inputs.len() as u64) as usize;
+        (!inputs.is_empty()).then(|| inputs.swap_remove(at))
     }
 
     fn enter(&mut self, dice: &mut Dice, now: Instant) -> Input {
