@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use kit::{Caller, Phone, Plan, Scene, Setup, Softphone, Then, Tone, caller_number};
+use kit::{Caller, Delivery, Phone, Plan, Scene, Setup, Softphone, Then, Tone, caller_number};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TALK: Duration = Duration::from_millis(3_500);
@@ -29,6 +29,12 @@ fn with_text(setup: Setup) -> Setup {
 /// He heard the text, and nothing else.
 fn check_text(scene: &Scene, caller: &Caller) -> Result<()> {
     scene.tap().heard_at(caller.ear).check("the caller", PROMPT, Duration::ZERO)
+}
+
+/// A 200 to an INVITE.
+fn is_answer(delivery: &Delivery) -> bool {
+    delivery.status() == Some(200)
+        && delivery.header("CSeq").is_some_and(|cseq| cseq.contains("INVITE"))
 }
 
 fn takes(phone: &mut Phone) -> Result<()> {
@@ -57,6 +63,7 @@ fn the_practices_reception_rings_first_and_the_secretaries_take_the_overflow() -
     scene.wait_for_ports()?;
     let records = scene.close()?;
     assert_eq!(records.end_of(0)?, ("answered", "caller"));
+    assert_eq!(records.forwards_of(0)?, [("phone", "no_answer")]);
     assert_eq!(records.offers_of(0)?, [("anna", "served")]);
     Ok(())
 }
@@ -165,7 +172,7 @@ fn others_are_rung_only_when_the_practices_own_secretary_has_not_come_in_time() 
     assert_eq!(anna.count("CALL_INCOMING")?, 0, "she is not the practice's own");
     takes(&mut anna)?;
     caller.finish(SOON)?;
-    let waited = scene.tap().select(|d| d.to.ip() == kit::TRUNK && d.status() == Some(200));
+    let waited = scene.tap().select(|d| d.to.ip() == kit::TRUNK && is_answer(d));
     assert!(waited.first().is_some_and(|answer| answer.at > 3 * SECOND));
     scene.close()?;
     Ok(())
@@ -191,8 +198,7 @@ fn a_doctor_outside_has_the_caller_once_he_presses_1() -> Result<()> {
     mobile.accept()?;
     mobile.wait_for("CALL_ESTABLISHED", SOON)?;
     scene.let_ring(2 * SECOND);
-    let answered =
-        |scene: &Scene| scene.tap().select(|d| d.to.ip() == kit::TRUNK && d.status() == Some(200));
+    let answered = |scene: &Scene| scene.tap().select(|d| d.to.ip() == kit::TRUNK && is_answer(d));
     assert!(answered(&scene).is_empty(), "nobody human has answered yet");
     mobile.press("1")?;
     mobile.wait_for("CALL_CLOSED", SOON)?;
@@ -235,7 +241,7 @@ fn an_order_of_an_operator_closes_a_practice_for_a_while_and_takes_it_back() -> 
     setup.plan.push_str("\nhours = \"24/7\"\nclosed = [{ announce = \"text\" }]");
     let mut scene = Scene::open("override", setup)?;
     let mut anna = scene.phone("anna")?;
-    scene.server().order(&["override", "martin", "close", "--for", "2h"])?;
+    scene.server().order(&["override", "Dr Martin", "close", "--for", "2h"])?;
     let mut told = scene.call(Then::Stay)?;
     told.finish(SOON)?;
     check_text(&scene, &told)?;
@@ -247,7 +253,7 @@ fn an_order_of_an_operator_closes_a_practice_for_a_while_and_takes_it_back() -> 
     told.finish(SOON)?;
     check_text(&scene, &told)?;
 
-    scene.server().order(&["override", "martin", "--clear"])?;
+    scene.server().order(&["override", "Dr Martin", "--clear"])?;
     scene.wait_for_state("anna", "available")?;
     let mut served = scene.call(Then::HangUpAfter(TALK))?;
     takes(&mut anna)?;

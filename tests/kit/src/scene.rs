@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use server::records::{CallRow, OfferRow, Reader};
+use server::records::{CallRow, ForwardRow, OfferRow, Reader};
 
 use crate::floor::Floor;
 use crate::namespace::Namespace;
@@ -53,6 +53,7 @@ pub struct Scene {
 pub struct Records {
     pub calls: Vec<CallRow>,
     pub offers: Vec<OfferRow>,
+    pub forwards: Vec<ForwardRow>,
 }
 
 impl Scene {
@@ -259,7 +260,11 @@ impl Scene {
             ensure!(most <= 1, "{user}'s phone was in {most} calls\n{}", self.tap.ladder());
         }
         let reader = Reader::open(&records_in(self.scratch().path()))?;
-        let records = Records { calls: reader.calls()?, offers: reader.offers()? };
+        let records = Records {
+            calls: reader.calls()?,
+            offers: reader.offers()?,
+            forwards: reader.forwards()?,
+        };
         self.check_records(&records)
             .with_context(|| format!("{records:#?}\n{}", self.tap.ladder()))?;
         self.scratch.take().expect("only `close` takes the scratch").remove()?;
@@ -271,13 +276,19 @@ impl Scene {
     fn check_records(&self, records: &Records) -> Result<()> {
         ensure!(records.calls.len() == self.placed.len(), "{} calls placed", self.placed.len());
         for (caller, number) in &self.placed {
-            let row = records.from(caller)?;
-            ensure!(row.dialled.as_ref() == Some(number), "{caller} dialled {number}");
             let status = self.tap.final_status(TRUNK, caller);
-            ensure!(Some(row.status) == status, "{caller} was answered {status:?}");
+            let calls = self.placed.iter().filter(|(other, _)| other == caller).count();
+            let rows: Vec<&CallRow> = records.from(caller).collect();
+            ensure!(rows.len() == calls, "{} records of {caller}", rows.len());
+            for row in rows {
+                ensure!(row.dialled.as_ref() == Some(number), "{caller} dialled {number}");
+                ensure!(Some(row.status) == status, "{caller} was answered {status:?}");
+            }
         }
         let rung: usize = self.phones.iter().map(|user| self.tap.calls_at(user)).sum();
-        ensure!(records.offers.len() == rung, "the phones were rung {rung} times");
+        let phones = records.forwards.iter().filter(|forward| forward.kind == "phone").count();
+        let told = records.offers.len() + phones;
+        ensure!(told == rung, "the phones were rung {rung} times");
         Ok(())
     }
 }
@@ -296,14 +307,22 @@ impl Drop for Scene {
 impl Records {
     /// The call of the nth caller of the test, from 0.
     pub fn of(&self, caller: u16) -> Result<&CallRow> {
-        self.from(&caller_number(caller))
-    }
-
-    fn from(&self, number: &str) -> Result<&CallRow> {
-        let mut rows = self.calls.iter().filter(|row| row.caller.as_deref() == Some(number));
+        let number = caller_number(caller);
+        let mut rows = self.from(&number);
         let row = rows.next().with_context(|| format!("no record of {number}"))?;
         ensure!(rows.next().is_none(), "two records of {number}");
         Ok(row)
+    }
+
+    fn from(&self, number: &str) -> impl Iterator<Item = &CallRow> {
+        self.calls.iter().filter(move |row| row.caller.as_deref() == Some(number))
+    }
+
+    /// Where a call was forwarded to, `phone` or `line`, and what came of each.
+    pub fn forwards_of(&self, caller: u16) -> Result<Vec<(&str, &str)>> {
+        let call = &self.of(caller)?.call;
+        let forwards = self.forwards.iter().filter(|forward| forward.call == *call);
+        Ok(forwards.map(|it| (it.kind.as_str(), it.outcome.as_str())).collect())
     }
 
     /// How it ended: disposition and who released it.

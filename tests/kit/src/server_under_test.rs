@@ -45,6 +45,7 @@ impl Server {
         match ask(&self.socket, &Command::Status { numbers: false })? {
             Reply::Status(status) => Ok(*status),
             Reply::Done(other) | Reply::Error(other) => bail!("no status: {other}"),
+            Reply::Explained(other) => bail!("no status: {other:?}"),
             Reply::Reloaded(changes) => bail!("no status: {changes:?}"),
         }
     }
