@@ -263,7 +263,7 @@ enum Overriding {
     Open(UntilArgs),
     /// Its callers are forwarded there, and hear busy when nobody takes them.
     Redirect {
-        /// One that a plan of the practice names, or its `allowed` in [forwarding] has.
+        /// One that a plan of the practice names, or its `allowed` in [forward] has.
         number: String,
         #[command(flatten)]
         until: UntilArgs,

@@ -68,7 +68,7 @@ fn refused(config: &call::Config, practice: PracticeId, text: &str, planned: &[F
     places.extend(planned.iter().map(|it| place(config, it.target)));
     places.sort();
     places.dedup();
-    let remedy = "add it to `allowed` in [forwarding] of its file and reload";
+    let remedy = "add it to `allowed` in [forward] of its file and reload";
     match places.is_empty() {
         true => format!("{name} allows nothing to be forwarded to {text}: {remedy}"),
         false => format!(

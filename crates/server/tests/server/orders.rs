@@ -118,7 +118,7 @@ fn an_override_that_cannot_be_is_refused_with_what_could() {
         (&["Dr Martin", "close", "--until", "soon"], "is no time: write \"18:00\""),
         (&["Dr Martin", "open", "--for", "900 d"], "more than a year away"),
         (&["Dr Martin", "redirect", "112", "--for", "2h"], "112 is an emergency number"),
-        (&["Dr Martin", "redirect", "06 39 98 00 99", "--for", "2h"], "`allowed` in [forwarding]"),
+        (&["Dr Martin", "redirect", "06 39 98 00 99", "--for", "2h"], "`allowed` in [forward]"),
         (&["Dr Martin", "--clear"], "there is no override to clear"),
         (&["Dr Martin"], "say one thing: close, leave, open or redirect NUMBER, or --clear"),
     ] {
