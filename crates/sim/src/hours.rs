@@ -10,6 +10,18 @@ use std::collections::BTreeMap;
 const DAY_MINUTES: i64 = 24 * 60;
 const HORIZON_DAYS: i64 = 2 * 366;
 
+const YEARS: usize = 200;
+/// The first day of each year from 1970 on, counted from 1970.
+const FIRST_DAYS: [i64; YEARS] = {
+    let mut days = [0; YEARS];
+    let mut year = 1;
+    while year < YEARS {
+        days[year] = days[year - 1] + 365 + is_leap(1969 + year as i64) as i64;
+        year += 1;
+    }
+    days
+};
+
 /// Whether these hours are open at a moment, in Unix milliseconds.
 pub(crate) fn is_open(text: &str, zone: &str, unix_ms: i64) -> bool {
     let minute = unix_ms.div_euclid(60_000) + offset_minutes(zone, unix_ms);
@@ -122,19 +134,17 @@ fn last_sunday(year: i64, month: i64) -> i64 {
     last - (last + 4).rem_euclid(7)
 }
 
-/// Days from 1970 to a date, year by year and month by month.
+/// Days from 1970 to a date.
 fn days_before(year: i64, month: i64, day: i64) -> i64 {
-    let years: i64 = (1970..year).map(|year| 365 + i64::from(is_leap(year))).sum();
     let months: i64 = (1..month).map(|month| days_of(year, month)).sum();
-    years + months + day - 1
+    let years = usize::try_from(year - 1970).expect("after 1970");
+    FIRST_DAYS[years] + months + day - 1
 }
 
-fn date(mut day: i64) -> (i64, i64, i64) {
-    let mut year = 1970;
-    while day >= 365 + i64::from(is_leap(year)) {
-        day -= 365 + i64::from(is_leap(year));
-        year += 1;
-    }
+fn date(day: i64) -> (i64, i64, i64) {
+    let years = FIRST_DAYS.partition_point(|first| *first <= day) - 1;
+    let year = 1970 + years as i64;
+    let mut day = day - FIRST_DAYS[years];
     let mut month = 1;
     while day >= days_of(year, month) {
         day -= days_of(year, month);
@@ -151,7 +161,7 @@ fn days_of(year: i64, month: i64) -> i64 {
     }
 }
 
-fn is_leap(year: i64) -> bool {
+const fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 
