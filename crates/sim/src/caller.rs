@@ -10,7 +10,7 @@ use sip::{HeaderName, Instant, Message, Method};
 
 use crate::failure::Check;
 use crate::hold::{Hold, Holding, Offers};
-use crate::stage::{Actor, Alarm, Mark, Stage, T1, T1_64, Voice, doubled};
+use crate::stage::{Actor, Alarm, Mark, Speaker, Stage, T1, T1_64, Voice, doubled};
 use crate::tally::Happening;
 use crate::wire::{self, Described, ENGINE, Head};
 use crate::witness::Witness;
@@ -470,8 +470,8 @@ impl Caller {
         if !self.speaks() {
             return;
         }
-        let voice =
-            Voice { from: self.media, port: self.relay_port, caller: self.index, agent: None };
+        let (from, port, caller) = (self.media, self.relay_port, self.index);
+        let voice = Voice { from, port, caller, by: Speaker::Caller };
         stage.out.voices.push((stage.now, voice));
         let pause = stage.millis(900, 1_500);
         self.after(stage, pause, CallerAlarm::Speak);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use acd::{AgentId, AgentState, CallerId, CallerStage, Circle, Decision, Urgency, Waiting};
+use acd::{
+    AgentId, AgentState, CallerId, CallerStage, CallerView, Circle, Decision, Urgency, Waiting,
+};
 use call::{Config, Engine, SchedulerEntry, SchedulerKind, Stage};
 use sip::Instant;
 
@@ -249,12 +251,7 @@ impl Invariants {
                 let detail = format!("{}: {:?} and {:?}", call.call, call.stage, caller.stage);
                 return Err(Failure::new(Check::OneStage, detail));
             }
-            if let CallerStage::Offered { offer, agent, .. } = caller.stage
-                && !engine.agent_legs().any(|leg| leg.offer == offer && leg.agent == agent)
-            {
-                let detail = format!("{offer:?} is out, {agent:?} has no leg");
-                return Err(Failure::new(Check::OneStage, detail));
-            }
+            self.check_legs(engine, &caller)?;
         }
         live.ports += engine.code_legs().filter(|leg| leg.port.is_some()).count();
         let known = callers(engine);
@@ -263,6 +260,30 @@ impl Invariants {
             return Err(Failure::new(Check::OneStage, detail));
         }
         Ok(live)
+    }
+
+    /// Whoever is rung for him, or has him, has a leg of ours.
+    fn check_legs(&self, engine: &Engine, caller: &CallerView) -> Result<(), Failure> {
+        for (offer, agent) in engine.scheduler().offers(caller.waiting.caller) {
+            if !engine.agent_legs().any(|leg| leg.offer == offer && leg.agent == agent) {
+                let detail = format!("{offer:?} is out, {agent:?} has no leg");
+                return Err(Failure::new(Check::OneStage, detail));
+            }
+        }
+        match caller.stage {
+            CallerStage::Forwarded { offer, target, .. }
+            | CallerStage::Connected { offer, target } => {
+                let mut legs = engine.target_legs();
+                if legs.any(|it| it.offer == offer && it.target == target && !it.closing) {
+                    return Ok(());
+                }
+                let detail = format!("{offer:?} is out, {target:?} has no leg");
+                Err(Failure::new(Check::OneStage, detail))
+            }
+            CallerStage::Waiting | CallerStage::Offered { .. } | CallerStage::Served { .. } => {
+                Ok(())
+            }
+        }
     }
 
     fn check_ledger(&self, engine: &Engine, live: &Live) -> Result<(), Failure> {
@@ -308,6 +329,7 @@ impl Invariants {
         let left = [
             ("calls", engine.live_calls().count()),
             ("agent legs", engine.agent_legs().count()),
+            ("target legs", engine.target_legs().count()),
             ("code legs", engine.code_legs().count()),
             ("ports", engine.ports_in_use()),
             ("relay's ports", relay.in_use()),
@@ -349,5 +371,5 @@ struct Live {
 
 fn callers(engine: &Engine) -> usize {
     let counts = engine.scheduler().counts();
-    counts.waiting + counts.offered + counts.served
+    counts.waiting + counts.offered + counts.forwarded + counts.served
 }

@@ -11,6 +11,7 @@ mod hold;
 mod hours;
 mod invariants;
 mod network;
+mod outside;
 mod phone;
 mod plans;
 pub mod reference;

@@ -13,7 +13,7 @@ use sip::{HeaderName, Instant, Message, Method};
 
 use crate::failure::Check;
 use crate::hold::{Hold, Holding, Offers};
-use crate::stage::{Actor, Alarm, Mark, Stage, T1, T1_64, Voice, doubled};
+use crate::stage::{Actor, Alarm, Mark, Speaker, Stage, T1, T1_64, Voice, doubled};
 use crate::tally::Happening;
 use crate::transcript::Digest;
 use crate::wire::{self, Described, Head};
@@ -266,6 +266,11 @@ impl Phone {
 
     pub(crate) fn is_of(&self, user: &str) -> bool {
         self.account.user == user
+    }
+
+    /// A reception's: callers are forwarded to it, several at once perhaps.
+    fn is_desk(&self) -> bool {
+        self.account.user.starts_with("desk")
     }
 
     /// The configuration has her no more, or again. Whether she wants to register then.
@@ -532,7 +537,9 @@ impl Phone {
     }
 
     fn invited(&mut self, stage: &mut Stage<'_>, message: &Message) {
-        if let Some(busy) = self.calls.iter().find(|call| call.is_on_the_line()) {
+        let on_the_line = self.calls.iter().find(|call| call.is_on_the_line());
+        let is_busy = on_the_line.is_some() || self.dials.iter().any(Dial::is_on_the_line);
+        if let Some(busy) = on_the_line.filter(|_| !self.is_desk()) {
             let detail = format!(
                 "phone {} is rung while {:?} with caller {}",
                 self.index, busy.state, busy.caller
@@ -574,8 +581,8 @@ impl Phone {
             call.witness = self.witness_only.swap_remove(at).1;
         }
         let (mut act_after, trying) = self.decide(stage, &mut call);
-        if self.dials.iter().any(Dial::is_on_the_line) && call.then != Does::Nothing {
-            // The INVITE and her code have crossed: she has one line.
+        if is_busy && call.then != Does::Nothing {
+            // One line: another caller is there already, or the INVITE and her code have crossed.
             call.then = Does::Declines(486);
             act_after = Duration::ZERO;
         }
@@ -827,7 +834,7 @@ impl Phone {
             from: it.media,
             port: it.relay_port,
             caller: it.caller,
-            agent: Some(self.index),
+            by: Speaker::Phone(self.index),
         };
         stage.out.voices.push((stage.now, voice));
         let pause = stage.millis(900, 1_500);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use acd::{
-    AgentId, AtClosing, CallerRule, Circle, Holidays, Hours, Leave, Override, Overriding, Period,
-    Plan, Practice, PracticeId, PromptId, Queue, SiteId, SkillId, Step, Strategy, Team, TeamId,
-    TimeZone, Urgency, Way, Widening,
+    AgentId, AtClosing, CallerRule, Circle, Forward, Holidays, Hours, Leave, LineId, Override,
+    Overriding, Period, PhoneId, Plan, Practice, PracticeId, PromptId, Queue, SiteId, SkillId,
+    Step, Strategy, Target, Team, TeamId, TimeZone, Urgency, Way, Widening,
 };
 use call::{E164, Prompt};
 use sip::Instant;
@@ -57,13 +57,14 @@ pub(crate) struct Sizes {
     pub practices: u64,
     pub agents: u64,
     pub callers: u64,
+    /// Phones of receptions.
+    pub desks: u64,
 }
 
 pub(crate) const SKILLS: u64 = 2;
 pub(crate) const SITES: u64 = 2;
 
 pub(crate) fn practice(dice: &mut Dice, sizes: Sizes) -> Practice {
-    let teams = sizes.teams;
     let open = open(dice, sizes);
     let answer_within = seconds(dice, 5, 60);
     let urgency = dice.pick(&[
@@ -76,12 +77,12 @@ pub(crate) fn practice(dice: &mut Dice, sizes: Sizes) -> Practice {
     let mut practice = Practice::without_hours(answer_within, urgency, open);
     if dice.percent(25) {
         practice.hours = hours(dice);
-        practice.closed = last_plan(dice, teams);
+        practice.closed = last_plan(dice, sizes);
     }
     if dice.percent(10) {
-        practice.leave.extend(leave(dice, teams));
+        practice.leave.extend(leave(dice, sizes));
     }
-    practice.away = last_plan(dice, teams);
+    practice.away = last_plan(dice, sizes);
     practice.at_closing = dice.pick(&[AtClosing::ServeOn, AtClosing::Move]);
     practice.own = (0..dice.below(3)).map(|_| AgentId(dice.below(sizes.agents) as u32)).collect();
     practice.skill = dice.percent(40).then(|| SkillId(dice.below(SKILLS) as u16));
@@ -96,20 +97,19 @@ pub(crate) fn practice(dice: &mut Dice, sizes: Sizes) -> Practice {
 }
 
 /// What a practice wants of one of the callers to come.
-fn rule(dice: &mut Dice, sizes: Sizes) -> (acd::LineId, CallerRule) {
+fn rule(dice: &mut Dice, sizes: Sizes) -> (LineId, CallerRule) {
     let number = number_of(dice.below(sizes.callers) as u16);
     let line = E164::read(&number).expect("a number").line();
     let urgency = dice.percent(50).then(|| dice.pick(&[Urgency::Urgent, Urgency::Priority]));
     let way = match dice.below(4) {
         0 | 1 => Way::Usual,
         2 => Way::Through,
-        _ => Way::Plan(last_plan(dice, sizes.teams)),
+        _ => Way::Plan(last_plan(dice, sizes)),
     };
     (line, CallerRule { urgency, way })
 }
 
-/// Whom of a team callers are given, in what order and for whom the last ones are kept. One phone rings
-/// for a caller at a time.
+/// Whom of a team callers are given, in what order, how many at once, and for whom the last ones are kept.
 pub(crate) fn choices(dice: &mut Dice) -> Team {
     let mut circles = Vec::new();
     if dice.percent(40) {
@@ -128,6 +128,7 @@ pub(crate) fn choices(dice: &mut Dice) -> Team {
             Strategy::FewestCalls,
             Strategy::Fixed,
         ]),
+        ring: dice.pick(&[0, 1, 1, 2, 2, 3]),
         circles,
         reserve: usize::from(dice.percent(15)),
         ageing: dice.percent(30).then(|| seconds(dice, 5, 40)),
@@ -144,12 +145,14 @@ pub struct Saying {
 }
 
 /// What practices say against their hours: it holds for some seconds or minutes.
-pub(crate) fn overrides(dice: &mut Dice, practices: u64, day: u64) -> Vec<Saying> {
-    (0..dice.below(4))
+pub(crate) fn overrides(dice: &mut Dice, sizes: Sizes, day: u64) -> Vec<Saying> {
+    (0..dice.below(6))
         .map(|_| {
             let at = Instant::from_millis(dice.between(3_000, day));
-            let practice = PracticeId(dice.below(practices) as u32);
-            let what = dice.pick(&[Overriding::Open, Overriding::Closed, Overriding::Leave]);
+            let practice = PracticeId(dice.below(sizes.practices) as u32);
+            let redirect = Overriding::Redirect(forward(dice, sizes));
+            let what =
+                dice.pick(&[Overriding::Open, Overriding::Closed, Overriding::Leave, redirect]);
             let with = dice.percent(85).then(|| (what, seconds(dice, 2, 90)));
             Saying { at, practice, with }
         })
@@ -165,6 +168,9 @@ pub(crate) fn overriding(what: Overriding, unix_ms: i64, lasts: Duration) -> Ove
 fn open(dice: &mut Dice, sizes: Sizes) -> Plan {
     let teams = sizes.teams;
     let mut steps = Vec::new();
+    if dice.percent(12) {
+        steps.push(Step::Forward(forward(dice, sizes)));
+    }
     for _ in 0..if dice.percent(60) { 2 } else { 1 } {
         steps.push(Step::Queue(Queue {
             until: dice.percent(55).then(|| seconds(dice, 10, 60)),
@@ -174,6 +180,9 @@ fn open(dice: &mut Dice, sizes: Sizes) -> Plan {
             unless_none_free: dice.percent(6),
             ..Queue::of(TeamId(dice.below(teams) as u32))
         }));
+        if dice.percent(15) {
+            steps.push(Step::Forward(forward(dice, sizes)));
+        }
     }
     match dice.below(6) {
         0 | 1 => steps.push(Step::Busy),
@@ -184,18 +193,45 @@ fn open(dice: &mut Dice, sizes: Sizes) -> Plan {
     Plan { steps }
 }
 
-/// Of a practice that is closed or away: mostly a text, some have a night team.
-fn last_plan(dice: &mut Dice, teams: u64) -> Plan {
+/// Of a practice that is closed or away: mostly a text, some have a night team or a doctor on call.
+fn last_plan(dice: &mut Dice, sizes: Sizes) -> Plan {
     let mut steps = Vec::new();
+    if dice.percent(15) {
+        steps.push(Step::Forward(forward(dice, sizes)));
+    }
     if dice.percent(25) {
         steps.push(Step::Queue(Queue {
             until: Some(seconds(dice, 3, 30)),
             nobody: Some(seconds(dice, 0, 9)),
-            ..Queue::of(TeamId(dice.below(teams) as u32))
+            ..Queue::of(TeamId(dice.below(sizes.teams) as u32))
         }));
+        if dice.percent(30) {
+            steps.push(Step::Forward(forward(dice, sizes)));
+        }
     }
     steps.push(if dice.percent(85) { text(dice) } else { Step::Busy });
     Plan { steps }
+}
+
+/// Where callers may be sent to outside. Whoever answers the last one is a human.
+pub(crate) const OUTSIDE: [u64; 4] =
+    [33_160_000_000, 33_160_000_001, 33_160_000_002, 33_160_000_003];
+
+/// Where no voicemail box can be.
+pub(crate) const NO_KEY: u64 = OUTSIDE[3];
+
+/// A plan that names it is a mistake: nobody may ever see it dialled.
+const SHORT_CODE: u64 = 15;
+
+/// To a reception, to a number outside, and by mistake to neither.
+pub(crate) fn forward(dice: &mut Dice, sizes: Sizes) -> Forward {
+    let target = match dice.below(20) {
+        // It is not always there.
+        0..8 => Target::Phone(PhoneId(dice.below(sizes.desks + 1) as u32)),
+        8..19 => Target::Line(LineId(dice.pick(&OUTSIDE))),
+        _ => Target::Line(LineId(SHORT_CODE)),
+    };
+    Forward { target, ring_for: seconds(dice, 4, 35) }
 }
 
 fn text(dice: &mut Dice) -> Step {
@@ -214,11 +250,11 @@ fn hours(dice: &mut Dice) -> Hours {
     Hours::new(text, zone, Holidays::default()).expect("hours")
 }
 
-fn leave(dice: &mut Dice, teams: u64) -> Option<Leave> {
+fn leave(dice: &mut Dice, sizes: Sizes) -> Option<Leave> {
     let edge = dice.pick(&EDGES);
     let from = edge - 60_000 * dice.below(20) as i64;
     let period = Period::try_from((from, edge + 60_000 * dice.below(20) as i64)).ok()?;
-    Some(Leave { period, plan: last_plan(dice, teams) })
+    Some(Leave { period, plan: last_plan(dice, sizes) })
 }
 
 fn seconds(dice: &mut Dice, low: u64, high: u64) -> Duration {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use acd::{AgentId, Limits, PracticeId, RetryAfter, SiteId, SkillId, Team, TeamId, Urgency};
 use call::{
-    AgentCommand, CallerCommand, Config, E164, Network, Pool, Prompt, PromptId, RegistrarLimits,
-    Source, Trunk, TrunkId,
+    AgentCommand, CallerCommand, Config, E164, ForwardedBy, Forwarding, Network, Outbound, PhoneId,
+    Pool, Prompt, PromptId, RegistrarLimits, Source, Trunk, TrunkId,
 };
 use sip::sdp::Codec;
 use sip::{Algorithm, Instant, Transport};
@@ -123,8 +123,15 @@ impl Scene {
         };
         let agents = dice.between(3, 8);
         let calls = dice.between(50, 60);
-        let config = Arc::new(config(dice, tight, agents, calls));
-        let practices = config.practices.len() as u64;
+        let sizes = plans::Sizes {
+            teams: dice.between(2, 3),
+            practices: dice.between(3, 6),
+            agents,
+            callers: calls,
+            desks: dice.below(3),
+        };
+        let config = Arc::new(config(dice, tight, sizes));
+        let practices = sizes.practices;
         let trunks: Vec<Duration> =
             config.trunks.values().map(|trunk| trunk.max_unanswered).collect();
         // From a quiet hour to a Monday morning.
@@ -138,7 +145,7 @@ impl Scene {
             })
             .collect();
         let day = at + 60_000;
-        let phones = phones(dice, agents, day);
+        let phones = phones(dice, sizes, day);
         Self {
             pool: pool(dice, tight),
             tight,
@@ -146,8 +153,8 @@ impl Scene {
             callers,
             phones,
             commands: commands(dice, agents, day),
-            caller_commands: caller_commands(dice, config.floor.teams.len() as u64, day),
-            overrides: plans::overrides(dice, practices, day),
+            caller_commands: caller_commands(dice, sizes, day),
+            overrides: plans::overrides(dice, sizes, day),
             clock: plans::clock(dice),
             noise: noise(dice, day),
             reloads: reloads(dice, &config, day),
@@ -176,7 +183,12 @@ pub(crate) fn password(agent: u64) -> String {
     format!("secret-{agent}")
 }
 
-fn did(practice: u64) -> String {
+/// Of a reception's phone.
+pub(crate) fn desk(phone: u64) -> String {
+    format!("desk{phone}")
+}
+
+pub(crate) fn did(practice: u64) -> String {
     format!("+3314000000{practice}")
 }
 
@@ -207,10 +219,8 @@ fn seconds(dice: &mut Dice, low: u64, high: u64) -> Duration {
     Duration::from_millis(dice.between(low * 1_000, high * 1_000))
 }
 
-fn config(dice: &mut Dice, tight: Tight, agents: u64, callers: u64) -> Config {
-    let teams = dice.between(2, 3);
-    let practices = dice.between(3, 6);
-    let sizes = plans::Sizes { teams, practices, agents, callers };
+fn config(dice: &mut Dice, tight: Tight, sizes: plans::Sizes) -> Config {
+    let plans::Sizes { teams, practices, agents, callers: _, desks } = sizes;
     let team = |dice: &mut Dice| TeamId(dice.below(teams) as u32);
     let mut floor = acd::Setup::default();
     for id in 0..teams {
@@ -243,6 +253,8 @@ fn config(dice: &mut Dice, tight: Tight, agents: u64, callers: u64) -> Config {
     if dice.percent(60) {
         add_hold_music(&mut config);
     }
+    add_forwarding(dice, &mut config);
+    config.phones = (0..desks).map(|id| (PhoneId(id as u32), desk_phone(id))).collect();
     config.registrar.algorithms = match dice.weighted(&[60, 20, 20]) {
         0 => vec![Algorithm::Md5],
         1 => vec![Algorithm::Sha256, Algorithm::Md5],
@@ -255,6 +267,39 @@ pub(crate) fn add_hold_music(config: &mut Config) {
     let music = Prompt { name: "hold".to_owned(), duration: Duration::from_secs(20) };
     config.prompts.insert(HOLD_MUSIC, music);
     config.hold = Some(HOLD_MUSIC);
+}
+
+/// Most operators take calls of ours, and each practice says how they are to be made.
+fn add_forwarding(dice: &mut Dice, config: &mut Config) {
+    for (id, trunk) in &mut config.trunks {
+        trunk.outbound = dice.percent(90).then(|| Outbound {
+            transport: Transport::Udp,
+            to: trunk_address(id.0 as usize),
+            forwarded_by: dice.pick(&[
+                ForwardedBy::Diversion,
+                ForwardedBy::HistoryInfo,
+                ForwardedBy::Nothing,
+            ]),
+        });
+    }
+    let trunks = config.trunks.len() as u64;
+    for (id, practice) in &mut config.practices {
+        let number = E164::read(&line(u64::from(id.0))).expect("a number");
+        practice.forwarding = Forwarding {
+            trunk: dice.percent(30).then(|| TrunkId(dice.below(trunks) as u32)),
+            number: dice.percent(50).then_some(number),
+            no_key: [E164::of_line(acd::LineId(plans::NO_KEY))].into(),
+            allowed: plans::OUTSIDE.map(|line| E164::of_line(acd::LineId(line))).into(),
+            accept: dice.percent(50).then(|| PromptId(dice.below(3) as u32)),
+        };
+    }
+}
+
+fn desk_phone(id: u64) -> call::Phone {
+    let user = desk(id);
+    let (md5, sha256) = wire::ha1(&user, REALM, &password(id));
+    let account = sip::Account { ha1_md5: Some(md5), ha1_sha256: Some(sha256) };
+    call::Phone { name: user.clone(), user, account }
 }
 
 /// The engine's side of a floor: its practices' numbers, its agents' accounts, trunks that wait for so
@@ -402,9 +447,13 @@ fn script(dice: &mut Dice, at: u64, practices: u64, max_unanswered: Duration) ->
     script
 }
 
-fn phones(dice: &mut Dice, agents: u64, day: u64) -> Vec<PhoneScript> {
-    let mut phones: Vec<PhoneScript> = (0..agents)
-        .map(|id| {
+fn phones(dice: &mut Dice, sizes: plans::Sizes, day: u64) -> Vec<PhoneScript> {
+    let users = (0..sizes.agents).map(|id| (id, user(id)));
+    let desks = (0..sizes.desks).map(|id| (id, desk(id)));
+    let mut phones: Vec<PhoneScript> = users
+        .chain(desks)
+        .map(|(id, user)| {
+            let is_desk = user == desk(id);
             let temper = match dice.weighted(&[30, 15, 10, 4, 10, 31]) {
                 0 => Temper::Prompt,
                 1 => Temper::Slow,
@@ -417,7 +466,7 @@ fn phones(dice: &mut Dice, agents: u64, day: u64) -> Vec<PhoneScript> {
             PhoneScript {
                 temper,
                 account: Account {
-                    user: user(id),
+                    user,
                     password: password(id),
                     realm: REALM.to_owned(),
                     expires: dice.pick(&[60, 120, 300, 3600]) as u32,
@@ -428,7 +477,7 @@ fn phones(dice: &mut Dice, agents: u64, day: u64) -> Vec<PhoneScript> {
                     .then(|| Instant::from_millis(dice.between(5_000, day))),
                 habits: Vec::new(),
                 off: switched_off(dice, temper, day),
-                dials: dials(dice, day),
+                dials: if is_desk { Vec::new() } else { dials(dice, day) },
             }
         })
         .collect();
@@ -485,12 +534,17 @@ fn commands(dice: &mut Dice, agents: u64, day: u64) -> Vec<(Instant, AgentId, Ag
     commands
 }
 
-fn caller_commands(dice: &mut Dice, teams: u64, day: u64) -> Vec<(Instant, u64, CallerCommand)> {
-    (0..dice.below(12))
+fn caller_commands(
+    dice: &mut Dice,
+    sizes: plans::Sizes,
+    day: u64,
+) -> Vec<(Instant, u64, CallerCommand)> {
+    (0..dice.below(20))
         .map(|_| {
-            let command = match dice.below(8) {
+            let command = match dice.below(12) {
+                8..12 => CallerCommand::Redirect { to: plans::forward(dice, sizes) },
                 0 => CallerCommand::Release,
-                1..=3 => CallerCommand::Move { team: TeamId(dice.below(teams) as u32) },
+                1..=3 => CallerCommand::Move { team: TeamId(dice.below(sizes.teams) as u32) },
                 _ => CallerCommand::Rank {
                     urgency: dice.pick(&[
                         Urgency::Vital,

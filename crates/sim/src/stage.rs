@@ -10,6 +10,7 @@ use sip::Instant;
 use crate::caller::CallerAlarm;
 use crate::dice::Dice;
 use crate::failure::{Check, Failure};
+use crate::outside::LineAlarm;
 use crate::phone::PhoneAlarm;
 use crate::tally::{Happening, Tally};
 
@@ -21,6 +22,8 @@ pub(crate) const T1_64: Duration = Duration::from_secs(32);
 pub(crate) enum Actor {
     Caller(u16),
     Phone(u16),
+    /// The far side of that trunk.
+    Outside(u16),
 }
 
 /// What a packet means to who watches its arrival at the engine.
@@ -37,6 +40,10 @@ pub(crate) enum Mark {
     ByeDone {
         call: u32,
     },
+    /// The key, in an INFO.
+    Key {
+        call: u32,
+    },
     /// Ends a call that the phone has placed.
     DialOver {
         dial: u32,
@@ -47,6 +54,16 @@ pub(crate) enum Mark {
 pub(crate) enum Alarm {
     Caller(u16, CallerAlarm),
     Phone(u16, PhoneAlarm),
+    /// Of one call there.
+    Outside(u32, LineAlarm),
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Speaker {
+    Caller,
+    Phone(u16),
+    /// In that call to a number outside.
+    Outside(u32),
 }
 
 /// A packet with a voice in it.
@@ -56,8 +73,8 @@ pub(crate) struct Voice {
     /// The relay's port.
     pub port: u16,
     pub caller: u16,
-    /// `None`: the caller himself speaks.
-    pub agent: Option<u16>,
+    /// In the conversation with this caller.
+    pub by: Speaker,
 }
 
 /// What an actor wants to happen.
@@ -66,6 +83,10 @@ pub(crate) struct Outbox {
     pub packets: Vec<(Actor, Bytes, Mark)>,
     pub alarms: Vec<(Instant, Alarm)>,
     pub voices: Vec<(Instant, Voice)>,
+    /// Keys that are pressed in calls to numbers outside, and which.
+    pub keys: Vec<(u32, char)>,
+    /// Calls to numbers outside that come back to us.
+    pub echoes: Vec<u32>,
     /// Phones that rang for a caller just now.
     pub rung: Vec<u16>,
     /// Media addresses from which nothing comes any more.
@@ -89,9 +110,11 @@ pub(crate) struct Truth {
 pub(crate) struct CallerTruth {
     /// Whose phones have answered for him, with something to talk on.
     pub takers: BTreeSet<u16>,
-    /// A secretary has hung up on him.
+    /// Numbers outside at which a human has said that he takes him.
+    pub lines: BTreeSet<u64>,
+    /// A secretary, or whom he was forwarded to, has hung up on him.
     pub agent_left: bool,
-    /// INVITEs that were sent to phones for him.
+    /// INVITEs that were sent for him, to phones and outside.
     pub rung: u32,
     pub heard_agent: bool,
     pub heard_caller: bool,

@@ -25,6 +25,13 @@ pub(crate) struct Head<'a> {
 }
 
 pub(crate) fn request(head: &Head<'_>, headers: &str, sdp: Option<&str>) -> Bytes {
+    request_with(head, headers, sdp.map(|sdp| (SDP, sdp)))
+}
+
+const SDP: &str = "application/sdp";
+
+/// With a body of some type.
+pub(crate) fn request_with(head: &Head<'_>, headers: &str, body: Option<(&str, &str)>) -> Bytes {
     let mut text = String::with_capacity(640);
     let Head { method, uri, via, branch, from, to, call_id, cseq } = head;
     let _ = write!(
@@ -33,7 +40,7 @@ pub(crate) fn request(head: &Head<'_>, headers: &str, sdp: Option<&str>) -> Byte
          Max-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
          CSeq: {cseq} {method}\r\n{headers}"
     );
-    end(text, sdp)
+    end(text, body)
 }
 
 /// A response to `request` with its headers as they came; `tag` completes To where it has none.
@@ -66,16 +73,16 @@ pub(crate) fn response(
         text.push_str("\r\n");
     }
     text.push_str(headers);
-    end(text, sdp)
+    end(text, sdp.map(|sdp| (SDP, sdp)))
 }
 
-fn end(mut text: String, sdp: Option<&str>) -> Bytes {
-    match sdp {
-        Some(sdp) => {
+fn end(mut text: String, body: Option<(&str, &str)>) -> Bytes {
+    match body {
+        Some((kind, body)) => {
             let _ = write!(
                 text,
-                "Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
-                sdp.len()
+                "Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
             );
         }
         None => text.push_str("Content-Length: 0\r\n\r\n"),

@@ -1,8 +1,11 @@
 //! One run: everything that happens, in order of time, around one engine.
 
 mod ending;
+mod forwarding;
 mod noise;
+mod operator;
 mod reload;
+mod voices;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -23,8 +26,9 @@ use crate::dice::Dice;
 use crate::failure::{Check, Failure};
 use crate::invariants::Invariants;
 use crate::network::Link;
+use crate::outside::Outside;
 use crate::phone::{Phone, PhoneAlarm, first_alarms};
-use crate::plans::{self, Saying};
+use crate::plans::Saying;
 use crate::relay::{Begun, Outcome, Relay};
 use crate::scene::{Noise, Reload, Scene, phone_address, trunk_address};
 use crate::stage::{Actor, Alarm, CallerTruth, Mark, Outbox, Stage, Truth, Voice};
@@ -76,6 +80,9 @@ pub(crate) struct World {
     relay: Relay,
     callers: Vec<Caller>,
     phones: Vec<Phone>,
+    outside: Outside,
+    /// Calls that came back to us from there.
+    echoes: u64,
     links: Links,
     invariants: Invariants,
     events: BinaryHeap<Event>,
@@ -113,6 +120,14 @@ pub(crate) struct World {
 struct Links {
     callers: Vec<Link>,
     phones: Vec<Link>,
+    trunks: Vec<Link>,
+}
+
+/// Everybody who acts.
+struct Actors<'a> {
+    callers: &'a mut [Caller],
+    phones: &'a mut [Phone],
+    outside: &'a mut Outside,
 }
 
 #[derive(Debug)]
@@ -150,6 +165,15 @@ enum What {
     Listen {
         port: Port,
         owner: Owner,
+    },
+    /// Somebody outside has pressed this.
+    Key {
+        line: u32,
+        key: char,
+    },
+    /// A call to a number outside comes back to us.
+    Echo {
+        line: u32,
     },
     Command(call::AgentId, AgentCommand),
     /// For one of the calls that are up.
@@ -225,6 +249,7 @@ impl World {
         let links = Links {
             callers: callers.iter().map(|_| Link::default()).collect(),
             phones: phones.iter().map(|_| Link::default()).collect(),
+            trunks: scene.config.trunks.iter().map(|_| Link::default()).collect(),
         };
         let callers_truth = vec![CallerTruth::default(); callers.len()];
         let truth = Truth { callers: callers_truth, ..Truth::default() };
@@ -234,6 +259,8 @@ impl World {
             engine,
             callers,
             phones,
+            outside: Outside::default(),
+            echoes: 0,
             links,
             truth,
             events: BinaryHeap::new(),
@@ -356,17 +383,18 @@ impl World {
         }
         match (due, next) {
             (Some((at, why)), next) if next.is_none_or(|next| at <= next) => {
-                if at < self.now {
+                if at < self.now && !is_spent(why) {
                     let detail = format!("{why:?} was due at {at}, it is {}", self.now);
                     return Err(Failure::new(Check::TimersAdvance, detail));
                 }
-                self.now = at;
+                self.now = self.now.max(at);
                 self.trace.tell(self.now, format_args!("timer {why:?}"));
                 self.note_timer(why);
-                self.engine.handle_timeout(at);
+                self.engine.handle_timeout(self.now);
                 self.after_engine()?;
                 if let Some((again, why)) = self.engine.poll_timeout()
-                    && again <= at
+                    && again <= self.now
+                    && !is_spent(why)
                 {
                     let detail = format!("{why:?} is still due at {again}");
                     return Err(Failure::new(Check::TimersAdvance, detail));
@@ -402,24 +430,35 @@ impl World {
 
     fn happen(&mut self, what: What) -> Result<(), Failure> {
         match what {
-            What::Alarm(Alarm::Caller(index, alarm)) => {
-                self.act(|world, stage| world.0[usize::from(index)].alarm(stage, alarm))
-            }
-            What::Alarm(Alarm::Phone(index, alarm)) => {
-                self.act(|world, stage| world.1[usize::from(index)].alarm(stage, alarm))
-            }
-            What::ToActor { actor, message } => self.act(|world, stage| match actor {
-                Actor::Caller(index) => world.0[usize::from(index)].receive(stage, &message),
-                Actor::Phone(index) => world.1[usize::from(index)].receive(stage, &message),
+            What::Alarm(alarm) => self.act(|actors, stage| match alarm {
+                Alarm::Caller(index, alarm) => {
+                    actors.callers[usize::from(index)].alarm(stage, alarm);
+                }
+                Alarm::Phone(index, alarm) => {
+                    actors.phones[usize::from(index)].alarm(stage, alarm);
+                }
+                Alarm::Outside(line, alarm) => actors.outside.alarm(stage, line, alarm),
+            }),
+            What::ToActor { actor, message } => self.act(|actors, stage| match actor {
+                Actor::Caller(index) => {
+                    actors.callers[usize::from(index)].receive(stage, &message);
+                }
+                Actor::Phone(index) => actors.phones[usize::from(index)].receive(stage, &message),
+                Actor::Outside(trunk) => actors.outside.receive(stage, trunk, &message),
             }),
             What::ToEngine { actor, bytes, mark } => {
-                self.act(|world, stage| match actor {
-                    Actor::Caller(index) => world.0[usize::from(index)].arrived(stage, mark),
-                    Actor::Phone(index) => world.1[usize::from(index)].arrived(mark),
+                self.act(|actors, stage| match actor {
+                    Actor::Caller(index) => {
+                        actors.callers[usize::from(index)].arrived(stage, mark);
+                    }
+                    Actor::Phone(index) => actors.phones[usize::from(index)].arrived(mark),
+                    Actor::Outside(_) => actors.outside.arrived(stage, mark),
                 })?;
                 let flow = self.flow(self.address(actor));
                 self.receive(flow, bytes)
             }
+            What::Key { line, key } => self.key(line, key),
+            What::Echo { line } => self.echo(line),
             What::ToRelay(voice) => self.relay_hears(voice),
             What::ToEar { at, voice } => self.ear_hears(at, &voice),
             What::Media(event) => self.input(Input::Media(event)),
@@ -446,27 +485,6 @@ impl World {
             What::Refused(flow) => self.input(Input::FlowFailed { flow }),
             What::Noise(noise) => self.noise(noise),
         }
-    }
-
-    fn command_caller(&mut self, which: u64, command: CallerCommand) -> Result<(), Failure> {
-        let calls: Vec<call::CallRef> = self.engine.live_calls().map(|view| view.call).collect();
-        let Some(at) = which.checked_rem(calls.len() as u64) else { return Ok(()) };
-        self.tally.note(match command {
-            CallerCommand::Rank { .. } => Happening::Ranked,
-            CallerCommand::Move { .. } => Happening::Moved,
-            CallerCommand::Release => Happening::Released,
-            CallerCommand::Redirect { .. } => unreachable!("no scene forwards anybody"),
-        });
-        self.input(Input::Caller { call: calls[at as usize], command })
-    }
-
-    /// A practice says something against its hours.
-    fn say(&mut self, Saying { practice, with, .. }: Saying) -> Result<(), Failure> {
-        let now = acd::Instant::from_micros(self.now.as_micros());
-        let Some(unix_ms) = self.engine.scheduler().unix_ms_at(now) else { return Ok(()) };
-        self.tally.note(Happening::Overridden);
-        let with = with.map(|(what, lasts)| plans::overriding(what, unix_ms, lasts));
-        self.input(Input::Override { practice, with })
     }
 
     fn end_questions(&mut self) -> Result<(), Failure> {
@@ -517,9 +535,7 @@ impl World {
             }
         }
         self.note_reachability(&log);
-        let decisions = log.iter().flat_map(|entry| &entry.decisions);
-        let refused = decisions.filter(|it| matches!(it, acd::Decision::Refuse { .. })).count();
-        self.tally.add(Happening::AnswerRefused, refused as u64);
+        self.note_decisions(&log);
         self.invariants.check(self.now, &self.engine, &self.relay, &log)?;
         if self.restore && self.restore_dice.permille(self.scene.restore_permille) {
             self.swap_engine()?;
@@ -618,9 +634,14 @@ impl World {
         let Some(actor) = self.actor_at(flow.remote, &message) else {
             return self.stranger_is_told(flow, &message);
         };
-        self.act(|world, stage| match actor {
-            Actor::Caller(index) => world.0[usize::from(index)].watch(stage, &message),
-            Actor::Phone(index) => world.1[usize::from(index)].watch(stage, &message),
+        let caller = match actor {
+            Actor::Outside(_) => self.whose_invite(&message),
+            Actor::Caller(_) | Actor::Phone(_) => None,
+        };
+        self.act(|actors, stage| match actor {
+            Actor::Caller(index) => actors.callers[usize::from(index)].watch(stage, &message),
+            Actor::Phone(index) => actors.phones[usize::from(index)].watch(stage, &message),
+            Actor::Outside(trunk) => actors.outside.watch(stage, trunk, &message, caller),
         })?;
         let arrivals = self.cross(actor);
         for at in arrivals.into_iter().flatten() {
@@ -668,14 +689,19 @@ impl World {
         for offer in &record.offers {
             let what = match offer.outcome {
                 OfferOutcome::Served | OfferOutcome::Vanished | OfferOutcome::Dropped => continue,
-                OfferOutcome::Declined | OfferOutcome::Looped => Happening::Decline,
+                OfferOutcome::Looped | OfferOutcome::NoKey => {
+                    let detail = format!("a secretary {:?}", offer.outcome);
+                    return Err(Failure::new(Check::RecordAgrees, detail));
+                }
+                OfferOutcome::Declined => Happening::Decline,
                 OfferOutcome::Busy => Happening::BusyPhone,
-                OfferOutcome::NoAnswer | OfferOutcome::NoKey => Happening::Miss,
+                OfferOutcome::NoAnswer => Happening::Miss,
                 OfferOutcome::Unreachable => Happening::Unreachable,
                 OfferOutcome::Withdrawn => Happening::Withdrawn,
             };
             self.tally.note(what);
         }
+        record.forwards.iter().for_each(|forward| self.note_forward(forward));
         self.records.push(record);
         Ok(())
     }
@@ -694,7 +720,15 @@ impl World {
                 self.tally.note(Happening::ServedAgain);
             }
             Notice::Overflowed { .. } => self.tally.note(Happening::Overflowed),
-            Notice::TakenOver { .. } => self.tally.note(Happening::TakenOver),
+            Notice::TakenOver { situation, .. } => {
+                self.tally.note(Happening::TakenOver);
+                self.tally.add(
+                    Happening::RedirectedByOverride,
+                    u64::from(*situation == call::Situation::Redirected),
+                );
+            }
+            Notice::Forwarding { .. } => self.tally.note(Happening::Forwarding),
+            Notice::Connected { call, target } => self.connected(*call, *target)?,
             Notice::Announced { call, .. } => self.announced(*call)?,
             Notice::Arrived { call, caller: call::CallerNumber::Known(number), .. } => {
                 let shows = |index: &u16| call::E164::read(&number_of(*index)) == Ok(*number);
@@ -704,11 +738,9 @@ impl World {
             Notice::Arrived { .. }
             | Notice::Ringing { .. }
             | Notice::OfferEnded { .. }
-            | Notice::Forwarding { .. }
             | Notice::TargetRings { .. }
             | Notice::TargetAsked { .. }
             | Notice::ForwardEnded { .. }
-            | Notice::Connected { .. }
             | Notice::PhoneRegistered { .. }
             | Notice::PhoneUnregistered { .. }
             | Notice::Answered { .. }
@@ -752,119 +784,8 @@ impl World {
         self.input(Input::Media(MediaEvent::Played { port, owner }))
     }
 
-    /// Whose ear that is, if it is a caller's.
-    fn caller_at(&self, ear: SocketAddr) -> Option<usize> {
-        let is_phone = self.phones.iter().any(|phone| phone.address().ip() == ear.ip());
-        let caller = usize::from(ear.port().checked_sub(30_000)? / 2);
-        (!is_phone && caller < self.callers.len()).then_some(caller)
-    }
-
-    fn relay_hears(&mut self, voice: Voice) -> Result<(), Failure> {
-        // Who has hung up meanwhile says nothing.
-        let speaks = match voice.agent {
-            Some(agent) => self.phones[usize::from(agent)].speaks(voice.from.port()),
-            None => self.callers[usize::from(voice.caller)].speaks(),
-        };
-        if !speaks {
-            return Ok(());
-        }
-        let Some((first, onward)) = self.relay.hear(voice.port, voice.from) else { return Ok(()) };
-        let soon = self.now + Duration::from_millis(2);
-        if let Some(owner) = first {
-            self.push(soon, What::Media(MediaEvent::Heard { port: voice.port, owner }));
-        }
-        match onward {
-            Some(at) => self.push(soon, What::ToEar { at, voice }),
-            None => self.check_silence(&voice)?,
-        }
-        Ok(())
-    }
-
-    /// Nothing of this voice goes on: one of the two holds, or they are not joined.
-    fn check_silence(&mut self, voice: &Voice) -> Result<(), Failure> {
-        let caller = &self.callers[usize::from(voice.caller)];
-        let mut calls = self.engine.live_calls();
-        let Some(call) = calls.find(|call| call.ports.contains(&voice.port)) else { return Ok(()) };
-        let call::Stage::Bridged { agent, .. } = call.stage else { return Ok(()) };
-        let phone = self.phones.get(agent.0 as usize);
-        let port = phone.and_then(|phone| phone.port_with(voice.caller));
-        let hers = phone.zip(port).and_then(|(phone, port)| phone.conversation(port));
-        let Some((_, she_holds)) = hers.filter(|_| caller.is_joined()) else { return Ok(()) };
-        if caller.offers.held_since.or(she_holds).is_some() {
-            drop(calls);
-            self.tally.note(Happening::SilentOnHold);
-            return Ok(());
-        }
-        Err(Failure::new(Check::VoiceCrosses, format!("{voice:?} goes nowhere")))
-    }
-
-    /// A voice has come out: neither of the two may hold.
-    fn check_hold(&mut self, at: SocketAddr, voice: &Voice) -> Result<(), Failure> {
-        let caller = &self.callers[usize::from(voice.caller)];
-        let hers = match voice.agent {
-            Some(agent) => self.phones[usize::from(agent)].conversation(voice.from.port()),
-            None => self
-                .phones
-                .iter()
-                .find(|phone| phone.address().ip() == at.ip())
-                .and_then(|phone| phone.conversation(at.port())),
-        };
-        let Some((_, she_holds)) = hers else { return Ok(()) };
-        // What was on its way is not called back.
-        let on_its_way = Duration::from_millis(5);
-        let held = [caller.offers.held_since, she_holds].into_iter().flatten().min();
-        if held.is_some_and(|since| since + on_its_way < self.now) {
-            let detail = format!("{voice:?} at {at}, held since {held:?}");
-            return Err(Failure::new(Check::HeardOnHold, detail));
-        }
-        if caller.offers.has_held() {
-            self.tally.note(Happening::HeardAfterHold);
-        }
-        Ok(())
-    }
-
-    fn ear_hears(&mut self, at: SocketAddr, voice: &Voice) -> Result<(), Failure> {
-        self.check_hold(at, voice)?;
-        let phone = self.phones.iter().position(|phone| phone.address().ip() == at.ip());
-        let caller = self.caller_at(at);
-        self.act(|world, stage| match (phone, caller) {
-            (Some(phone), _) => world.1[phone].hear(stage, at.port(), voice),
-            (None, Some(caller)) => world.0[caller].hear(stage, voice),
-            (None, None) => {}
-        })
-    }
-
-    /// A watched leg of which nothing was heard for a while: still so?
-    fn listen(&mut self, port: Port, owner: Owner) -> Result<(), Failure> {
-        let Some(held) = self.relay.get(port) else { return Ok(()) };
-        if held.owner != owner || !held.leg.watch {
-            return Ok(());
-        }
-        let is_heard = held.leg.remote.is_some_and(|remote| {
-            let stopped = self.silent_since.get(&remote.rtp);
-            self.is_speaking(remote.rtp) || stopped.is_some_and(|&at| at + SILENCE > self.now)
-        });
-        if is_heard {
-            return Ok(());
-        }
-        self.input(Input::Media(MediaEvent::Silent { port, owner }))
-    }
-
-    fn is_speaking(&self, at: SocketAddr) -> bool {
-        match self.phones.iter().find(|phone| phone.address().ip() == at.ip()) {
-            Some(phone) => phone.speaks(at.port()),
-            None => {
-                let caller = usize::from(at.port().saturating_sub(30_000) / 2);
-                self.callers.get(caller).is_some_and(Caller::speaks)
-            }
-        }
-    }
-
     /// Lets actors act, then sends, sets and wakes what they want.
-    fn act(
-        &mut self,
-        action: impl FnOnce((&mut [Caller], &mut [Phone]), &mut Stage<'_>),
-    ) -> Result<(), Failure> {
+    fn act(&mut self, action: impl FnOnce(Actors<'_>, &mut Stage<'_>)) -> Result<(), Failure> {
         let mut stage = Stage {
             now: self.now,
             dice: &mut self.dice,
@@ -874,7 +795,8 @@ impl World {
             branches: &mut self.branches,
             closing: self.closing_since.is_some(),
         };
-        action((&mut self.callers, &mut self.phones), &mut stage);
+        let (callers, phones) = (&mut self.callers[..], &mut self.phones[..]);
+        action(Actors { callers, phones, outside: &mut self.outside }, &mut stage);
         self.carry_out()
     }
 
@@ -913,6 +835,12 @@ impl World {
             self.push(at, What::ToRelay(voice));
         }
         self.out.voices = voices;
+        for (line, key) in std::mem::take(&mut self.out.keys) {
+            self.push(self.now + Duration::from_millis(2), What::Key { line, key });
+        }
+        for line in std::mem::take(&mut self.out.echoes) {
+            self.push(self.now, What::Echo { line });
+        }
         for address in std::mem::take(&mut self.out.fell_silent) {
             self.silent_since.insert(address, self.now);
             let legs: Vec<(Port, Owner)> = self
@@ -936,24 +864,17 @@ impl World {
     }
 
     fn cross(&mut self, actor: Actor) -> [Option<Instant>; 2] {
-        let link = match actor {
-            Actor::Caller(index) => &mut self.links.callers[usize::from(index)],
-            Actor::Phone(index) => &mut self.links.phones[usize::from(index)],
-        };
+        let link = self.links.of(actor);
         let arrivals = link.send(self.now, &self.scene.profile, &mut self.network_dice);
         match arrivals {
             [None, _] => self.tally.note(Happening::Lost),
             [Some(_), Some(_)] => self.tally.note(Happening::Duplicated),
             [Some(_), None] => {}
         }
-        if let Some(at) = arrivals[0] {
-            let link = match actor {
-                Actor::Caller(index) => &mut self.links.callers[usize::from(index)],
-                Actor::Phone(index) => &mut self.links.phones[usize::from(index)],
-            };
-            if link.overtakes(at) {
-                self.tally.note(Happening::Reordered);
-            }
+        if let Some(at) = arrivals[0]
+            && self.links.of(actor).overtakes(at)
+        {
+            self.tally.note(Happening::Reordered);
         }
         arrivals
     }
@@ -961,6 +882,10 @@ impl World {
     fn actor_at(&self, remote: SocketAddr, message: &Message) -> Option<Actor> {
         if let Some(index) = self.phones.iter().position(|phone| phone.address() == remote) {
             return Some(Actor::Phone(index as u16));
+        }
+        let trunk = (0..self.links.trunks.len()).find(|&trunk| trunk_address(trunk) == remote);
+        if let Some(trunk) = trunk.filter(|_| self.outside.is_for(message)) {
+            return Some(Actor::Outside(trunk as u16));
         }
         let call_id = message.call_id().ok()?;
         let digits = call_id.strip_prefix('c').or(call_id.strip_prefix('o'))?.split('-').next()?;
@@ -973,6 +898,7 @@ impl World {
         match actor {
             Actor::Caller(index) => self.callers[usize::from(index)].address(),
             Actor::Phone(index) => self.phones[usize::from(index)].address(),
+            Actor::Outside(trunk) => trunk_address(usize::from(trunk)),
         }
     }
 
@@ -986,7 +912,22 @@ impl World {
     }
 }
 
-/// One line of a message for the trace.
+impl Links {
+    fn of(&mut self, actor: Actor) -> &mut Link {
+        match actor {
+            Actor::Caller(index) => &mut self.callers[usize::from(index)],
+            Actor::Phone(index) => &mut self.phones[usize::from(index)],
+            Actor::Outside(trunk) => &mut self.trunks[usize::from(trunk)],
+        }
+    }
+}
+
+/// Who comes into a queue out of a forwarding may have waited there for as long as he may: he goes on at
+/// once. (That it ends is checked by [`STEPS_MAX`].)
+fn is_spent(why: EngineTimeout) -> bool {
+    matches!(why, EngineTimeout::Scheduler(acd::Reason::WaitEnd { bound: acd::Bound::WaitMax, .. }))
+}
+
 /// Who is to hear a text.
 fn text_for(decision: &acd::Decision) -> Option<acd::CallerId> {
     match decision {
@@ -1007,6 +948,7 @@ fn text_for(decision: &acd::Decision) -> Option<acd::CallerId> {
     }
 }
 
+/// One line of a message for the trace.
 struct Line<'a>(&'a Message);
 
 impl std::fmt::Display for Line<'_> {

@@ -6,7 +6,7 @@ use sip::{Instant, Message, Method};
 
 use super::{Acking, Caller, State};
 use crate::failure::{Check, Failure};
-use crate::stage::{Mark, Stage, T1, T2, Voice};
+use crate::stage::{Mark, Speaker, Stage, T1, T2, Voice};
 use crate::tally::Happening;
 use crate::witness::check_echo;
 
@@ -83,9 +83,10 @@ impl Caller {
             if status != 200 || self.last_ring.is_some() {
                 self.watch_ring(stage, "final")?;
             }
-            let nobody = stage.truth.callers[usize::from(self.index)].takers.is_empty();
+            let truth = &stage.truth.callers[usize::from(self.index)];
+            let nobody = truth.takers.is_empty() && truth.lines.is_empty();
             if status == 200 && nobody && !is_told {
-                let detail = format!("caller {} is answered, no phone has answered", self.index);
+                let detail = format!("caller {} is answered, no human has answered", self.index);
                 return Err(Failure::new(Check::AnsweredBeforeHer, detail));
             }
         }
@@ -177,13 +178,14 @@ impl Caller {
             Mark::Nothing
             | Mark::Provisional { .. }
             | Mark::Final { .. }
+            | Mark::Key { .. }
             | Mark::DialOver { .. } => {}
         }
     }
 
     /// A voice reaches his ear.
     pub(crate) fn hear(&mut self, stage: &mut Stage<'_>, voice: &Voice) {
-        if voice.caller != self.index || voice.agent.is_none() {
+        if voice.caller != self.index || voice.by == Speaker::Caller {
             let detail = format!("caller {} hears {voice:?}", self.index);
             return stage.fail(Check::WrongEar, detail);
         }

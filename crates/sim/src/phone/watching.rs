@@ -6,7 +6,7 @@ use sip::{Message, Method};
 
 use super::{Does, Phone, State, caller_shown};
 use crate::failure::{Check, Failure};
-use crate::stage::{Mark, Stage, Voice};
+use crate::stage::{Mark, Speaker, Stage, Voice};
 use crate::tally::Happening;
 use crate::transcript::Digest;
 use crate::witness::{Witness, check_echo};
@@ -108,7 +108,9 @@ impl Phone {
             let detail = format!("phone {} is rung while it dials a code", self.index);
             return Err(Failure::new(Check::PhoneRungTwice, detail));
         }
-        if self.off_since.is_some_and(|since| since + UNNOTICED_MAX < stage.now) {
+        // A reception is tried all the same: nobody else is there to be rung instead.
+        let is_dead = self.off_since.is_some_and(|since| since + UNNOTICED_MAX < stage.now);
+        if is_dead && !self.is_desk() {
             let detail = format!("phone {} is off since {:?}", self.index, self.off_since);
             return Err(Failure::new(Check::DeadPhoneRung, detail));
         }
@@ -169,7 +171,7 @@ impl Phone {
             }
             Mark::ByeDone { call } => self.calls[call as usize].witness.over = true,
             Mark::DialOver { dial } => self.dial_over(dial),
-            Mark::Ack | Mark::Nothing => {}
+            Mark::Ack | Mark::Key { .. } | Mark::Nothing => {}
         }
     }
 
@@ -177,7 +179,7 @@ impl Phone {
     pub(crate) fn hear(&mut self, stage: &mut Stage<'_>, port: u16, voice: &Voice) {
         let index = self.index;
         let Some(call) = self.call_at(port) else { return };
-        if voice.caller != call.caller || voice.agent.is_some() {
+        if voice.caller != call.caller || voice.by != Speaker::Caller {
             let detail = format!("phone {index}, with caller {}, hears {voice:?}", call.caller);
             return stage.fail(Check::WrongEar, detail);
         }

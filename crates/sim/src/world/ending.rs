@@ -1,5 +1,7 @@
 //! The end of a run: nothing may be left, and the records must tell what the callers saw.
 
+use call::{CallRecord, OfferOutcome};
+
 use super::World;
 use crate::caller::{self, Flaw, Forwarded};
 use crate::failure::{Check, Failure};
@@ -21,6 +23,11 @@ impl World {
             let detail = format!("{offered} INVITEs were offered, {written} records are written");
             return Err(Failure::new(Check::OneRecord, detail));
         }
+        let echoes = self.records.iter().filter(|record| is_echo(record)).count() as u64;
+        if echoes != self.echoes {
+            let detail = format!("{} echoes came, {echoes} are written", self.echoes);
+            return Err(Failure::new(Check::OneRecord, detail));
+        }
         let counts = self.engine.endpoint_counts();
         self.tally.add(Happening::RetransmittedByEngine, counts.retransmissions);
         Ok(())
@@ -31,7 +38,8 @@ impl World {
         let caller = &self.callers[index];
         let number = call::E164::read(&caller::number_of(caller.index)).expect("a number");
         let known = call::CallerNumber::Known(number);
-        let mut records = self.records.iter().filter(|record| record.caller == known);
+        let is_his = |record: &&CallRecord| record.caller == known && !is_echo(record);
+        let mut records = self.records.iter().filter(is_his);
         let (record, second) = (records.next(), records.next());
         if second.is_some() {
             return Err(Failure::new(Check::OneRecord, format!("caller {index} has two records")));
@@ -103,14 +111,24 @@ impl World {
         {
             return wrong("a text that he did not hear to its end");
         }
-        if (record.offers.len() as u32) < truth.rung {
+        if ((record.offers.len() + record.forwards.len()) as u32) < truth.rung {
             return wrong("offers are missing");
+        }
+        let offers = record.offers.iter().map(|offer| offer.outcome);
+        let outcomes = offers.chain(record.forwards.iter().map(|forward| forward.outcome));
+        if outcomes.filter(|&it| it == OfferOutcome::Served).count() > 1 {
+            return wrong("two winners");
         }
         let takes = |agent: call::AgentId| truth.takers.iter().any(|&it| u32::from(it) == agent.0);
         if record.agent.is_some_and(|agent| !takes(agent)) {
             return wrong("a secretary who never answered for him");
         }
-        if record.disposition == D::Answered {
+        let may_have_target = matches!(record.disposition, D::Forwarded | D::CallerFailed);
+        let has_target = record.target.is_some();
+        if has_target && !may_have_target || record.disposition == D::Forwarded && !has_target {
+            return wrong("another end of his forwarding");
+        }
+        if matches!(record.disposition, D::Answered | D::Forwarded) {
             let by_caller = caller.sent_bye && !caller.got_bye;
             let by_others = caller.got_bye && !caller.sent_bye;
             let told = record.released_by == call::Party::Caller;
@@ -159,4 +177,9 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Of a call that we forwarded and that came back: refused in its caller's place.
+fn is_echo(record: &CallRecord) -> bool {
+    record.disposition == call::Disposition::Looped && record.status == 486
 }
