@@ -145,8 +145,8 @@ impl Outside {
                 }
             }
             LineAlarm::InfoAgain(interval) => {
-                if let Some((info, _)) = line.info.clone() {
-                    self.again(stage, at, Some(info), Mark::Key { call: at });
+                if let Some((info, key)) = line.info.clone() {
+                    self.again(stage, at, Some(info), Mark::Key { call: at, key });
                     let interval = doubled(interval);
                     stage.after(interval, Alarm::Outside(at, LineAlarm::InfoAgain(interval)));
                 }
@@ -203,7 +203,9 @@ impl Outside {
         if *method == Method::Bye {
             line.bye_done = true;
             line.state = State::Over;
-        } else if *method == Method::Info {
+        } else if *method == Method::Info
+            && message.cseq().is_ok_and(|cseq| cseq.number == line.cseq)
+        {
             line.info = None;
         }
     }
@@ -408,7 +410,7 @@ impl Outside {
             return stage.fail(Check::Readable, "an INVITE without Contact");
         };
         self.lines[at as usize].info = Some((info.clone(), key));
-        self.send(stage, at, info, Mark::Key { call: at });
+        self.send(stage, at, info, Mark::Key { call: at, key });
         stage.after(T1, Alarm::Outside(at, LineAlarm::InfoAgain(T1)));
         stage.after(T1_64, Alarm::Outside(at, LineAlarm::InfoUnanswered));
     }

@@ -43,6 +43,7 @@ pub(crate) enum Mark {
     /// The key, in an INFO.
     Key {
         call: u32,
+        key: char,
     },
     /// Ends a call that the phone has placed.
     DialOver {

@@ -133,9 +133,8 @@ impl Outside {
                 self.lines[call as usize].witness.final_arrived = true;
             }
             Mark::ByeDone { call } => self.lines[call as usize].witness.over = true,
-            Mark::Key { call } => {
-                let key = self.lines[call as usize].info.as_ref().map(|(_, key)| *key);
-                if key == Some('1') && !self.lines[call as usize].takes {
+            Mark::Key { call, key } => {
+                if key == '1' && !self.lines[call as usize].takes {
                     stage.note(Happening::KeyInInfo);
                     self.takes(stage, call);
                 }
