@@ -1,9 +1,9 @@
 //! The scheduler: takes inputs and time, keeps the indexes right, gives decisions.
 //!
-//! Each step is: the timers that are due, in the order of [`Reason`] within an instant, each
-//! followed by the matching; then the input; then the matching. What a timer does is counted from
-//! the step's `now`, however late it runs; only a wrap-up that ends by itself leaves her idle
-//! since its own end. The rules one by one, with the choices made: the crate's README.
+//! Each step is: all practices that open, close or turn otherwise, together; the timers that are due, in
+//! the order of [`Reason`] within an instant; then the input; the matching after each of these. What a
+//! timer does is counted from the step's `now`, however late it runs; only a wrap-up that ends by itself
+//! leaves her idle since its own end. The rules one by one, with the choices made: the crate's README.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -172,9 +172,12 @@ impl Scheduler {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.hold_due();
+        self.cross_boundaries();
+        self.match_all();
         while let Some((at, reason)) = self.timers.pop_due(self.now) {
             match reason {
-                Reason::Boundary { practice } => self.boundary(practice),
+                // Crossed above: the next one is later than `now`.
+                Reason::Boundary { .. } => {}
                 Reason::OfferDeadline { offer } => self.offer_deadline(offer),
                 Reason::WaitEnd { caller, bound } => self.wait_ended(caller, bound),
                 Reason::Widen { caller } => self.widen(caller),

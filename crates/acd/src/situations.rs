@@ -154,18 +154,28 @@ impl Scheduler {
             // It took everything for open, for want of a clock: nothing has opened or closed.
             return;
         }
-        for (practice, holding) in before {
-            self.end_override_if_over(practice);
-            self.compare_holding(practice, holding.what);
-        }
+        let before = before.into_iter().map(|(practice, holding)| (practice, holding.what));
+        self.turn(before.collect());
     }
 
-    /// Its timer ran.
-    pub(crate) fn boundary(&mut self, practice: PracticeId) {
-        let Some(before) = self.holdings.get(&practice).map(|holding| holding.what) else { return };
-        self.end_override_if_over(practice);
-        self.reckon(practice);
-        self.compare_holding(practice, before);
+    /// What holds at `now` is reckoned for all practices that have come to a boundary, before anybody
+    /// acts on it: who is handed from one to another that turns with it must meet its new plan.
+    pub(crate) fn cross_boundaries(&mut self) {
+        let due = self.timers.due_by(self.now).filter_map(|reason| match reason {
+            Reason::Boundary { practice } => Some(practice),
+            Reason::OfferDeadline { .. }
+            | Reason::WaitEnd { .. }
+            | Reason::Widen { .. }
+            | Reason::Age { .. }
+            | Reason::RestEnd { .. }
+            | Reason::WrapUpEnd { .. } => None,
+        });
+        let holding = |practice| Some((practice, self.holdings.get(&practice)?.what));
+        let before: Vec<(PracticeId, What)> = due.filter_map(holding).collect();
+        for &(practice, _) in &before {
+            self.reckon(practice);
+        }
+        self.turn(before);
     }
 
     pub(crate) fn set_override(
@@ -186,7 +196,7 @@ impl Scheduler {
             }
         }
         self.reckon(practice);
-        self.compare_holding(practice, before);
+        self.turn(vec![(practice, before)]);
         Ok(())
     }
 
@@ -199,23 +209,31 @@ impl Scheduler {
         }
     }
 
-    fn compare_holding(&mut self, practice: PracticeId, before: What) {
-        let Some(what) = self.holdings.get(&practice).map(|holding| holding.what) else { return };
-        let situation = what.situation();
-        if what == before {
-            return;
+    /// These have been reckoned anew: tells what has changed, then moves whom that moves, each of them
+    /// once: he may be handed to another of them.
+    fn turn(&mut self, before: Vec<(PracticeId, What)>) {
+        let mut moving = Vec::new();
+        for (practice, before) in before {
+            self.end_override_if_over(practice);
+            let Some(holding) = self.holdings.get(&practice) else { continue };
+            let (what, situation) = (holding.what, holding.what.situation());
+            if what == before {
+                continue;
+            }
+            if situation != before.situation() {
+                self.decide(Decision::Situation { practice, situation });
+            }
+            let followers = self.followers(practice);
+            moving.extend(followers.map(|caller| (caller, practice, situation)));
         }
-        if situation != before.situation() {
-            self.decide(Decision::Situation { practice, situation });
-        }
-        for caller in self.followers(practice) {
+        for (caller, practice, situation) in moving {
             self.reconsider_plan(caller, practice, situation);
         }
     }
 
     /// Who follows its plan and has not been answered by a human, in the order of their ids.
-    fn followers(&self, practice: PracticeId) -> Vec<CallerId> {
-        self.followers.get(&practice).into_iter().flatten().copied().collect()
+    fn followers(&self, practice: PracticeId) -> impl Iterator<Item = CallerId> {
+        self.followers.get(&practice).into_iter().flatten().copied()
     }
 
     fn reconsider_plan(&mut self, id: CallerId, practice: PracticeId, situation: Situation) {

@@ -8,7 +8,7 @@ use crate::id::{AgentId, CallerId, OfferId, PracticeId};
 use crate::time::Instant;
 
 /// Why the scheduler wants to be woken. The order of the variants is the order in which timers of
-/// the same instant are handled.
+/// the same instant are handled; boundaries that are due come before all others, whatever their instant.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
 pub enum Reason {
     /// This practice opens or closes, its leave begins or ends, its override is over.

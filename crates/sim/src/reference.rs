@@ -153,6 +153,8 @@ impl Reference {
     /// Runs what is due; time never goes back.
     fn run_timers(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.cross_boundaries();
+        self.finish_step();
         while let Some((at, reason)) = self.next_due().filter(|&(at, _)| at <= self.now) {
             self.fire(at, reason);
             self.finish_step();
@@ -242,7 +244,8 @@ impl Reference {
 
     fn fire(&mut self, at: Instant, reason: Reason) {
         match reason {
-            Reason::Boundary { practice } => self.look_again(practice),
+            // Crossed before: what comes next is later than now.
+            Reason::Boundary { .. } => {}
             Reason::OfferDeadline { offer } => self.deadline_passes(offer),
             Reason::WaitEnd { caller, bound } => self.wait_ends(caller, bound),
             Reason::Widen { caller } => self.widen(caller),

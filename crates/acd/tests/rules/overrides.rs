@@ -2,7 +2,7 @@
 
 use acd::{
     AtClosing, Decision, Forward, Input, LineId, Override, Overriding, Plan, PracticeId, Reason,
-    Refusal, Situation, Target, Withdrawal,
+    Refusal, Situation, Step, Target, Withdrawal,
 };
 
 use crate::floor::*;
@@ -111,7 +111,7 @@ fn an_override_that_says_what_holds_anyway_takes_no_step_from_anybody() {
     let to = Forward { target: Target::Line(LineId(33_600_000_000)), ring_for: seconds(60) };
     let setup = with_hours(|doctor| {
         doctor.at_closing = AtClosing::Move;
-        doctor.closed = Plan { steps: vec![acd::Step::Forward(to)] };
+        doctor.closed = Plan { steps: vec![Step::Forward(to)] };
     });
     let mut floor = Floor::with_setup(setup, &[]);
     floor.is_told("2026-01-05T20:00:00+01:00");
@@ -179,4 +179,84 @@ fn a_redirected_practice_whose_target_answers_nobody_ends_with_busy() {
     floor.enters(1, DOCTOR);
     let caller = acd::CallerId(1);
     assert_eq!(floor.misses(1, 1, acd::Miss::Unreachable), [Decision::Busy { caller }]);
+}
+
+/// The doctor and the clinic close at 19:00, and who waits for the doctor is handed to the clinic then.
+fn closing_together(change: impl FnOnce(&mut acd::Practice)) -> acd::Setup {
+    let mut setup = with_hours(|doctor| {
+        doctor.at_closing = AtClosing::Move;
+        doctor.closed = Plan { steps: vec![Step::Practice(CLINIC)] };
+    });
+    let mut clinic = practice(15, &[queue(TEAM, None)]);
+    clinic.hours = hours("Mo-Fr 08:00-19:00");
+    change(&mut clinic);
+    setup.practices.insert(CLINIC, clinic);
+    setup
+}
+
+/// What both say as they close, and that the doctor's caller is handed on.
+fn closed_together() -> Vec<Decision> {
+    let situation = Situation::Closed;
+    vec![
+        turned(situation),
+        Decision::Situation { practice: CLINIC, situation },
+        plan(1, situation),
+        Decision::Plan { caller: acd::CallerId(1), practice: CLINIC, situation },
+    ]
+}
+
+#[test]
+fn of_two_practices_that_close_at_once_one_hands_its_callers_the_others_closed_plan() {
+    let mut floor = Floor::with_setup(closing_together(|_| {}), &[]);
+    floor.is_told("2026-01-05T18:59:50+01:00");
+    floor.enters(1, DOCTOR);
+    let mut expected = closed_together();
+    expected.push(announced(1, 0, 9));
+    assert_eq!(floor.until(20), expected);
+}
+
+#[test]
+fn however_late_a_step_ends_he_is_handed_the_plan_that_holds_then() {
+    let mut setup = closing_together(|_| {});
+    let steps = [queue(TEAM, Some(9)), Step::Practice(CLINIC)];
+    setup.practices.insert(DENTIST, practice(30, &steps));
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.is_told("2026-01-05T18:59:50+01:00");
+    floor.enters(1, DENTIST);
+    floor.now = at(21);
+    let situation = Situation::Closed;
+    assert_eq!(
+        floor.input(Input::Agent { agent: ANNA, event: acd::AgentEvent::Reachable }),
+        [
+            turned(situation),
+            Decision::Situation { practice: CLINIC, situation },
+            Decision::Plan { caller: acd::CallerId(1), practice: CLINIC, situation },
+            announced(1, 0, 9),
+        ]
+    );
+}
+
+#[test]
+fn who_is_handed_to_a_practice_that_closes_with_his_own_is_moved_but_once() {
+    let to = Forward { target: Target::Line(LineId(1)), ring_for: seconds(20) };
+    let setup = || {
+        closing_together(|clinic| {
+            clinic.at_closing = AtClosing::Move;
+            clinic.closed = Plan { steps: vec![Step::Forward(to)] };
+        })
+    };
+    let forwarded = |deadline| {
+        let mut expected = closed_together();
+        expected.push(Decision::Forward { offer: offer_id(1, 1), target: to.target, deadline });
+        expected
+    };
+    let mut floor = Floor::with_setup(setup(), &[]);
+    floor.is_told("2026-01-05T18:59:50+01:00");
+    floor.enters(1, DOCTOR);
+    assert_eq!(floor.until(20), forwarded(at(40)));
+    let mut floor = Floor::with_setup(setup(), &[]);
+    floor.is_told("2026-01-05T18:00:00+01:00");
+    floor.enters(1, DOCTOR);
+    let unix_ms = unix_ms("2026-01-05T20:00:00+01:00");
+    assert_eq!(floor.input(Input::Clock { unix_ms }), forwarded(at(30)), "the clock is set");
 }

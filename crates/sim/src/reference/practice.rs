@@ -1,5 +1,7 @@
 //! What holds for a practice, and what becomes of its callers when that changes.
 
+use std::collections::BTreeMap;
+
 use acd::{
     AtClosing, CallerId, Decision, Forward, HOPS_MAX, Instant, Override, Overriding, Practice,
     PracticeId, Refusal, Situation, Step, Withdrawal,
@@ -115,23 +117,28 @@ impl Reference {
         Some(at + ahead)
     }
 
-    pub(super) fn look_again(&mut self, id: PracticeId) {
-        let before = self.looks[&id];
-        self.end_override(id);
-        self.looks.insert(id, self.look(id));
-        self.compare(id, before);
+    /// Whoever has come to a boundary by now is looked at again, all before anybody is moved.
+    pub(super) fn cross_boundaries(&mut self) {
+        let now = self.now;
+        let mut due: Vec<(Instant, PracticeId)> = Vec::new();
+        for &id in self.setup.practices.keys() {
+            due.extend(self.boundary(id).filter(|&at| at <= now).map(|at| (at, id)));
+        }
+        due.sort();
+        let before: Vec<(PracticeId, Look)> =
+            due.iter().map(|&(_, id)| (id, self.looks[&id])).collect();
+        for &(id, _) in &before {
+            self.looks.insert(id, self.look(id));
+        }
+        self.compare(&before);
     }
 
     pub(super) fn set_clock(&mut self, unix_ms: i64) {
         let is_first = self.clock.replace((self.now, unix_ms)).is_none();
-        let before = std::mem::take(&mut self.looks);
+        let before: Vec<(PracticeId, Look)> = std::mem::take(&mut self.looks).into_iter().collect();
         self.look_at_all();
-        if is_first {
-            return;
-        }
-        for (id, look) in before {
-            self.end_override(id);
-            self.compare(id, look);
+        if !is_first {
+            self.compare(&before);
         }
     }
 
@@ -157,7 +164,7 @@ impl Reference {
             }
         }
         self.looks.insert(id, self.look(id));
-        self.compare(id, before);
+        self.compare(&[(id, before)]);
         Ok(())
     }
 
@@ -169,33 +176,46 @@ impl Reference {
         }
     }
 
-    fn compare(&mut self, id: PracticeId, before: Look) {
-        let look = self.looks[&id];
-        if look.what == before.what {
-            return;
-        }
-        let situation = look.situation();
-        if situation != before.situation() {
-            self.decisions.push(Decision::Situation { practice: id, situation });
-        }
-        let at_closing = self.setup.practices[&id].at_closing;
-        let callers: Vec<CallerId> = self.callers.keys().copied().collect();
-        for caller in callers {
-            let Some(him) = self.callers.get(&caller) else { continue };
-            if him.acting != id || !him.is_unserved() || him.has_returned {
+    /// Says what is otherwise than before; then moves the callers who had one of these plans until now.
+    fn compare(&mut self, before: &[(PracticeId, Look)]) {
+        let plans: BTreeMap<CallerId, PracticeId> =
+            self.callers.iter().map(|(&caller, him)| (caller, him.acting)).collect();
+        let mut changed = Vec::new();
+        for &(id, before) in before {
+            self.end_override(id);
+            let look = self.looks[&id];
+            if look.what == before.what {
                 continue;
             }
-            let moves = if him.situation == Situation::Listed {
-                false
-            } else if situation == Situation::Open {
-                him.situation != Situation::Open
-            } else {
-                at_closing == AtClosing::Move
-            };
-            if moves {
-                self.follow(caller, id);
-                self.begin_step(caller, 0);
+            changed.push(id);
+            let situation = look.situation();
+            if situation != before.situation() {
+                self.decisions.push(Decision::Situation { practice: id, situation });
             }
+        }
+        for id in changed {
+            for (&caller, _) in plans.iter().filter(|(_, acting)| **acting == id) {
+                self.compare_plan(caller, id);
+            }
+        }
+    }
+
+    fn compare_plan(&mut self, caller: CallerId, id: PracticeId) {
+        let Some(him) = self.callers.get(&caller) else { return };
+        if !him.is_unserved() || him.has_returned {
+            return;
+        }
+        let situation = self.looks[&id].situation();
+        let moves = if him.situation == Situation::Listed {
+            false
+        } else if situation == Situation::Open {
+            him.situation != Situation::Open
+        } else {
+            self.setup.practices[&id].at_closing == AtClosing::Move
+        };
+        if moves {
+            self.follow(caller, id);
+            self.begin_step(caller, 0);
         }
     }
 
