@@ -17,6 +17,7 @@ use crate::decision::{Decision, Withdrawal};
 use crate::groups::{GroupId, demand};
 use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, Target, TeamId};
 use crate::input::Refusal;
+use crate::limits::HOPS_MAX;
 use crate::scheduler::Scheduler;
 use crate::setup::{Circle, Insistence, Plan, Practice, Queue, Setup, Situation, Step, Way};
 use crate::time::Instant;
@@ -317,8 +318,7 @@ impl Scheduler {
         let practice = setup.practices.get(&practice_id).ok_or(Refusal::UnknownPractice)?;
         let beginning = self.beginning(practice_id, practice, line, urgency);
         let Beginning { urgency, situation, plan, through } = beginning;
-        let waits = plan.steps.first().is_some_and(|step| !step.is_last());
-        if waits {
+        if self.makes_wait(&plan) {
             self.check_room(practice_id, practice, urgency, through)?;
         }
         let redials = line.and_then(|line| self.place_of_redialler(practice_id, line));
@@ -387,6 +387,23 @@ impl Scheduler {
             (situation, plan.into_owned())
         });
         Beginning { urgency, situation, plan, through }
+    }
+
+    /// Who begins this plan waits for somebody, here or with the practices that it hands him on to; else
+    /// he is told something and ended in the same breath.
+    fn makes_wait(&self, plan: &Plan) -> bool {
+        let mut first = plan.steps.first().copied();
+        for _ in 0..=HOPS_MAX {
+            first = match first {
+                Some(Step::Queue(_) | Step::Forward(_)) => return true,
+                Some(Step::Announce { .. } | Step::Busy) | None => return false,
+                Some(Step::Practice(practice)) => {
+                    self.holding_plan(practice).and_then(|(_, plan)| plan.steps.first().copied())
+                }
+            };
+        }
+        // Handed on too often.
+        false
     }
 
     fn check_room(

@@ -135,6 +135,41 @@ fn a_closed_practice_speaks_even_when_the_queue_is_full() {
     assert_eq!(refusal, Err(acd::Refusal::Full));
 }
 
+#[test]
+fn who_is_handed_to_a_practice_that_only_speaks_waits_for_nobody_and_is_let_in_always() {
+    let mut setup = setup_with_hours();
+    setup.limits.waiting_max = 0;
+    let doctor = setup.practices.get_mut(&DOCTOR).expect("the doctor");
+    doctor.waiting_max = Some(0);
+    doctor.closed = Plan { steps: vec![Step::Practice(CLINIC)] };
+    let clinic = setup.practices.get_mut(&CLINIC).expect("the clinic");
+    clinic.hours = hours("Mo-Fr 08:00-20:00");
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.is_told("2026-01-05T22:00:00+01:00");
+    let (practice, situation) = (CLINIC, Situation::Closed);
+    let handed_on = Decision::Plan { caller: CallerId(1), practice, situation };
+    assert_eq!(floor.enters(1, DOCTOR), [handed_on, announced(1, 0, CLOSED)]);
+}
+
+#[test]
+fn who_is_handed_to_a_practice_with_a_queue_would_wait_and_has_no_room() {
+    let mut setup = setup();
+    setup.limits.waiting_max = 0;
+    setup.practices.insert(DOCTOR, practice(30, &[Step::Practice(CLINIC)]));
+    let mut floor = Floor::with_setup(setup, &[]);
+    assert_eq!(floor.try_input(enter(1, DOCTOR, None, None)), Err(acd::Refusal::Full));
+}
+
+#[test]
+fn who_would_be_handed_round_and_round_waits_for_nobody_either() {
+    let mut setup = setup();
+    setup.limits.waiting_max = 0;
+    setup.practices.insert(DOCTOR, practice(30, &[Step::Practice(CLINIC)]));
+    setup.practices.insert(CLINIC, practice(30, &[Step::Practice(DOCTOR)]));
+    let mut floor = Floor::with_setup(setup, &[]);
+    assert_eq!(floor.enters(1, DOCTOR).last(), Some(&Decision::Busy { caller: CallerId(1) }));
+}
+
 fn floor_with(steps: &[Step]) -> Floor {
     let mut setup = setup();
     setup.practices.insert(DOCTOR, practice(30, steps));

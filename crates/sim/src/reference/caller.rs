@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use acd::{
-    AgentId, AgentState, Bound, CallerId, CallerStage, CallerView, Circle, Decision, Insistence,
-    Instant, LineId, OfferId, Practice, PracticeId, Refusal, Situation, Step, Target, TeamId,
-    Urgency, Waiting, Way, Withdrawal,
+    AgentId, AgentState, Bound, CallerId, CallerStage, CallerView, Circle, Decision, HOPS_MAX,
+    Insistence, Instant, LineId, OfferId, Practice, PracticeId, Refusal, Situation, Step, Target,
+    TeamId, Urgency, Waiting, Way, Withdrawal,
 };
 
 use super::Reference;
@@ -204,7 +204,7 @@ impl Reference {
             Some(steps) => (Situation::Listed, steps),
             None => self.plan_now(practice),
         };
-        if !matches!(steps.first(), None | Some(Step::Busy | Step::Announce { .. })) {
+        if self.leads_to_somebody(&steps, HOPS_MAX) {
             self.check_room(practice, rules, line, urgency)?;
         }
         let place = self.lost_place(practice, line);
@@ -254,6 +254,17 @@ impl Reference {
             Way::Usual => None,
             Way::Through => Some(rules.open.steps.clone()),
             Way::Plan(plan) => Some(plan.steps.clone()),
+        }
+    }
+
+    /// Whether who begins with these steps rings or waits at all.
+    fn leads_to_somebody(&self, steps: &[Step], hops_left: u8) -> bool {
+        match steps.first() {
+            None | Some(Step::Busy | Step::Announce { .. }) => false,
+            Some(Step::Queue(_) | Step::Forward(_)) => true,
+            Some(Step::Practice(next)) => {
+                hops_left > 0 && self.leads_to_somebody(&self.plan_now(*next).1, hops_left - 1)
+            }
         }
     }
 
