@@ -4,6 +4,7 @@
 //! Kept by practice and number, in memory only, for practices that use it; who withholds his number is
 //! nobody's acquaintance.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ struct Spoke {
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct GaveUp {
     pub(crate) urgency: Urgency,
+    pub(crate) put_first: Reverse<u64>,
     pub(crate) deadline: Instant,
     pub(crate) arrival: Instant,
     at: Instant,
@@ -130,6 +132,7 @@ impl Scheduler {
         if let Some(acquaintance) = self.acquaintance(caller.practice, caller.line) {
             acquaintance.gave_up = Some(GaveUp {
                 urgency: place.urgency,
+                put_first: place.put_first,
                 deadline: place.deadline,
                 arrival: place.arrival,
                 at,

@@ -8,6 +8,7 @@
 //!       forwarded → connected → gone
 //! ```
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,8 @@ pub struct Waiting {
     pub deadline: Instant,
     pub arrival: Instant,
     pub sequence: u64,
+    /// An operator put him first: of his class whoever has the highest number goes first; 0: nobody did.
+    pub put_first: u64,
     pub step: usize,
     /// `None`: he is in no queue, but forwarded.
     pub team: Option<TeamId>,
@@ -103,11 +106,12 @@ pub enum CallerStage {
     },
 }
 
-/// A place in the order: who is less is offered first. Urgency, then the practice's promise, then
-/// who came first; `sequence` makes it total.
+/// A place in the order: who is less is offered first. Urgency, then whom an operator put first last,
+/// then the practice's promise, then who came first; `sequence` makes it total.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(crate) urgency: Urgency,
+    pub(crate) put_first: Reverse<u64>,
     pub(crate) deadline: Instant,
     pub(crate) arrival: Instant,
     pub(crate) sequence: u64,
@@ -262,6 +266,7 @@ impl Caller {
             deadline: self.place.deadline,
             arrival: self.place.arrival,
             sequence: self.place.sequence,
+            put_first: self.place.put_first.0,
             step: self.step,
             team: self.queue.as_ref().map(|queue| queue.team),
             circle: self.queue.as_ref().map_or(Circle::Everyone, |queue| queue.circle),
@@ -326,6 +331,7 @@ impl Scheduler {
         let now = self.now;
         let place = Place {
             urgency: redials.map_or(urgency, |before| before.urgency.min(urgency)),
+            put_first: redials.map_or(Reverse(0), |before| before.put_first),
             deadline: redials.map_or(now + practice.answer_within, |before| before.deadline),
             arrival: redials.map_or(now, |before| before.arrival),
             sequence: self.sequence,

@@ -55,7 +55,8 @@ pub enum Input {
         agent: AgentId,
         event: AgentEvent,
     },
-    /// An operator, or a key that the caller pressed: he is of this class; `first`: at its head.
+    /// An operator, or a key that the caller pressed: he is of this class; `first`: at its head, before
+    /// whoever was put there earlier; else in the place that his practice's promise gives him.
     Rank {
         caller: CallerId,
         urgency: Urgency,

@@ -1,5 +1,7 @@
 //! What must hold at the end of every step.
 
+use std::cmp::Reverse;
+
 use crate::agent::AgentState;
 use crate::caller::{Caller, Stage, Urgency};
 use crate::groups::{demand, eligible};
@@ -149,8 +151,10 @@ impl Scheduler {
         let counts = self.counts();
         let all = counts.waiting + counts.offered + counts.forwarded + counts.served;
         assert_eq!(all, self.callers.len());
-        let places: Vec<_> =
-            self.waiting().map(|it| (it.urgency, it.deadline, it.arrival, it.sequence)).collect();
+        let places: Vec<_> = self
+            .waiting()
+            .map(|it| (it.urgency, Reverse(it.put_first), it.deadline, it.arrival, it.sequence))
+            .collect();
         assert!(places.is_sorted(), "out of order: {places:?}");
         for agent in self.desks.keys().filter(|id| !self.setup.agents.contains_key(id)) {
             let desk = self.desk(*agent);

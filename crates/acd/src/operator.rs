@@ -1,15 +1,18 @@
 //! What an operator may do to a caller who waits. Ending him is `Input::Leave`.
 
+use std::cmp::Reverse;
+
 use crate::caller::{InQueue, Stage, Urgency, circle_at};
 use crate::decision::Withdrawal;
 use crate::id::{CallerId, TeamId};
 use crate::input::Refusal;
 use crate::scheduler::Scheduler;
 use crate::setup::{Circle, Forward};
-use crate::time::Instant;
 
 impl Scheduler {
-    /// Offers that are out stay.
+    /// Offers that are out stay. Who is put first goes before all of his class, whoever was put first
+    /// earlier and whoever came back among them: it is what the operator says last that counts. Who is not
+    /// has the place that his practice's promise gives him.
     pub(crate) fn set_rank(
         &mut self,
         id: CallerId,
@@ -19,12 +22,12 @@ impl Scheduler {
         self.check_unserved(id)?;
         self.unindex_caller(id);
         let now = self.now;
+        self.put_first += u64::from(first);
+        let put_first = if first { self.put_first } else { 0 };
         let caller = self.caller_mut(id);
         caller.place.urgency = urgency;
+        caller.place.put_first = Reverse(put_first);
         caller.class_since = now;
-        if first {
-            caller.place.deadline = Instant::ZERO;
-        }
         self.index_caller(id);
         Ok(())
     }

@@ -32,6 +32,8 @@ pub struct Scheduler {
     pub(crate) now: Instant,
     /// Of the next caller to enter.
     pub(crate) sequence: u64,
+    /// Callers whom an operator put first until now.
+    pub(crate) put_first: u64,
     /// Offers made until now.
     pub(crate) turns: u64,
     pub(crate) callers: BTreeMap<CallerId, Caller>,
@@ -91,6 +93,7 @@ impl Scheduler {
         let mut scheduler = Self {
             now: Instant::ZERO,
             sequence: 0,
+            put_first: 0,
             turns: 0,
             callers: BTreeMap::new(),
             desks: BTreeMap::new(),

@@ -204,7 +204,8 @@ struct CallOrderArgs {
     /// Make him "normal", "priority", "urgent" or "vital".
     #[arg(long, value_name = "CLASS", value_parser = ["normal", "priority", "urgent", "vital"])]
     urgency: Option<String>,
-    /// Put him at the head of his class.
+    /// Put him at the head of his class, before whoever was put there earlier. `--urgency` alone gives him
+    /// the place of his practice's promise again.
     #[arg(long)]
     first: bool,
     /// Let him wait for this team, without an end.

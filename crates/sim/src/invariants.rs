@@ -1,5 +1,6 @@
 //! What must hold between any two steps, whatever happened (DESIGN.md, "Invariants").
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -348,8 +349,9 @@ impl Invariants {
     }
 }
 
-fn order(waiting: &Waiting) -> (Urgency, acd::Instant, acd::Instant, u64) {
-    (waiting.urgency, waiting.deadline, waiting.arrival, waiting.sequence)
+fn order(waiting: &Waiting) -> (Urgency, Reverse<u64>, acd::Instant, acd::Instant, u64) {
+    let &Waiting { urgency, put_first, deadline, arrival, sequence, .. } = waiting;
+    (urgency, Reverse(put_first), deadline, arrival, sequence)
 }
 
 fn free(engine: &Engine) -> Vec<AgentId> {

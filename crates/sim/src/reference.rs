@@ -33,6 +33,8 @@ pub struct Reference {
     agents: BTreeMap<AgentId, Agent>,
     now: Instant,
     sequence: u64,
+    /// How often an operator said of somebody that he is first.
+    firsts: u64,
     /// Offers to secretaries until now.
     turns: u64,
     /// The wall clock as last told.
@@ -54,6 +56,7 @@ impl Reference {
             agents: BTreeMap::new(),
             now: Instant::ZERO,
             sequence: 0,
+            firsts: 0,
             turns: 0,
             clock: None,
             overrides: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! `World` keeps its own books of phones and callers from the decisions alone, so that what it
 //! asserts does not lean on the scheduler's view of itself.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -510,7 +511,8 @@ impl World {
 
     /// Nobody was offered an agent while one before him, who waited all the time, could be.
     fn check_order(&self, before: &[Waiting], decisions: &[Decision]) {
-        let place = |w: &Waiting| (w.urgency, w.deadline, w.arrival, w.sequence);
+        let first = |w: &Waiting| (w.urgency, Reverse(w.put_first));
+        let place = |w: &Waiting| (first(w), w.deadline, w.arrival, w.sequence);
         for decision in decisions {
             let Decision::Offer { offer, agent: id, .. } = decision else {
                 continue;

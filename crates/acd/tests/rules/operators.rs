@@ -23,6 +23,59 @@ fn an_operator_makes_a_caller_urgent_or_the_first_of_his_class() {
 }
 
 #[test]
+fn of_those_whom_an_operator_puts_first_the_last_one_is_first() {
+    let mut floor = Floor::with(&[]);
+    for caller in 1..=4 {
+        floor.enters(caller, DOCTOR);
+    }
+    floor.input(rank(3, Urgency::Normal, true));
+    floor.input(rank(2, Urgency::Normal, true));
+    floor.input(rank(4, Urgency::Normal, true));
+    assert_eq!(floor.waiting(), [4, 2, 3, 1]);
+    floor.input(rank(3, Urgency::Normal, true));
+    assert_eq!(floor.waiting(), [3, 4, 2, 1]);
+}
+
+#[test]
+fn who_was_put_first_has_the_place_of_his_promise_again_when_an_operator_says_so() {
+    let mut floor = Floor::with(&[]);
+    for caller in 1..=3 {
+        floor.enters(caller, DOCTOR);
+    }
+    floor.input(rank(3, Urgency::Normal, true));
+    floor.input(rank(3, Urgency::Normal, false));
+    assert_eq!(floor.waiting(), [1, 2, 3]);
+}
+
+#[test]
+fn whom_an_operator_puts_first_goes_before_who_came_back_from_a_conversation() {
+    let mut floor = Floor::with(&[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    floor.enters(2, DOCTOR);
+    floor.enters(3, DOCTOR);
+    floor.returns(1);
+    assert_eq!(floor.waiting(), [1, 2, 3]);
+    floor.input(rank(3, Urgency::Normal, true));
+    assert_eq!(floor.waiting(), [3, 1, 2]);
+}
+
+#[test]
+fn who_was_put_first_and_calls_again_is_first_again() {
+    let mut setup = setup();
+    setup.practices.get_mut(&DOCTOR).expect("the doctor").redial_within = seconds(60);
+    let mut floor = Floor::with_setup(setup, &[]);
+    for caller in 1..=3 {
+        floor.calls(caller, DOCTOR, caller);
+    }
+    floor.input(rank(2, Urgency::Normal, true));
+    floor.input(rank(3, Urgency::Normal, true));
+    floor.leaves(3);
+    floor.calls(4, DOCTOR, 3);
+    assert_eq!(floor.waiting(), [4, 2, 1]);
+}
+
+#[test]
 fn an_operator_moves_a_caller_to_another_team_with_his_place_and_his_clock() {
     let mut floor = Floor::with(&[ANNA, CLEO]);
     floor.enters(1, DOCTOR);

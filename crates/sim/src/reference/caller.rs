@@ -1,5 +1,6 @@
 //! A caller: his place in the order, how he enters and how he goes.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use acd::{
@@ -23,6 +24,8 @@ pub(super) struct Caller {
     /// The plan as it was when he was given it.
     pub(super) steps: Vec<Step>,
     pub(super) urgency: Urgency,
+    /// The operator's how-manieth "first" he is, unless somebody said otherwise since.
+    pub(super) put_first: Option<u64>,
     pub(super) deadline: Instant,
     pub(super) arrival: Instant,
     pub(super) sequence: u64,
@@ -86,8 +89,9 @@ pub(super) struct Ring {
 }
 
 impl Caller {
-    pub(super) fn order(&self) -> (Urgency, Instant, Instant, u64) {
-        (self.urgency, self.deadline, self.arrival, self.sequence)
+    pub(super) fn order(&self) -> (Urgency, Reverse<Option<u64>>, Instant, Instant, u64) {
+        let last_put_first = Reverse(self.put_first);
+        (self.urgency, last_put_first, self.deadline, self.arrival, self.sequence)
     }
 
     /// What ends his wait in a queue, whoever is there.
@@ -133,6 +137,7 @@ impl Caller {
             deadline: self.deadline,
             arrival: self.arrival,
             sequence: self.sequence,
+            put_first: self.put_first.unwrap_or(0),
             step: self.step,
             team: self.queue.as_ref().map(|queue| queue.team),
             circle: self.queue.as_ref().map_or(Circle::Everyone, |queue| queue.circle),
@@ -219,6 +224,7 @@ impl Reference {
                 situation,
                 steps,
                 urgency: place.map_or(urgency, |lost| urgency.min(lost.urgency)),
+                put_first: place.and_then(|lost| lost.put_first),
                 deadline: place.map_or(self.now + rules.answer_within, |lost| lost.deadline),
                 arrival: place.map_or(self.now, |lost| lost.arrival),
                 sequence: self.sequence,

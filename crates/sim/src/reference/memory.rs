@@ -20,6 +20,7 @@ pub(super) struct Memory {
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Place {
     pub(super) urgency: Urgency,
+    pub(super) put_first: Option<u64>,
     pub(super) deadline: Instant,
     pub(super) arrival: Instant,
 }
@@ -59,10 +60,10 @@ impl Reference {
     }
 
     pub(super) fn remember_giving_up(&mut self, caller: &Caller) {
-        let &Caller { urgency, deadline, arrival, .. } = caller;
+        let &Caller { urgency, put_first, deadline, arrival, .. } = caller;
         let now = self.now;
         if let Some(memory) = self.memory_of(caller.practice, caller.line) {
-            memory.gave_up = Some((Place { urgency, deadline, arrival }, now));
+            memory.gave_up = Some((Place { urgency, put_first, deadline, arrival }, now));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What an operator does to who waits.
 
-use acd::{CallerId, Forward, Instant, Refusal, TeamId, Urgency, Withdrawal};
+use acd::{CallerId, Forward, Refusal, TeamId, Urgency, Withdrawal};
 
 use super::Reference;
 
@@ -13,12 +13,14 @@ impl Reference {
     ) -> Result<(), Refusal> {
         self.check_unserved(id)?;
         let now = self.now;
+        if first {
+            self.firsts += 1;
+        }
+        let put_first = first.then_some(self.firsts);
         if let Some(caller) = self.callers.get_mut(&id) {
             caller.urgency = urgency;
             caller.class_since = now;
-            if first {
-                caller.deadline = Instant::ZERO;
-            }
+            caller.put_first = put_first;
         }
         Ok(())
     }
