@@ -157,6 +157,10 @@ impl Trunk {
 
 #[derive(Clone, Debug, Default)]
 pub struct Practice {
+    /// What the configuration calls it, the name of its table or file: no other practice has it, and it
+    /// stays when the practice is renamed.
+    pub key: String,
+    /// For people; several practices may have the same.
     pub name: String,
     /// What the secretary's phone shows first, and how she answers: `Dr Martin`.
     pub label: String,

@@ -53,7 +53,7 @@ pub enum Command {
         order: CallOrder,
     },
     Override {
-        /// Its name, its label or one of its numbers.
+        /// Its key, its name, its label or one of its numbers.
         practice: String,
         order: OverrideOrder,
     },

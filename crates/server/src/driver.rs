@@ -5,7 +5,7 @@
 //! out in their order, and sleeps until the next input or the engine's next timer. It never waits
 //! for a disk, a socket or a subscriber.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -49,7 +49,7 @@ pub(crate) struct Driver {
     reloads: Arc<Reloads>,
     /// Of an earlier life, until the first turn.
     standings: Vec<Standing>,
-    overrides: Vec<(PracticeId, Override)>,
+    overrides: BTreeMap<PracticeId, Override>,
     stage: Stage,
     batch: Batch,
 }
@@ -106,7 +106,7 @@ impl Driver {
         notices: broadcast::Sender<Told>,
         reloads: Arc<Reloads>,
         standings: Vec<Standing>,
-        overrides: Vec<(PracticeId, Override)>,
+        overrides: BTreeMap<PracticeId, Override>,
     ) -> Self {
         let engine = Engine::new(Arc::clone(&config), setup);
         let names = Arc::new(Names::default().with(&config));

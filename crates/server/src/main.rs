@@ -243,7 +243,7 @@ impl CallOrderArgs {
 
 #[derive(Args)]
 struct OverrideArgs {
-    /// Its name, its label or one of its numbers.
+    /// Its key (the name of its table or file), its name, its label or one of its numbers.
     practice: String,
     /// End the override that holds.
     #[arg(long)]

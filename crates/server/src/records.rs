@@ -24,7 +24,7 @@ use tracing::{error, warn};
 use crate::clock::Reading;
 use crate::names::Names;
 
-pub(crate) use overrides::KeptOverride;
+pub(crate) use overrides::{KeptOverride, Unclaimed};
 pub use reader::{CallRow, ForwardRow, OfferRow, Reader};
 pub use schema::OpenError;
 pub(crate) use standing::Kept;

@@ -1,5 +1,6 @@
 //! A running monoligne: owns every thread and task, and their end.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use crate::limits::{EDGE_END, NOTICES_MAX};
 use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::order::redirection;
-use crate::records::{self, Kept, Opened, Writer};
+use crate::records::{self, Kept, KeptOverride, Opened, Unclaimed, Writer};
 use crate::relay::Media;
 use crate::reload::{ReloadError, Reloader, Reloads};
 use crate::settings::ServerSettings;
@@ -134,9 +135,7 @@ impl Server {
                 .map_err(|source| StartError::Records { path: settings.records.clone(), source })?;
         let reading = clock.read();
         let standings = standings(&kept, &config, &locals, &reading);
-        let mut restored: Vec<(call::PracticeId, call::Override)> =
-            overrides.iter().filter_map(|kept| kept.restored(&config, &reading)).collect();
-        restored.retain(|(practice, over)| still_holds(&config, *practice, over));
+        let overrides = self::overrides(&overrides, &config, &reading);
         let mut media = Media::start(&settings.media, settings.prompts)?;
         media.watch(inbox.clone())?;
 
@@ -172,7 +171,7 @@ impl Server {
             notices,
             reloads,
             standings,
-            restored,
+            overrides,
         )
         .spawn(alive)
         .map_err(|source| StartError::System { what: "start a thread", source })?;
@@ -356,6 +355,29 @@ fn standings(
         standing.bindings.retain(|binding| locals.contains(&binding.flow.local));
     }
     standings
+}
+
+/// What practices said in an earlier life and what still holds, the last word where there are two.
+fn overrides(
+    kept: &[KeptOverride],
+    config: &call::Config,
+    reading: &Reading,
+) -> BTreeMap<call::PracticeId, call::Override> {
+    let mut all = BTreeMap::new();
+    for kept in kept {
+        match kept.restored(config, reading) {
+            Ok((practice, over)) if still_holds(config, practice, &over) => {
+                all.insert(practice, over);
+            }
+            // Told there.
+            Ok(_) => {}
+            Err(Unclaimed::Over) => {}
+            Err(why @ (Unclaimed::Nobody | Unclaimed::Several(_) | Unclaimed::Nowhere)) => {
+                warn!(practice = kept.practice(), %why, "an override does not hold")
+            }
+        }
+    }
+    all
 }
 
 /// A redirection that is not allowed any more, or that no trunk would carry, is not taken up again.

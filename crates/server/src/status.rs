@@ -134,6 +134,8 @@ pub struct TrunkStatus {
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct PracticeStatus {
+    /// What the configuration calls it: the name of its table or file.
+    pub key: String,
     pub name: String,
     pub label: String,
     /// `open`, `closed`, `leave` or `redirected`: which of its plans who calls now is put into.
@@ -358,6 +360,7 @@ impl Sources<'_> {
         let overrides: BTreeMap<PracticeId, acd::Override> =
             self.engine.scheduler().overrides().collect();
         let practices = self.config.practices.iter().map(|(id, practice)| PracticeStatus {
+            key: practice.key.clone(),
             name: practice.name.clone(),
             label: practice.label.clone(),
             situation: self

@@ -294,6 +294,7 @@ pub fn trunks(status: &Status) -> String {
 
 pub fn practices(status: &Status) -> String {
     let mut table = Table::new([
+        ("KEY", Left),
         ("PRACTICE", Left),
         ("NOW", Left),
         ("CALLS", Right),
@@ -305,6 +306,7 @@ pub fn practices(status: &Status) -> String {
     ]);
     for practice in &status.practices {
         table.row([
+            practice.key.clone(),
             practice.name.clone(),
             practice.situation.clone(),
             practice.calls.to_string(),

@@ -92,6 +92,7 @@ fn config(phones: u32) -> call::Config {
         practices: BTreeMap::from([(
             practice,
             call::Practice {
+                key: "practice".to_owned(),
                 name: "Practice".to_owned(),
                 label: "Practice".to_owned(),
                 ..call::Practice::default()

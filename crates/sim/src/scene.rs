@@ -321,7 +321,12 @@ pub(crate) fn config_around(
                 let label = format!("Dr {id}");
                 (
                     PracticeId(id as u32),
-                    call::Practice { name: label.clone(), label, ..call::Practice::default() },
+                    call::Practice {
+                        key: label.clone(),
+                        name: label.clone(),
+                        label,
+                        ..call::Practice::default()
+                    },
                 )
             })
             .collect(),

@@ -76,6 +76,7 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
         outbound: None,
     };
     let practice = call::Practice {
+        key: "martin".to_string(),
         name: "martin".to_string(),
         label: "Dr Martin".to_string(),
         ..call::Practice::default()

@@ -31,7 +31,7 @@ pub(super) fn practices<'t>(
 ) -> Practices {
     let mut all = Practices { floor: BTreeMap::new(), call: BTreeMap::new() };
     let (mut calendars, now_ms) = (Calendars::default(), now_ms());
-    for Named { id, item, place, .. } in &file.practices {
+    for Named { name: key, id, item, place } in &file.practices {
         let id = PracticeId(*id);
         let mut planner = Planner {
             practice: id,
@@ -47,6 +47,7 @@ pub(super) fn practices<'t>(
         all.call.insert(
             id,
             call::Practice {
+                key: key.clone(),
                 name: item.name.clone(),
                 label: item.label.clone().unwrap_or_else(|| item.name.clone()),
                 forwarding: outside::forwarding(item, &called, file, known, mistakes),

@@ -217,6 +217,7 @@ impl Practice {
 
     fn config(&self) -> call::Practice {
         call::Practice {
+            key: self.name.to_owned(),
             name: self.name.to_owned(),
             label: self.label.to_owned(),
             ..call::Practice::default()

@@ -42,30 +42,40 @@ pub(crate) fn read(
     Ok((practice, Some(Override { what, until_unix_ms })))
 }
 
-/// By its name, its label or one of its numbers.
+/// By its key, its name, its label or one of its numbers. A key is one practice's alone, hence goes first.
 pub(crate) fn find(config: &call::Config, text: &str) -> Result<PracticeId, String> {
-    let is_it = |practice: &call::Practice| {
-        let wanted = text.to_lowercase();
-        [&practice.name, &practice.label].iter().any(|name| name.to_lowercase() == wanted)
-    };
-    let mut found: Vec<PracticeId> =
-        config.practices.iter().filter(|(_, it)| is_it(it)).map(|(id, _)| *id).collect();
-    if let Ok(number) = call::E164::read(text) {
-        found.extend(config.numbers.get(&number));
+    let all = &config.practices;
+    if let Some((practice, _)) = all.iter().find(|(_, it)| it.key == text) {
+        return Ok(*practice);
     }
+    let wanted = text.to_lowercase();
+    let by_number = call::E164::read(text).ok().and_then(|number| config.numbers.get(&number));
+    let is_it = |id: &PracticeId, it: &call::Practice| {
+        let mut names = [&it.key, &it.name, &it.label].into_iter();
+        by_number == Some(id) || names.any(|name| name.to_lowercase() == wanted)
+    };
+    let found: Vec<PracticeId> =
+        all.iter().filter(|(id, it)| is_it(id, it)).map(|(id, _)| *id).collect();
     match found[..] {
         [practice] => Ok(practice),
         [] => {
-            let names = config.practices.values().flat_map(|it| [&it.name, &it.label]);
+            let names = all.values().flat_map(|it| [&it.key, &it.name, &it.label]);
             Err(match nearest(text, names.map(String::as_str)) {
                 Some(near) => format!("there is no practice {text:?}: did you mean {near:?}?"),
                 None => format!(
                     "there is no practice {text:?}: `monoligne practices` shows them all; name one by \
-                     its name, its label or one of its numbers"
+                     its key, its name, its label or one of its numbers"
                 ),
             })
         }
-        [_, _, ..] => Err(format!("several practices are called {text:?}: give a number of one")),
+        [_, _, ..] => {
+            let keys = found.iter().filter_map(|id| all.get(id)).map(|it| it.key.as_str());
+            let keys: Vec<&str> = keys.collect();
+            Err(format!(
+                "several practices are called {text:?}: name the one that is meant by its key, {}",
+                keys.join(" or ")
+            ))
+        }
     }
 }
 
@@ -167,6 +177,29 @@ mod tests {
         for wrong in ["tonight", "25:00", "2026-13-01", "", "é:00"] {
             assert!(until(wrong).unwrap_err().contains("is no time"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_practice_is_found_by_its_key_and_a_name_that_two_have_is_refused_with_both_keys() {
+        let mut config = crate::config_of_nobody();
+        let both = [(1, "martin-paris", "Dr Martin"), (2, "martin-lyon", "Dr Martin")];
+        // The key of one is what another is called: identities go before names.
+        for (id, key, name) in both.into_iter().chain([(3, "blanc", "martin-lyon")]) {
+            let (key, name) = (key.to_owned(), name.to_owned());
+            let practice = call::Practice { key, name, ..call::Practice::default() };
+            config.practices.insert(PracticeId(id), practice);
+        }
+        let number = call::E164::read("01 99 00 12 34").unwrap();
+        config.numbers.insert(number, PracticeId(3));
+        let found = ["martin-paris", "martin-lyon", "Blanc", "0199001234"];
+        assert_eq!(
+            found.map(|text| find(&config, text)),
+            [1, 2, 3, 3].map(|id| Ok(PracticeId(id)))
+        );
+        let refused = find(&config, "dr martin").unwrap_err();
+        assert!(refused.ends_with("by its key, martin-paris or martin-lyon"), "{refused}");
+        let near = find(&config, "martin-pari").unwrap_err();
+        assert!(near.contains("did you mean \"martin-paris\"?"), "{near}");
     }
 
     #[test]

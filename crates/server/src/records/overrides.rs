@@ -1,7 +1,9 @@
 //! What practices say against their hours and leave, one row each: written whole whenever it changed,
 //! given back at the next start.
 //!
-//! By names and civil time: ids and instants are of one life.
+//! By keys of the configuration and civil time: ids and instants are of one life, and what a practice is
+//! called may change. Older programs wrote the name: such a row is taken up by the only practice that has
+//! it, and is by its key from then on. Rows of nobody stay: who is gone may be written again.
 
 use std::time::Duration;
 
@@ -13,10 +15,19 @@ use crate::clock::{Reading, iso};
 /// Of one practice, as kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct KeptOverride {
-    practice: String,
+    whose: Whose,
+    /// Under this name an older program may have kept it, which this replaces. `None`: somebody else has
+    /// it too.
+    name: Option<String>,
     /// `None`: nothing any more.
     over: Option<Said>,
     at_ms: i64,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Whose {
+    Name(String),
+    Key(String),
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,6 +37,22 @@ struct Said {
     target: Option<String>,
     ring_for_ms: i64,
     until_ms: i64,
+}
+
+/// Why what is kept does not hold.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Unclaimed {
+    #[error("it is over")]
+    Over,
+    #[error("there is no such practice any more: it is kept until there is one again")]
+    Nobody,
+    #[error(
+        "several practices have this name: say it again for the one that is meant, by its key, {}",
+        .0.join(" or ")
+    )]
+    Several(Vec<String>),
+    #[error("where it leads is not configured any more: say it again")]
+    Nowhere,
 }
 
 const OPEN: &str = "open";
@@ -40,7 +67,7 @@ impl KeptOverride {
         reading: &Reading,
         config: &call::Config,
     ) -> Option<Self> {
-        let practice = config.practices.get(&practice)?.name.clone();
+        let call::Practice { key, name, .. } = config.practices.get(&practice)?;
         let over = over.map(|Override { what, until_unix_ms: until_ms }| match what {
             Overriding::Open => Said::of(OPEN, until_ms),
             Overriding::Closed => Said::of(CLOSED, until_ms),
@@ -56,32 +83,65 @@ impl KeptOverride {
                 ..Said::of(REDIRECT, until_ms)
             },
         });
-        Some(Self { practice, over, at_ms: reading.epoch_ms(reading.now) })
+        Some(Self {
+            whose: Whose::Key(key.clone()),
+            name: (named(config, name).count() == 1).then(|| name.clone()),
+            over,
+            at_ms: reading.epoch_ms(reading.now),
+        })
     }
 
-    /// In the words of this life; `None`: the practice or the phone is not configured any more, or it
-    /// is over.
+    /// In the words of this life.
     pub(crate) fn restored(
         &self,
         config: &call::Config,
         reading: &Reading,
-    ) -> Option<(PracticeId, Override)> {
-        let said = self.over.as_ref()?;
-        let practices = &mut config.practices.iter();
-        let practice = practices.find(|(_, practice)| practice.name == self.practice)?.0;
+    ) -> Result<(PracticeId, Override), Unclaimed> {
+        let said = self.over.as_ref().ok_or(Unclaimed::Over)?;
+        if said.until_ms <= reading.epoch_ms(reading.now) {
+            return Err(Unclaimed::Over);
+        }
+        let practice = self.whose.find(config)?;
         let what = match said.what {
             OPEN => Overriding::Open,
             CLOSED => Overriding::Closed,
             LEAVE => Overriding::Leave,
-            _ => Overriding::Redirect(said.redirection(config)?),
+            _ => Overriding::Redirect(said.redirection(config).ok_or(Unclaimed::Nowhere)?),
         };
-        let is_over = said.until_ms <= reading.epoch_ms(reading.now);
-        (!is_over).then_some((*practice, Override { what, until_unix_ms: said.until_ms }))
+        Ok((practice, Override { what, until_unix_ms: said.until_ms }))
     }
 
+    /// Its key, or the name that it had.
     pub(crate) fn practice(&self) -> &str {
-        &self.practice
+        match &self.whose {
+            Whose::Name(text) | Whose::Key(text) => text,
+        }
     }
+}
+
+impl Whose {
+    fn find(&self, config: &call::Config) -> Result<PracticeId, Unclaimed> {
+        match self {
+            Self::Key(key) => {
+                let found = config.practices.iter().find(|(_, it)| it.key == *key);
+                found.map(|(id, _)| *id).ok_or(Unclaimed::Nobody)
+            }
+            Self::Name(name) => match &named(config, name).collect::<Vec<_>>()[..] {
+                [(practice, _)] => Ok(*practice),
+                [] => Err(Unclaimed::Nobody),
+                several => {
+                    let keys = several.iter().map(|(_, key)| (*key).to_owned());
+                    Err(Unclaimed::Several(keys.collect()))
+                }
+            },
+        }
+    }
+}
+
+/// Who is called so, with their keys.
+fn named<'c>(config: &'c call::Config, name: &str) -> impl Iterator<Item = (PracticeId, &'c str)> {
+    let all = config.practices.iter().filter(move |(_, it)| it.name == name);
+    all.map(|(id, it)| (*id, it.key.as_str()))
 }
 
 impl Said {
@@ -104,16 +164,26 @@ impl Said {
 }
 
 pub(super) fn write(connection: &Connection, kept: &KeptOverride) -> rusqlite::Result<()> {
+    if let Some(name) = &kept.name {
+        connection
+            .prepare_cached("DELETE FROM overrides WHERE practice = ?1 AND is_name = 1")?
+            .execute([name])?;
+    }
+    let (practice, is_name) = match &kept.whose {
+        Whose::Key(key) => (key, false),
+        Whose::Name(name) => (name, true),
+    };
     let Some(said) = &kept.over else {
         connection
-            .prepare_cached("DELETE FROM overrides WHERE practice = ?1")?
-            .execute([&kept.practice])?;
+            .prepare_cached("DELETE FROM overrides WHERE practice = ?1 AND is_name = ?2")?
+            .execute(params![practice, is_name])?;
         return Ok(());
     };
     connection
-        .prepare_cached("INSERT OR REPLACE INTO overrides VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .prepare_cached("INSERT OR REPLACE INTO overrides VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
         .execute(params![
-            kept.practice,
+            practice,
+            is_name,
             said.what,
             said.target,
             said.ring_for_ms,
@@ -123,10 +193,12 @@ pub(super) fn write(connection: &Connection, kept: &KeptOverride) -> rusqlite::R
     Ok(())
 }
 
+/// Those by a name first: what is kept by the key was said later.
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<KeptOverride>> {
     connection
         .prepare(
-            "SELECT practice, what, target, ring_for_ms, until_ms FROM overrides ORDER BY practice",
+            "SELECT practice, is_name, what, target, ring_for_ms, until_ms FROM overrides
+             ORDER BY is_name DESC, practice",
         )?
         .query_map([], kept)?
         // A word of nobody's says nothing: the hours hold.
@@ -135,9 +207,13 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<KeptOverride
 }
 
 fn kept(row: &Row<'_>) -> rusqlite::Result<Option<KeptOverride>> {
-    let what: String = row.get(1)?;
+    let what: String = row.get(2)?;
     let known = [OPEN, CLOSED, LEAVE, REDIRECT].into_iter().find(|known| *known == what);
     let Some(what) = known else { return Ok(None) };
-    let said = Said { what, target: row.get(2)?, ring_for_ms: row.get(3)?, until_ms: row.get(4)? };
-    Ok(Some(KeptOverride { practice: row.get(0)?, over: Some(said), at_ms: 0 }))
+    let said = Said { what, target: row.get(3)?, ring_for_ms: row.get(4)?, until_ms: row.get(5)? };
+    let whose = match row.get(1)? {
+        true => Whose::Name(row.get(0)?),
+        false => Whose::Key(row.get(0)?),
+    };
+    Ok(Some(KeptOverride { whose, name: None, over: Some(said), at_ms: 0 }))
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 use crate::clock::Reading;
 
 /// `PRAGMA user_version` of files that this program reads and writes.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 /// `PRAGMA application_id`: whose file it is, `mono`.
 const APPLICATION: u32 = u32::from_be_bytes(*b"mono");
 
@@ -130,14 +130,24 @@ CREATE TABLE forwards (
 /// Since version 5: what practices say against their hours and leave (`overrides`).
 const OVERRIDES: &str = "
 CREATE TABLE overrides (
-    practice     TEXT PRIMARY KEY,
+    practice     TEXT NOT NULL,            -- its key: the name of its table or file
+    is_name      INTEGER NOT NULL,         -- 1: version 5 kept it by the practice's name instead
     what         TEXT NOT NULL,            -- open, closed, leave, redirect
     target       TEXT,                     -- of a redirect: +E.164, or the user of a phone
     ring_for_ms  INTEGER NOT NULL,
     until_ms     INTEGER NOT NULL,
-    said_at      TEXT NOT NULL             -- civil time (ISO 8601, UTC)
-) STRICT;
+    said_at      TEXT NOT NULL,            -- civil time (ISO 8601, UTC)
+    PRIMARY KEY (practice, is_name)
+) STRICT, WITHOUT ROWID;
 ";
+
+/// From a file of version 5, which knew names only. Whose they are is found out with the configuration.
+const OVERRIDES_BY_NAME: (&str, &str) = (
+    "ALTER TABLE overrides RENAME TO overrides_by_name;",
+    "INSERT INTO overrides SELECT practice, 1, what, target, ring_for_ms, until_ms, said_at
+     FROM overrides_by_name;
+     DROP TABLE overrides_by_name;",
+);
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -222,7 +232,10 @@ pub(super) fn open(path: &Path, at: Reading) -> Result<(Connection, u32), OpenEr
         transaction.execute_batch(FORWARDS)?;
     }
     if found < VERSION {
+        let (before, after) = if found == 5 { OVERRIDES_BY_NAME } else { ("", "") };
+        transaction.execute_batch(before)?;
         transaction.execute_batch(OVERRIDES)?;
+        transaction.execute_batch(after)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }

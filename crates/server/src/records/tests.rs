@@ -105,6 +105,7 @@ fn config() -> call::Config {
         practices: [(
             call::PracticeId(3),
             call::Practice {
+                key: "martin".to_owned(),
                 name: "Dr Martin".to_owned(),
                 label: "Dr Martin".to_owned(),
                 ..call::Practice::default()
@@ -574,11 +575,13 @@ fn what_a_practice_says_against_its_hours_is_kept_until_it_is_over_or_taken_back
         wall: reading().wall + Duration::from_secs(seconds),
     };
     let Opened { overrides, .. } = Writer::start(&file.0, later(59)).unwrap();
-    assert_eq!(overrides[0].restored(&config(), &later(59)), Some((practice, redirect)));
-    assert_eq!(overrides[0].restored(&config(), &later(60)), None, "it is over");
+    assert_eq!(overrides[0].restored(&config(), &later(59)), Ok((practice, redirect)));
+    assert_eq!(overrides[0].restored(&config(), &later(60)), Err(Unclaimed::Over));
     let mut other = config();
     other.practices.clear();
-    assert_eq!(overrides[0].restored(&other, &later(1)), None, "nobody's");
+    assert_eq!(overrides[0].restored(&other, &later(1)), Err(Unclaimed::Nobody));
+    let renamed = renamed("Cabinet des Lilas", "Cabinet des Lilas");
+    assert_eq!(overrides[0].restored(&renamed, &later(59)), Ok((practice, redirect)));
 
     let Opened { writer, records, .. } = Writer::start(&file.0, later(2)).unwrap();
     let taken_back = KeptOverride::of(practice, None, &later(2), &config()).unwrap();
@@ -586,4 +589,61 @@ fn what_a_practice_says_against_its_hours_is_kept_until_it_is_over_or_taken_back
     drop(records);
     writer.finish();
     assert_eq!(Writer::start(&file.0, later(3)).unwrap().overrides, []);
+}
+
+/// With a second practice beside the one that is there, called so.
+fn renamed(first: &str, second: &str) -> call::Config {
+    let mut config = config();
+    config.practices.get_mut(&call::PracticeId(3)).unwrap().name = first.to_owned();
+    let other = call::Practice {
+        key: "martin-lyon".to_owned(),
+        name: second.to_owned(),
+        ..call::Practice::default()
+    };
+    config.practices.insert(call::PracticeId(4), other);
+    config
+}
+
+#[test]
+fn what_the_fifth_version_kept_by_a_name_goes_to_the_only_practice_that_has_it() {
+    let file = File::new("fifth");
+    drop(schema::open(&file.0, reading()).unwrap());
+    let older = Connection::open(&file.0).unwrap();
+    let until_ms = reading().epoch_ms(reading().now) + 60_000;
+    older
+        .execute_batch(&format!(
+            "DROP TABLE overrides;
+             CREATE TABLE overrides (practice TEXT PRIMARY KEY, what TEXT NOT NULL, target TEXT,
+                 ring_for_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, said_at TEXT NOT NULL)
+                 STRICT;
+             INSERT INTO overrides VALUES
+                 ('Dr Martin', 'redirect', '+33199001234', 20000, {until_ms}, '2026-11-26'),
+                 ('Dr Blanc', 'closed', NULL, 0, {until_ms}, '2026-11-26');
+             PRAGMA user_version = 5"
+        ))
+        .unwrap();
+    drop(older);
+    let Opened { writer, records, overrides, .. } = Writer::start(&file.0, reading()).unwrap();
+    let restored = |kept: &KeptOverride, config: &call::Config| kept.restored(config, &reading());
+    let kept: Vec<&str> = overrides.iter().map(KeptOverride::practice).collect();
+    assert_eq!(kept, ["Dr Blanc", "Dr Martin"]);
+    assert_eq!(restored(&overrides[0], &config()), Err(Unclaimed::Nobody));
+    let keys = ["martin", "martin-lyon"].map(str::to_owned).to_vec();
+    let both = renamed("Dr Martin", "Dr Martin");
+    assert_eq!(restored(&overrides[1], &both), Err(Unclaimed::Several(keys)), "no guess");
+    let (practice, over) = restored(&overrides[1], &config()).unwrap();
+    let line = E164::read("01 99 00 12 34").unwrap().line();
+    let to = call::Forward { target: call::Target::Line(line), ring_for: Duration::from_secs(20) };
+    let expected = call::Override { what: call::Overriding::Redirect(to), until_unix_ms: until_ms };
+    assert_eq!((practice, over), (call::PracticeId(3), expected));
+
+    // The engine tells what it took up, and that is kept by the key alone; what is nobody's stays.
+    let kept = KeptOverride::of(practice, Some(over), &reading(), &config()).unwrap();
+    records.keep(Entry::Override(kept));
+    drop(records);
+    writer.finish();
+    let Opened { overrides, .. } = Writer::start(&file.0, reading()).unwrap();
+    let kept: Vec<&str> = overrides.iter().map(KeptOverride::practice).collect();
+    assert_eq!(kept, ["Dr Blanc", "martin"]);
+    assert_eq!(restored(&overrides[1], &both), Ok((practice, over)));
 }

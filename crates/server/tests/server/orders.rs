@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::operation::{SDP, Scene, refused, told};
 use crate::ports::ports;
+use crate::serve::Serving;
 
 const TWO_TEAMS: &str = "[agents.102]\nteams = [\"night\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n\
                          [teams.night]\n[teams.pool]\n";
@@ -108,6 +109,56 @@ fn an_override_holds_against_the_hours_outlives_a_kill_and_is_cleared() {
 }
 
 #[test]
+fn an_override_outlives_a_new_name_and_waits_for_a_practice_that_is_gone() {
+    let scene = Scene::new("order-key", &ports(20));
+    let serving = scene.start();
+    let order = |words: &[&str]| told(scene.config(), &[&["override"], words].concat());
+    assert!(order(&["martin", "close", "--for", "2h"]).starts_with("Dr Martin: closed until "));
+    let ended = |serving: Serving| {
+        serving.signal("TERM");
+        serving.wait().1
+    };
+    ended(serving);
+    scene.rewrite("name = \"Dr Martin\"\n", "name = \"Cabinet des Lilas\"\n");
+    let serving = scene.start();
+    let practice = &scene.json("practices")[0];
+    assert_eq!(practice["key"], "martin");
+    assert_eq!(
+        (&practice["name"], &practice["situation"]),
+        (&"Cabinet des Lilas".into(), &"closed".into())
+    );
+    ended(serving);
+
+    scene.rewrite("[practices.martin]", "[practices.lilas]");
+    let serving = scene.start();
+    assert_eq!(scene.json("practices")[0]["situation"], "open");
+    let log = ended(serving);
+    let told = log.lines().find(|line| line.contains("an override does not hold")).expect(&log);
+    assert!(told.contains("WARN") && told.contains("martin"), "{told}");
+
+    scene.rewrite("[practices.martin]", "[practices.martin]");
+    let _serving = scene.start();
+    assert_eq!(scene.json("practices")[0]["situation"], "closed");
+}
+
+#[test]
+fn of_two_practices_of_one_name_the_key_says_which_is_meant() {
+    let scene = Scene::new("order-two", &ports(20));
+    scene.rewrite(
+        "[practices.martin]",
+        "[practices.lyon]\nname = \"Dr Martin\"\nnumbers = [\"0199009999\"]\nplan = [\"busy\"]\n\
+         [practices.martin]",
+    );
+    let _serving = scene.start();
+    let why = refused(scene.config(), &["override", "Dr Martin", "close", "--for", "2h"]);
+    assert!(why.contains("by its key, lyon or martin"), "{why}");
+    told(scene.config(), &["override", "lyon", "close", "--for", "2h"]);
+    let practices = scene.json("practices");
+    let is_said = |at: usize| (practices[at]["key"].clone(), practices[at]["override"].is_null());
+    assert_eq!((is_said(0), is_said(1)), (("lyon".into(), false), ("martin".into(), true)));
+}
+
+#[test]
 fn an_override_that_cannot_be_is_refused_with_what_could() {
     let scene = Scene::new("order-refused", &ports(20));
     let _serving = scene.start();
@@ -173,7 +224,7 @@ fn a_team_shows_who_is_there_and_what_to_expect() {
 #[test]
 fn watched_files_are_read_again_when_they_rest_and_a_wrong_one_changes_nothing() {
     let scene = Scene::new("order-watch", &ports(20));
-    let serving = crate::serve::Serving::start_with(scene.config(), &["--watch"]);
+    let serving = Serving::start_with(scene.config(), &["--watch"]);
     let until = |counter: &str, count: u64| {
         for _ in 0..400 {
             if scene.json("status")["reloads"][counter] == count {
