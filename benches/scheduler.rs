@@ -5,15 +5,19 @@
 //! and her line clears, by which the first of the waiting is offered to her: that event, from the input to
 //! the last decision taken out, is *the decision*. She answers, talks, and another caller enters. The
 //! references are a bare ordered set of as many callers, and what queues do that look at all of them.
+//!
+//! There all callers ask for the same. *A centre* is as one may be: teams with circles and ageing, and
+//! practices that have secretaries of their own, a skill, and a wish for where they work.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    Agent, AgentEvent, AgentId, CallerId, Decision, Input, Instant, Limits, OfferId, Plan,
-    Practice, PracticeId, RetryAfter, Scheduler, Setup, Step, Team, TeamId, Urgency,
+    Agent, AgentEvent, AgentId, CallerId, Circle, Decision, Forward, Input, Instant, Limits,
+    OfferId, PhoneId, Plan, Practice, PracticeId, Queue, RetryAfter, Scheduler, Setup, SiteId,
+    SkillId, Step, Target, Team, TeamId, Urgency, Widening,
 };
 use benches::{Allocations, Bar, CountingAllocator, Figures, allocations, number};
 use hdrhistogram::Histogram;
@@ -34,11 +38,24 @@ struct Case {
     waiting: usize,
     agents: usize,
     practices: usize,
-    /// Teams that each secretary serves.
+    /// Teams that each secretary serves; in a centre mostly one.
     groups: usize,
+    is_centre: bool,
+    /// Between two inputs.
+    tick: Duration,
 }
 
-const USUAL: Case = Case { waiting: 10_000, agents: 1_000, practices: 1_000, groups: 1 };
+const USUAL: Case = Case {
+    waiting: 10_000,
+    agents: 1_000,
+    practices: 1_000,
+    groups: 1,
+    is_centre: false,
+    tick: Duration::from_millis(1),
+};
+/// At this pace a call of one of 200 secretaries lasts for three minutes.
+const CENTRE: Case =
+    Case { waiting: 100, agents: 200, is_centre: true, tick: Duration::from_millis(225), ..USUAL };
 
 fn main() -> std::io::Result<()> {
     let mut figures = Figures::of("scheduler");
@@ -60,14 +77,18 @@ fn main() -> std::io::Result<()> {
     for groups in [10, 50, 200] {
         measure(&mut figures, Case { groups, ..USUAL }, false);
     }
+    for waiting in [CENTRE.waiting, 1_000, 10_000] {
+        measure(&mut figures, Case { waiting, ..CENTRE }, waiting == CENTRE.waiting);
+    }
     figures.keep()
 }
 
 /// The median of the decision in nanoseconds.
 fn measure(figures: &mut Figures, case: Case, is_judged: bool) -> f64 {
-    let Case { waiting, agents, practices, groups } = case;
+    let Case { waiting, agents, practices, groups, is_centre, .. } = case;
+    let teams = if is_centre { "a centre".to_owned() } else { format!("{groups} teams each") };
     let name = format!(
-        "{} waiting, {} agents, {} practices, {groups} teams each",
+        "{} waiting, {} agents, {} practices, {teams}",
         number(waiting as f64),
         number(agents as f64),
         number(practices as f64)
@@ -180,15 +201,10 @@ impl Floor {
                 floor.step(Input::Agent { agent, event });
             }
         }
-        for _ in 0..case.agents {
-            let decisions = floor.enter();
-            floor.answer(&decisions);
-        }
-        assert_eq!(floor.talking.len(), case.agents, "everybody talks");
-        for _ in 0..case.waiting {
+        while floor.scheduler.counts().waiting < case.waiting {
             floor.enter();
         }
-        assert_eq!(floor.scheduler.counts().waiting, case.waiting);
+        assert!(case.is_centre || floor.talking.len() == case.agents, "everybody talks");
         floor
     }
 
@@ -196,33 +212,21 @@ impl Floor {
     fn round(&mut self) {
         let index = self.random.next_u64() as usize % self.talking.len();
         let (agent, offer) = self.talking.swap_remove(index);
-        let (_, ended) = self.timed(Input::Ended { caller: offer.caller });
-        let (decisions, offered) = self.timed(Input::Cleared { agent, offer });
-        let offer = offer_of(&decisions).expect("the first of the waiting is offered to her");
-        let (_, answered) = self.timed(Input::Answered { offer: offer.1 });
-        self.talking.push(offer);
-        let input = self.next_caller();
-        let (_, entered) = self.timed(input);
-        let times = &mut self.times;
-        for (histogram, nanos) in [
-            (&mut times.end, ended),
-            (&mut times.offer, offered),
-            (&mut times.answer, answered),
-            (&mut times.enter, entered),
-        ] {
-            histogram.saturating_record(nanos);
+        let ended = self.step(Input::Ended { caller: offer.caller }).1;
+        self.times.end.saturating_record(ended);
+        let (is_offered, cleared) = self.step(Input::Cleared { agent, offer });
+        // In a centre nobody may be waiting whom she may have.
+        assert!(is_offered || self.case.is_centre, "the first of the waiting is offered to her");
+        if is_offered {
+            self.times.offer.saturating_record(cleared);
         }
+        let entered = self.enter();
+        self.times.enter.saturating_record(entered);
     }
 
-    fn enter(&mut self) -> VecDeque<Decision> {
+    fn enter(&mut self) -> u64 {
         let input = self.next_caller();
-        self.step(input)
-    }
-
-    fn answer(&mut self, decisions: &VecDeque<Decision>) {
-        let offer = offer_of(decisions).expect("a free secretary is offered at once");
-        self.step(Input::Answered { offer: offer.1 });
-        self.talking.push(offer);
+        self.step(input).1
     }
 
     fn next_caller(&mut self) -> Input {
@@ -238,13 +242,24 @@ impl Floor {
         }
     }
 
-    fn step(&mut self, input: Input) -> VecDeque<Decision> {
-        self.timed(input).0
+    /// Who is offered answers at once. Whether anybody was; how many nanoseconds the input took.
+    fn step(&mut self, input: Input) -> (bool, u64) {
+        let (mut decisions, nanos) = self.timed(input);
+        let mut is_offered = false;
+        while let Some(decision) = decisions.pop_front() {
+            let Some(offer) = offer_of(decision) else { continue };
+            is_offered = true;
+            let (more, answered) = self.timed(Input::Answered { offer: offer.1 });
+            self.times.answer.saturating_record(answered);
+            self.talking.push(offer);
+            decisions.extend(more);
+        }
+        (is_offered, nanos)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a bench measures")]
     fn timed(&mut self, input: Input) -> (VecDeque<Decision>, u64) {
-        self.now = self.now + Duration::from_millis(1);
+        self.now = self.now + self.case.tick;
         let (now, scheduler) = (self.now, &mut self.scheduler);
         let mut decisions = VecDeque::with_capacity(8);
         let begin = std::time::Instant::now();
@@ -260,9 +275,9 @@ impl Floor {
     }
 }
 
-fn offer_of(decisions: &VecDeque<Decision>) -> Option<(AgentId, OfferId)> {
-    decisions.iter().find_map(|decision| match decision {
-        Decision::Offer { offer, agent, .. } => Some((*agent, *offer)),
+fn offer_of(decision: Decision) -> Option<(AgentId, OfferId)> {
+    match decision {
+        Decision::Offer { offer, agent, .. } => Some((agent, offer)),
         Decision::Withdraw { .. }
         | Decision::Serve { .. }
         | Decision::Refuse { .. }
@@ -276,15 +291,19 @@ fn offer_of(decisions: &VecDeque<Decision>) -> Option<(AgentId, OfferId)> {
         | Decision::Announce { .. }
         | Decision::Busy { .. }
         | Decision::State { .. } => None,
-    })
+    }
 }
 
 fn agents(case: Case) -> impl Iterator<Item = AgentId> {
     (1..).map(AgentId).take(case.agents)
 }
 
-/// Every secretary serves all teams, the practices are spread over them.
 fn setup(case: Case) -> Setup {
+    if case.is_centre { centre(case) } else { floor(case) }
+}
+
+/// Every secretary serves all teams, the practices are spread over them.
+fn floor(case: Case) -> Setup {
     let teams: Vec<TeamId> = (1..).map(TeamId).take(case.groups).collect();
     let seconds = Duration::from_secs;
     let team = Team {
@@ -307,4 +326,71 @@ fn setup(case: Case) -> Setup {
         agents: agents(case).map(|id| (id, agent.clone())).collect(),
         limits: Limits { waiting_max: 1_000_000 },
     }
+}
+
+const CENTRE_TEAMS: u32 = 20;
+const SITES: u32 = 10;
+const SKILLS: u32 = 12;
+
+/// Practices of 20 teams: a third has two secretaries of its own, every other one a skill, a quarter a
+/// wish for where they work.
+fn centre(case: Case) -> Setup {
+    let agent = |id: AgentId| {
+        let number = id.0;
+        let team = |offset| TeamId((number + offset) % CENTRE_TEAMS);
+        let teams = if number.is_multiple_of(5) { vec![team(0), team(1)] } else { vec![team(0)] };
+        let skill = |offset: u32| SkillId(small((number / CENTRE_TEAMS + offset) % SKILLS));
+        Agent {
+            teams,
+            site: SiteId(small(number % SITES)),
+            skills: (0..4).map(|offset| (skill(offset), 1 + number as u8 % 5)).collect(),
+            ..Agent::default()
+        }
+    };
+    let agents: BTreeMap<AgentId, Agent> = agents(case).map(|id| (id, agent(id))).collect();
+    let practice = |number: u32| {
+        let team = TeamId(number % CENTRE_TEAMS);
+        let of_team = agents.iter().filter(|(_, agent)| agent.teams.contains(&team));
+        let own = of_team.map(|(&id, _)| id).skip(number as usize % 8).take(2);
+        let sites = || (0..8).map(|offset| SiteId(small((number + offset) % SITES))).collect();
+        let within = Duration::from_secs(u64::from(15 + number % 3 * 15));
+        let practice = Practice {
+            own: if number.is_multiple_of(3) { own.collect() } else { Vec::new() },
+            skill: number.is_multiple_of(2).then(|| SkillId(small(number / 2 % SKILLS))),
+            sites: number.is_multiple_of(4).then(sites),
+            ..Practice::without_hours(within, Urgency::Normal, plan(team))
+        };
+        (PracticeId(number), practice)
+    };
+    let widens = |after, circle| Widening { after: Duration::from_secs(after), circle };
+    let team = Team {
+        ring_for: Duration::from_secs(20),
+        circles: vec![
+            widens(0, Circle::Own),
+            widens(15, Circle::Skilled),
+            widens(30, Circle::Everyone),
+        ],
+        ageing: Some(Duration::from_secs(180)),
+        ..Team::default()
+    };
+    let practices = u32::try_from(case.practices).expect("few");
+    Setup {
+        practices: (0..practices).map(practice).collect(),
+        teams: (0..CENTRE_TEAMS).map(|id| (TeamId(id), team.clone())).collect(),
+        agents,
+        limits: Limits { waiting_max: 1_000_000 },
+    }
+}
+
+/// As plans are: the team, somebody else, the team again.
+fn plan(team: TeamId) -> Plan {
+    let desk = Forward { target: Target::Phone(PhoneId(1)), ring_for: Duration::from_secs(20) };
+    let until = Some(Duration::from_secs(24 * 3_600));
+    let queue = Queue { until, ..Queue::of(team) };
+    let steps = vec![Step::Queue(queue), Step::Forward(desk), Step::queue(team, None), Step::Busy];
+    Plan { steps }
+}
+
+fn small(number: u32) -> u16 {
+    u16::try_from(number).expect("small")
 }
