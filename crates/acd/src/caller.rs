@@ -9,13 +9,14 @@
 //! ```
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{AgentState, Pending};
 use crate::decision::{Decision, Withdrawal};
-use crate::groups::{GroupId, demand};
+use crate::groups::GroupId;
 use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, Target, TeamId};
 use crate::input::Refusal;
 use crate::limits::HOPS_MAX;
@@ -126,7 +127,7 @@ pub(crate) struct Caller {
     pub(crate) line: Option<LineId>,
     /// What held when he was given his plan, and the plan: no later setup touches them.
     pub(crate) situation: Situation,
-    pub(crate) plan: Plan,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) step: usize,
     /// How often another practice took him over.
     pub(crate) hops: u8,
@@ -302,7 +303,7 @@ impl Caller {
 pub(crate) struct Beginning {
     pub(crate) urgency: Urgency,
     pub(crate) situation: Situation,
-    pub(crate) plan: Plan,
+    pub(crate) plan: Arc<Plan>,
     /// No limit of the practice counts him.
     pub(crate) through: bool,
 }
@@ -373,9 +374,11 @@ impl Scheduler {
         let asked = urgency.into_iter().chain(rule.and_then(|rule| rule.urgency)).min();
         let mut urgency = asked.unwrap_or(practice.urgency);
         let through = rule.is_some_and(|rule| rule.way == Way::Through);
-        let own = |plan: &Plan| (Situation::Listed, plan.clone());
+        let own = |plan: &Plan| (Situation::Listed, Arc::new(plan.clone()));
         let mut special = match rule.map(|rule| &rule.way) {
-            Some(Way::Through) => Some(own(&practice.open)),
+            Some(Way::Through) => {
+                self.open_plan(id).map(|plan| (Situation::Listed, Arc::clone(plan)))
+            }
             Some(Way::Plan(plan)) => Some(own(plan)),
             Some(Way::Usual) | None => None,
         };
@@ -390,7 +393,7 @@ impl Scheduler {
         let (situation, plan) = special.unwrap_or_else(|| {
             let (situation, plan) =
                 self.holding_plan(id).expect("something holds for each practice of the setup");
-            (situation, plan.into_owned())
+            (situation, Arc::clone(plan))
         });
         Beginning { urgency, situation, plan, through }
     }
@@ -752,8 +755,7 @@ impl Scheduler {
         team: TeamId,
         circle: Circle,
     ) -> Option<GroupId> {
-        let known = self.setup.practices.get(&practice);
-        self.groups.find(&demand(known.map(|known| (practice, known)), team, circle))
+        self.groups.find(practice, team, circle)
     }
 
     pub(crate) fn unindex_caller(&mut self, id: CallerId) {

@@ -1,11 +1,11 @@
 //! Which secretaries may have which callers: everything of eligibility that only the setup decides.
 //!
 //! Callers who ask for the same (team, circle, skill, sites) are one *group*, and wait in one order. A
-//! secretary serves the groups that [`eligible`] lets her have. What changes from moment to moment (her
+//! secretary serves the groups that [`eligible`] lets her have. What a practice asks for has a number, so
+//! that a caller's group is found without a look at it. What changes from moment to moment (her
 //! state, her phone, the reserve) is not looked at here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,14 +16,18 @@ use crate::setup::{Agent, Circle, Practice, Setup, Strategy, Team};
 pub(crate) struct GroupId(u32);
 
 /// What a caller asks of the secretary who may have him.
-#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
-pub(crate) struct Demand {
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
+pub(crate) struct Demand<'a> {
     pub(crate) team: TeamId,
     pub(crate) circle: DemandedCircle,
     /// Also ranks those who have it.
     pub(crate) skill: Option<SkillId>,
-    pub(crate) sites: Option<Arc<BTreeSet<SiteId>>>,
+    pub(crate) sites: Option<&'a BTreeSet<SiteId>>,
 }
+
+/// A pair of skill and sites that some practice asks for.
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
+struct WishId(u32);
 
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
 pub(crate) enum DemandedCircle {
@@ -48,7 +52,8 @@ pub enum Unsuited {
 /// What the setup decides of who may have whom.
 #[derive(Clone, Eq, PartialEq, Debug, Default)]
 pub(crate) struct Groups {
-    ids: BTreeMap<Demand, GroupId>,
+    ids: BTreeMap<(TeamId, DemandedCircle, WishId), GroupId>,
+    wishes: BTreeMap<PracticeId, WishId>,
     teams: Vec<TeamId>,
     of_agent: BTreeMap<AgentId, Vec<Membership>>,
     of_team: BTreeMap<TeamId, Vec<GroupId>>,
@@ -70,12 +75,12 @@ pub(crate) fn eligible(
     setup: &Setup,
     id: AgentId,
     agent: &Agent,
-    demand: &Demand,
+    demand: Demand<'_>,
 ) -> Result<(), Unsuited> {
     if !agent.teams.contains(&demand.team) {
         return Err(Unsuited::Team);
     }
-    if demand.sites.as_ref().is_some_and(|sites| !sites.contains(&agent.site)) {
+    if demand.sites.is_some_and(|sites| !sites.contains(&agent.site)) {
         return Err(Unsuited::Site);
     }
     match demand.circle {
@@ -97,24 +102,31 @@ pub(crate) fn demand(
     practice: Option<(PracticeId, &Practice)>,
     team: TeamId,
     circle: Circle,
-) -> Demand {
-    Demand {
-        team,
-        circle: match (circle, practice) {
-            (Circle::Own, Some((id, _))) => DemandedCircle::Own(id),
-            (Circle::Skilled, Some(_)) => DemandedCircle::Skilled,
-            (Circle::Own | Circle::Skilled, None) | (Circle::Everyone, _) => {
-                DemandedCircle::Everyone
-            }
-        },
-        skill: practice.and_then(|(_, practice)| practice.skill),
-        sites: practice.and_then(|(_, practice)| practice.sites.clone()).map(Arc::new),
+) -> Demand<'_> {
+    let (skill, sites) = practice.map_or(UNDEMANDING, |(_, practice)| wish(practice));
+    Demand { team, circle: demanded(practice.map(|(id, _)| id), circle), skill, sites }
+}
+
+type Wish<'a> = (Option<SkillId>, Option<&'a BTreeSet<SiteId>>);
+
+const UNDEMANDING: Wish<'_> = (None, None);
+
+fn wish(practice: &Practice) -> Wish<'_> {
+    (practice.skill, practice.sites.as_ref())
+}
+
+fn demanded(practice: Option<PracticeId>, circle: Circle) -> DemandedCircle {
+    match (circle, practice) {
+        (Circle::Own, Some(id)) => DemandedCircle::Own(id),
+        (Circle::Skilled, Some(_)) => DemandedCircle::Skilled,
+        (Circle::Own | Circle::Skilled, None) | (Circle::Everyone, _) => DemandedCircle::Everyone,
     }
 }
 
 impl Groups {
     pub(crate) fn new(setup: &Setup) -> Self {
-        let demands: Vec<Demand> = demands(setup).into_iter().collect();
+        let wishes = wishes(setup);
+        let demands: Vec<Demand<'_>> = demands(setup, &wishes).into_iter().collect();
         let mut groups = Self::default();
         for (index, demand) in (0..).zip(&demands) {
             groups.teams.push(demand.team);
@@ -123,7 +135,7 @@ impl Groups {
         for (&id, agent) in &setup.agents {
             let memberships = agent.teams.iter().flat_map(|team| {
                 groups.of_team.get(team).into_iter().flatten().filter_map(|&group| {
-                    let demand = &demands[group.0 as usize];
+                    let demand = demands[group.0 as usize];
                     eligible(setup, id, agent, demand).ok()?;
                     let known = demand.skill.and_then(|skill| agent.skills.get(&skill));
                     let strategy = setup.teams.get(team).map(|team| team.strategy);
@@ -148,13 +160,25 @@ impl Groups {
                 groups.reserving.insert(id, reserving);
             }
         }
-        groups.ids = demands.into_iter().zip((0..).map(GroupId)).collect();
+        let key = |it: Demand<'_>| (it.team, it.circle, wishes[&(it.skill, it.sites)]);
+        groups.ids = demands.iter().map(|&demand| key(demand)).zip((0..).map(GroupId)).collect();
+        groups.wishes =
+            setup.practices.iter().map(|(&id, practice)| (id, wishes[&wish(practice)])).collect();
         groups
     }
 
-    /// `None`: nobody serves it.
-    pub(crate) fn find(&self, demand: &Demand) -> Option<GroupId> {
-        self.ids.get(demand).copied()
+    /// Of the [`demand`] of this practice's callers. `None`: nobody serves it.
+    pub(crate) fn find(
+        &self,
+        practice: PracticeId,
+        team: TeamId,
+        circle: Circle,
+    ) -> Option<GroupId> {
+        let key = match self.wishes.get(&practice) {
+            Some(&wish) => (team, demanded(Some(practice), circle), wish),
+            None => (team, demanded(None, circle), WishId::UNDEMANDING),
+        };
+        self.ids.get(&key).copied()
     }
 
     pub(crate) fn team(&self, group: GroupId) -> TeamId {
@@ -181,24 +205,30 @@ impl Groups {
     }
 }
 
+impl WishId {
+    /// The least of all.
+    const UNDEMANDING: Self = Self(0);
+}
+
+/// All pairs of skill and sites that practices ask for, and the one of who is no practice's any more.
+fn wishes(setup: &Setup) -> BTreeMap<Wish<'_>, WishId> {
+    let asked = setup.practices.values().map(wish).chain([UNDEMANDING]);
+    asked.collect::<BTreeSet<_>>().into_iter().zip((0..).map(WishId)).collect()
+}
+
 /// All that callers can ask, in order: each team with each pair of skill and sites, and each practice
 /// that has secretaries of its own where a team begins with those.
-fn demands(setup: &Setup) -> BTreeSet<Demand> {
-    let mut wishes = BTreeSet::from([(None, None)]);
-    for practice in setup.practices.values() {
-        wishes.insert((practice.skill, practice.sites.clone().map(Arc::new)));
-    }
+fn demands<'a>(setup: &'a Setup, wishes: &BTreeMap<Wish<'a>, WishId>) -> BTreeSet<Demand<'a>> {
     let mut demands = BTreeSet::new();
     let staffed = setup.agents.values().flat_map(|agent| agent.teams.iter().copied());
     let teams: BTreeSet<TeamId> = setup.teams.keys().copied().chain(staffed).collect();
     let plain = Team::default();
     for team in teams {
         let rules = setup.teams.get(&team).unwrap_or(&plain);
-        for (skill, sites) in &wishes {
-            let sites = sites.clone();
-            let everyone = Demand { team, circle: DemandedCircle::Everyone, skill: *skill, sites };
+        for &(skill, sites) in wishes.keys() {
+            let everyone = Demand { team, circle: DemandedCircle::Everyone, skill, sites };
             if skill.is_some() && widens_by(rules, Circle::Skilled) {
-                demands.insert(Demand { circle: DemandedCircle::Skilled, ..everyone.clone() });
+                demands.insert(Demand { circle: DemandedCircle::Skilled, ..everyone });
             }
             demands.insert(everyone);
         }

@@ -110,7 +110,7 @@ impl Scheduler {
             &self.setup,
             id,
             &self.setup.agents[&id],
-            &demand(known, queue.team, queue.circle),
+            demand(known, queue.team, queue.circle),
         );
         if !self.desk(id).is_free() || suits.is_err() {
             return false;

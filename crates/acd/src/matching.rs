@@ -82,8 +82,8 @@ impl Scheduler {
                 }
             }
         }
-        // What the offers made hot is what was looked at just now.
-        self.hot.clear();
+        // What the offers made hot is what was looked at just now. Its room is kept for the next time.
+        self.hot = hot;
     }
 
     /// The caller before all others of the group, and the free agent who suits him best.

@@ -6,8 +6,8 @@
 //! A practice that opens takes back who waits in its plan for closed hours. One that closes serves on who
 //! waits, unless it wants otherwise ([`AtClosing`]). Who hears a text is not here any more.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::civil::Clock;
 use crate::decision::{Decision, Withdrawal};
@@ -20,10 +20,13 @@ use crate::time::Instant;
 use crate::timer::Reason;
 
 /// What holds for a practice, until when at the latest: an index, made of the setup, the overrides and
-/// the clock.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+/// the clock. All who enter share its plans.
+#[derive(Clone, Eq, PartialEq, Debug)]
 pub(crate) struct Holding {
     what: What,
+    plan: Arc<Plan>,
+    /// Of open hours, for who is always let through.
+    open: Arc<Plan>,
     boundary: Option<Instant>,
 }
 
@@ -64,13 +67,13 @@ impl What {
         }
     }
 
-    fn plan(self, practice: &Practice) -> Cow<'_, Plan> {
+    fn plan(self, practice: &Practice) -> Plan {
         match self {
-            Self::Open => Cow::Borrowed(&practice.open),
-            Self::Closed => Cow::Borrowed(&practice.closed),
-            Self::Leave(index) => Cow::Borrowed(&practice.leave[index].plan),
-            Self::Away => Cow::Borrowed(&practice.away),
-            Self::Redirected(to) => Cow::Owned(Plan { steps: vec![Step::Forward(to), Step::Busy] }),
+            Self::Open => practice.open.clone(),
+            Self::Closed => practice.closed.clone(),
+            Self::Leave(index) => practice.leave[index].plan.clone(),
+            Self::Away => practice.away.clone(),
+            Self::Redirected(to) => Plan { steps: vec![Step::Forward(to), Step::Busy] },
         }
     }
 }
@@ -122,7 +125,14 @@ impl Scheduler {
         let boundary = self.clock.and_then(|clock: Clock| {
             practice.boundary(over, clock.unix_ms(self.now)).map(|at| clock.instant(at))
         });
-        let before = self.holdings.insert(id, Holding { what, boundary });
+        let open = Arc::new(practice.open.clone());
+        let plan = match what {
+            What::Open => Arc::clone(&open),
+            What::Closed | What::Leave(_) | What::Away | What::Redirected(_) => {
+                Arc::new(what.plan(practice))
+            }
+        };
+        let before = self.holdings.insert(id, Holding { what, plan, open, boundary });
         if let Some(at) = before.and_then(|before| before.boundary) {
             self.timers.disarm(at, Reason::Boundary { practice: id });
         }
@@ -136,9 +146,14 @@ impl Scheduler {
         Some(self.holdings.get(&practice)?.what.situation())
     }
 
-    pub(crate) fn holding_plan(&self, id: PracticeId) -> Option<(Situation, Cow<'_, Plan>)> {
-        let what = self.holdings.get(&id)?.what;
-        Some((what.situation(), what.plan(self.setup.practices.get(&id)?)))
+    pub(crate) fn holding_plan(&self, id: PracticeId) -> Option<(Situation, &Arc<Plan>)> {
+        let Holding { what, plan, .. } = self.holdings.get(&id)?;
+        Some((what.situation(), plan))
+    }
+
+    /// The plan for open hours, whatever holds.
+    pub(crate) fn open_plan(&self, id: PracticeId) -> Option<&Arc<Plan>> {
+        Some(&self.holdings.get(&id)?.open)
     }
 
     pub(crate) fn set_clock(&mut self, unix_ms: i64) {
@@ -258,8 +273,8 @@ impl Scheduler {
     pub(crate) fn follow(&mut self, id: CallerId, practice: PracticeId) {
         self.take_out(id, Withdrawal::Overflowed);
         let (situation, plan) = match self.holding_plan(practice) {
-            Some((situation, plan)) => (situation, plan.into_owned()),
-            None => (Situation::Closed, Plan::default()),
+            Some((situation, plan)) => (situation, Arc::clone(plan)),
+            None => (Situation::Closed, Arc::default()),
         };
         let caller = self.caller_mut(id);
         caller.acting = practice;

@@ -44,6 +44,7 @@ impl Scheduler {
         let Beginning { urgency, situation, plan, through } =
             self.beginning(practice, known, line, urgency);
         let calls = self.calls_with_this(practice, line);
+        let plan = (*plan).clone();
         Some(Outset { urgency, situation, plan, through, calls })
     }
 }
@@ -64,7 +65,7 @@ pub fn verdicts(setup: &Setup, practice: PracticeId, team: TeamId, circle: Circl
                 agent: id,
                 is_own: known.is_some_and(|known| known.own.contains(&id)),
                 level: level.unwrap_or(0),
-                unsuited: eligible(setup, id, agent, &demand).err(),
+                unsuited: eligible(setup, id, agent, demand).err(),
             };
             (position, verdict)
         })
