@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 
-use crate::caller::{InQueue, Stage, Urgency, circle_at};
+use crate::caller::{InQueue, Stage, Urgency};
 use crate::decision::Withdrawal;
 use crate::id::{CallerId, TeamId};
 use crate::input::Refusal;
 use crate::scheduler::Scheduler;
 use crate::setup::{Circle, Forward};
+use crate::steps::circle_at;
 
 impl Scheduler {
     /// Offers that are out stay. Who is put first goes before all of his class, whoever was put first

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::acquaintance::Acquaintances;
 use crate::agent::{AgentState, AgentView, Desk};
-use crate::caller::{Caller, CallerView, Waiting, circle_at};
+use crate::caller::{Caller, CallerView, Waiting};
 use crate::civil::Clock;
 use crate::decision::Decision;
 use crate::estimates::Figures;
@@ -22,6 +22,7 @@ use crate::input::{Input, Refusal};
 use crate::setup::{Override, Setup};
 use crate::situations::Holdings;
 use crate::staff::Staff;
+use crate::steps::circle_at;
 use crate::time::Instant;
 use crate::timer::{Reason, Timers};
 use crate::waiting::{Free, Queues};

@@ -2,11 +2,13 @@
 //!
 //! Nothing here decides: it asks what decides.
 
-use crate::caller::{Beginning, Urgency, circle_at};
+use crate::caller::Urgency;
+use crate::entrance::Beginning;
 use crate::groups::{Unsuited, demand, eligible};
 use crate::id::{AgentId, LineId, PracticeId, TeamId};
 use crate::scheduler::Scheduler;
 use crate::setup::{Circle, Plan, Setup, Situation, Strategy, Widening};
+use crate::steps::circle_at;
 use crate::time::Instant;
 
 /// How a caller would begin now.

@@ -1,0 +1,147 @@
+//! How a caller begins: what he meets, whether there is room for him, his place in the order.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use crate::caller::{Caller, Place, Stage, Urgency};
+use crate::id::{CallerId, LineId, PracticeId};
+use crate::input::Refusal;
+use crate::limits::HOPS_MAX;
+use crate::scheduler::Scheduler;
+use crate::setup::{Insistence, Plan, Practice, Situation, Step, Way};
+use crate::time::Instant;
+
+/// How a caller begins, before he is anywhere.
+pub(crate) struct Beginning {
+    pub(crate) urgency: Urgency,
+    pub(crate) situation: Situation,
+    pub(crate) plan: Arc<Plan>,
+    /// No limit of the practice counts him.
+    pub(crate) through: bool,
+}
+
+impl Scheduler {
+    pub(crate) fn enter(
+        &mut self,
+        id: CallerId,
+        practice_id: PracticeId,
+        line: Option<LineId>,
+        urgency: Option<Urgency>,
+        leave_by: Option<Instant>,
+    ) -> Result<(), Refusal> {
+        if self.callers.contains_key(&id) {
+            return Err(Refusal::AlreadyHere);
+        }
+        let setup = self.setup.clone();
+        let practice = setup.practices.get(&practice_id).ok_or(Refusal::UnknownPractice)?;
+        let beginning = self.beginning(practice_id, practice, line, urgency);
+        let Beginning { urgency, situation, plan, through } = beginning;
+        if self.makes_wait(&plan) {
+            self.check_room(practice_id, practice, urgency, through)?;
+        }
+        let redials = line.and_then(|line| self.place_of_redialler(practice_id, line));
+        self.note_call(practice_id, line);
+        let now = self.now;
+        let place = Place {
+            urgency: redials.map_or(urgency, |before| before.urgency.min(urgency)),
+            put_first: redials.map_or(Reverse(0), |before| before.put_first),
+            deadline: redials.map_or(now + practice.answer_within, |before| before.deadline),
+            arrival: redials.map_or(now, |before| before.arrival),
+            sequence: self.sequence,
+            caller: id,
+        };
+        self.sequence += 1;
+        let caller = Caller {
+            place,
+            practice: practice_id,
+            acting: practice_id,
+            line,
+            situation,
+            plan,
+            step: 0,
+            hops: 0,
+            since: now,
+            queue: None,
+            leave_by,
+            wait_max: practice.wait_max.map(|wait_max| now + wait_max),
+            class_since: now,
+            is_returned: false,
+            generation: 0,
+            stage: Stage::Waiting,
+        };
+        self.callers.insert(id, caller);
+        self.begin_step(id, 0);
+        Ok(())
+    }
+
+    /// What he meets: his own rule before the practice's for who calls too often, before its situation.
+    pub(crate) fn beginning(
+        &self,
+        id: PracticeId,
+        practice: &Practice,
+        line: Option<LineId>,
+        urgency: Option<Urgency>,
+    ) -> Beginning {
+        let rule = line.and_then(|line| practice.callers.get(&line));
+        let asked = urgency.into_iter().chain(rule.and_then(|rule| rule.urgency)).min();
+        let mut urgency = asked.unwrap_or(practice.urgency);
+        let through = rule.is_some_and(|rule| rule.way == Way::Through);
+        let own = |plan: &Plan| (Situation::Listed, Arc::new(plan.clone()));
+        let mut special = match rule.map(|rule| &rule.way) {
+            Some(Way::Through) => {
+                self.open_plan(id).map(|plan| (Situation::Listed, Arc::clone(plan)))
+            }
+            Some(Way::Plan(plan)) => Some(own(plan)),
+            Some(Way::Usual) | None => None,
+        };
+        if let Some(repeated) = &practice.repeated
+            && self.calls_with_this(id, line) >= repeated.calls.max(1)
+        {
+            match &repeated.then {
+                Insistence::Rise => urgency = urgency.risen(),
+                Insistence::Limit(plan) => special = special.or_else(|| Some(own(plan))),
+            }
+        }
+        let (situation, plan) = special.unwrap_or_else(|| {
+            let (situation, plan) =
+                self.holding_plan(id).expect("something holds for each practice of the setup");
+            (situation, Arc::clone(plan))
+        });
+        Beginning { urgency, situation, plan, through }
+    }
+
+    /// Who begins this plan waits for somebody, here or with the practices that it hands him on to; else
+    /// he is told something and ended in the same breath.
+    fn makes_wait(&self, plan: &Plan) -> bool {
+        let mut first = plan.steps.first().copied();
+        for _ in 0..=HOPS_MAX {
+            first = match first {
+                Some(Step::Queue(_) | Step::Forward(_)) => return true,
+                Some(Step::Announce { .. } | Step::Busy) | None => return false,
+                Some(Step::Practice(practice)) => {
+                    self.holding_plan(practice).and_then(|(_, plan)| plan.steps.first().copied())
+                }
+            };
+        }
+        // Handed on too often.
+        false
+    }
+
+    fn check_room(
+        &self,
+        id: PracticeId,
+        practice: &Practice,
+        urgency: Urgency,
+        through: bool,
+    ) -> Result<(), Refusal> {
+        if self.callers.len() - self.served >= self.setup.limits.waiting_max {
+            return Err(Refusal::Full);
+        }
+        let waiting = self.followers.get(&id).map_or(0, |followers| followers.len());
+        let is_full = practice.waiting_max.is_some_and(|max| waiting >= max);
+        if is_full && urgency > Urgency::Urgent && !through {
+            return Err(Refusal::PracticeFull);
+        }
+        Ok(())
+    }
+}

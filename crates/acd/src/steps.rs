@@ -1,0 +1,184 @@
+//! The steps of a caller's plan: which one takes him, how he is in it, and how it ends.
+
+use crate::caller::{InQueue, Stage};
+use crate::decision::Decision;
+use crate::id::{AgentId, CallerId, PracticeId, TeamId};
+use crate::scheduler::Scheduler;
+use crate::setup::{Circle, Queue, Setup, Step};
+use crate::time::Instant;
+use crate::timer::Bound;
+
+impl Scheduler {
+    pub(crate) fn wait_ended(&mut self, id: CallerId, bound: Bound) {
+        // An offer's deadline is no later, and comes first within the instant.
+        debug_assert_eq!(self.callers[&id].stage, Stage::Waiting);
+        match bound {
+            Bound::LeaveBy => self.leave_queue(id, Step::is_last),
+            Bound::WaitMax => self.leave_queue(id, |step| !matches!(step, Step::Queue(_))),
+            Bound::StepEnd | Bound::Nobody => {
+                let next = self.callers[&id].step + 1;
+                self.note_wait(id, true);
+                self.unindex_caller(id);
+                self.begin_step(id, next);
+            }
+        }
+    }
+
+    /// On to the first step to come that he may enter; past the last one, if there is none.
+    pub(crate) fn leave_queue(&mut self, id: CallerId, may_enter: impl Fn(Step) -> bool) {
+        let caller = &self.callers[&id];
+        let steps = &caller.plan.steps;
+        let to_come = (caller.step + 1..steps.len()).find(|&step| may_enter(steps[step]));
+        let next = to_come.unwrap_or(steps.len());
+        self.note_wait(id, true);
+        self.unindex_caller(id);
+        self.begin_step(id, next);
+    }
+
+    /// He, who is in no index, enters the first step from `step` on that takes him.
+    pub(crate) fn begin_step(&mut self, id: CallerId, step: usize) {
+        let mut step = step;
+        loop {
+            let caller = self.caller_mut(id);
+            caller.stage = Stage::Waiting;
+            caller.queue = None;
+            match caller.plan.steps.get(step).copied().unwrap_or(Step::Busy) {
+                Step::Queue(queue) if self.takes(id, &queue) => {
+                    self.begin_queue(id, step, &queue);
+                    return;
+                }
+                Step::Queue(_) => step += 1,
+                Step::Forward(to) => {
+                    self.note_step(id, step);
+                    self.begin_forward(id, to, step + 1);
+                    return;
+                }
+                Step::Practice(practice) => {
+                    step = if self.hand_on(id, practice) { 0 } else { usize::MAX };
+                }
+                last @ (Step::Announce { .. } | Step::Busy) => {
+                    self.callers.remove(&id);
+                    self.end(id, step, last);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn note_step(&mut self, id: CallerId, step: usize) {
+        let now = self.now;
+        let caller = self.caller_mut(id);
+        caller.step = step;
+        caller.since = now;
+        if step > 0 {
+            self.decide(Decision::Overflow { caller: id, step });
+        }
+    }
+
+    fn begin_queue(&mut self, id: CallerId, step: usize, queue: &Queue) {
+        let now = self.now;
+        self.note_step(id, step);
+        let caller = &self.callers[&id];
+        let (circle, widens_at) = circle_at(&self.setup, caller.acting, queue.team, now, now);
+        self.caller_mut(id).queue = Some(InQueue {
+            team: queue.team,
+            step_end: queue.until.map(|until| now + until),
+            nobody: queue.nobody,
+            nobody_at: None,
+            circle,
+            widens_at,
+            group: None,
+        });
+        self.figures.entry(queue.team).or_default().arrived(now);
+        self.index_caller(id);
+    }
+
+    /// Whether this queue is worth entering.
+    fn takes(&self, id: CallerId, queue: &Queue) -> bool {
+        let waiting = || self.waiting.len_of_team(queue.team);
+        if queue.unless_waiting.is_some_and(|max| waiting() >= max) {
+            return false;
+        }
+        if queue.unless_none_free && !self.somebody_is_free(id, queue.team) {
+            return false;
+        }
+        match queue.unless_expected {
+            Some(longest) => self
+                .expected_wait_of(&self.callers[&id], queue.team)
+                .is_none_or(|expected| expected <= longest),
+            None => true,
+        }
+    }
+
+    /// Somebody of the team whom he may have once the circle is at its widest.
+    fn somebody_is_free(&self, id: CallerId, team: TeamId) -> bool {
+        let caller = &self.callers[&id];
+        let group = self.group_of(caller.acting, team, Circle::Everyone);
+        group.is_some_and(|group| {
+            self.free_in_group(group) && self.is_beyond_reserve(caller.place.urgency, group)
+        })
+    }
+
+    /// The last words on a caller who is not here, or not any more.
+    fn end(&mut self, caller: CallerId, step: usize, last: Step) {
+        self.decide(match last {
+            Step::Announce { prompt, answer } => {
+                Decision::Announce { caller, step, prompt, answer }
+            }
+            Step::Queue(_) | Step::Forward(_) | Step::Practice(_) | Step::Busy => {
+                Decision::Busy { caller }
+            }
+        });
+    }
+
+    /// His circle has widened: others may have him too.
+    pub(crate) fn widen(&mut self, id: CallerId) {
+        let now = self.now;
+        let caller = &self.callers[&id];
+        let queue = caller.queue();
+        let (circle, widens_at) =
+            circle_at(&self.setup, caller.acting, queue.team, caller.since, now);
+        self.unindex_caller(id);
+        if let Some(queue) = &mut self.caller_mut(id).queue {
+            queue.circle = circle;
+            queue.widens_at = widens_at;
+        }
+        self.index_caller(id);
+    }
+}
+
+/// Whom a caller may be given who has been in a step since then, and when that widens next. A circle
+/// that his practice has not counts as the next one.
+pub(crate) fn circle_at(
+    setup: &Setup,
+    practice: PracticeId,
+    team: TeamId,
+    since: Instant,
+    now: Instant,
+) -> (Circle, Option<Instant>) {
+    let practice = setup.practices.get(&practice);
+    let has = |circle| match circle {
+        Circle::Own => practice.is_some_and(|practice| {
+            let of_team = |agent: &AgentId| {
+                setup.agents.get(agent).is_some_and(|agent| agent.teams.contains(&team))
+            };
+            practice.own.iter().any(of_team)
+        }),
+        Circle::Skilled => practice.is_some_and(|practice| practice.skill.is_some()),
+        Circle::Everyone => true,
+    };
+    let circles = setup.teams.get(&team).map_or(&[][..], |team| &team.circles);
+    let mut steps = circles.iter().filter(|widening| has(widening.circle)).peekable();
+    // Nothing narrower is left to begin with.
+    let Some(first) = steps.next() else { return (Circle::Everyone, None) };
+    let mut circle = first.circle;
+    while let Some(widening) = steps.peek() {
+        let at = since + widening.after;
+        if at > now {
+            return (circle, Some(at));
+        }
+        circle = widening.circle;
+        steps.next();
+    }
+    (circle, None)
+}
