@@ -254,13 +254,20 @@ impl Scheduler {
     fn reconsider_plan(&mut self, id: CallerId, practice: PracticeId, situation: Situation) {
         let caller = &self.callers[&id];
         let at_closing = self.setup.practices.get(&practice).map(|practice| practice.at_closing);
-        let moves = match (caller.situation, situation) {
+        let moves = match caller.situation {
             // A plan of his own.
-            (Situation::Listed, _) => false,
-            (Situation::Open, Situation::Open) => false,
-            // It opens: he is served as everybody.
-            (_, Situation::Open) => true,
-            (_, _) => at_closing == Some(AtClosing::Move),
+            Situation::Listed => false,
+            Situation::Open | Situation::Closed | Situation::Leave | Situation::Redirected => {
+                match situation {
+                    // It opens: he is served as everybody.
+                    Situation::Open => caller.situation != Situation::Open,
+                    Situation::Closed | Situation::Leave | Situation::Redirected => {
+                        at_closing == Some(AtClosing::Move)
+                    }
+                    // Of a caller, never of a practice.
+                    Situation::Listed => false,
+                }
+            }
         };
         // Who came back from a conversation waits without any end.
         if moves && !caller.is_returned {
