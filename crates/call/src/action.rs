@@ -51,8 +51,8 @@ pub enum Input {
         practice: PracticeId,
         with: Option<Override>,
     },
-    /// What an earlier life of this node remembered of a secretary, before its first message. Bindings
-    /// that are over are left out; who is not configured is nobody.
+    /// What an earlier life of this node remembered of a secretary or a phone, before its first message.
+    /// Bindings that are over are left out; who is not configured is nobody.
     Standing(Standing),
     /// The civil time of `now`: at the start, and when the wall clock is set. Before the first one
     /// every practice counts as open.
@@ -105,7 +105,7 @@ pub enum Action {
     Media(MediaOrder),
     /// Keep this for ever: a call has ended. Exactly one a call.
     Record(Box<CallRecord>),
-    /// Keep this of her in place of what was kept before, and give it back at the next start by
+    /// Keep this of her, or of it, in place of what was kept before, and give it back at the next start by
     /// [`Input::Standing`].
     Remember(Box<Standing>),
     /// Keep this of the practice in place of what was kept before (`None`: nothing), and give it back at

@@ -30,7 +30,7 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use acd::{AgentId, CallerId, Decision, OfferId, PhoneId, Scheduler};
+use acd::{AgentId, CallerId, Decision, OfferId, Scheduler};
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ use crate::config::{Config, TrunkId};
 use crate::media::{Owner, Port};
 use crate::ports::Ports;
 use crate::record::CallRef;
-use crate::standing::Standings;
+use crate::standing::{Standings, User};
 use crate::throttle::Throttle;
 use crate::timers::{Role, Timer, Timers};
 
@@ -143,14 +143,6 @@ pub enum EngineTimeout {
 pub enum RestoreError {
     #[error("the snapshot cannot be read: {0}")]
     Unreadable(#[from] postcard::Error),
-}
-
-/// Whose phones may register under a name.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-enum User {
-    Agent(AgentId),
-    /// It is rung where a practice's callers are forwarded to; it is no secretary's.
-    Phone(PhoneId),
 }
 
 /// Whose a packet is.
@@ -423,7 +415,7 @@ impl Engine {
     /// Tells the scheduler; its decisions queue up behind those that are being carried out.
     fn schedule(&mut self, now: Instant, input: acd::Input) -> Result<(), acd::Refusal> {
         if let acd::Input::Agent { agent, .. } = &input {
-            self.state.standings.doubt(*agent);
+            self.state.standings.doubt(User::Agent(*agent));
         }
         let told = self.scheduler_log.is_some().then(|| input.clone());
         let result = self.state.scheduler.handle(acd_time(now), input);
@@ -440,7 +432,7 @@ impl Engine {
         let first = self.decisions.len();
         while let Some(decision) = self.state.scheduler.poll_decision() {
             if let Decision::State { agent, .. } = decision {
-                self.state.standings.doubt(agent);
+                self.state.standings.doubt(User::Agent(agent));
             }
             self.decisions.push_back(decision);
         }
@@ -467,10 +459,7 @@ impl Engine {
                 continue;
             }
             self.state.registrar.remove(&name);
-            match user {
-                User::Agent(agent) => self.state.standings.forget(agent),
-                User::Phone(_) => {}
-            }
+            self.state.standings.forget(user);
         }
         self.state.registrar.configure(registrar_rules(&config));
         self.state.endpoint.configure(endpoint_limits(&config));

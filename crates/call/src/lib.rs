@@ -41,4 +41,4 @@ pub use numbering::{Country, Numbering};
 pub use record::{
     CallRecord, CallRef, CallerNumber, Disposition, ForwardRecord, OfferOutcome, OfferRecord, Party,
 };
-pub use standing::Standing;
+pub use standing::{Standing, User, Whose};

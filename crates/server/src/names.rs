@@ -12,14 +12,15 @@ pub(crate) struct Names {
     trunks: BTreeMap<TrunkId, String>,
     practices: BTreeMap<PracticeId, String>,
     teams: BTreeMap<TeamId, String>,
-    agents: BTreeMap<AgentId, Agent>,
-    phones: BTreeMap<PhoneId, String>,
+    agents: BTreeMap<AgentId, Registrant>,
+    phones: BTreeMap<PhoneId, Registrant>,
     prompts: BTreeMap<PromptId, String>,
     pauses: BTreeMap<u16, String>,
 }
 
+/// Who has a phone.
 #[derive(Clone, Debug)]
-struct Agent {
+struct Registrant {
     user: String,
     name: String,
 }
@@ -30,11 +31,11 @@ impl Names {
         self.trunks.extend(config.trunks.iter().map(|(id, it)| (*id, it.name.clone())));
         self.practices.extend(config.practices.iter().map(|(id, it)| (*id, it.name.clone())));
         self.teams.extend(config.teams.iter().map(|(id, name)| (*id, name.clone())));
-        self.phones.extend(config.phones.iter().map(|(id, it)| (*id, it.name.clone())));
         self.prompts.extend(config.prompts.iter().map(|(id, it)| (*id, it.name.clone())));
         self.pauses.extend(config.pause_reasons.iter().map(|(id, name)| (*id, name.clone())));
-        let agent = |it: &call::Agent| Agent { user: it.user.clone(), name: it.name.clone() };
-        self.agents.extend(config.agents.iter().map(|(id, it)| (*id, agent(it))));
+        let of = |user: &str, name: &str| Registrant { user: user.into(), name: name.into() };
+        self.agents.extend(config.agents.iter().map(|(id, it)| (*id, of(&it.user, &it.name))));
+        self.phones.extend(config.phones.iter().map(|(id, it)| (*id, of(&it.user, &it.name))));
         self
     }
 
@@ -65,7 +66,11 @@ impl Names {
 
     /// Of a phone that is no secretary's.
     pub(crate) fn phone(&self, id: PhoneId) -> &str {
-        self.phones.get(&id).map_or("?", String::as_str)
+        self.phones.get(&id).map_or("?", |phone| &phone.name)
+    }
+
+    pub(crate) fn phone_user(&self, id: PhoneId) -> &str {
+        self.phones.get(&id).map_or("?", |phone| &phone.user)
     }
 
     /// `None`: a pause for no reason in particular.

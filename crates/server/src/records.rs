@@ -33,7 +33,7 @@ pub(crate) use standing::Kept;
 #[derive(Clone)]
 pub(crate) enum Entry {
     Call(CallEntry),
-    /// In place of what was kept of her before.
+    /// In place of what was kept of the user before.
     Standing(Kept),
     /// In place of what was kept of the practice before.
     Override(KeptOverride),
@@ -53,7 +53,7 @@ pub(crate) struct Opened {
     pub(crate) records: Records,
     /// Of this life: larger than any before on this file.
     pub(crate) epoch: u32,
-    /// What the lives before knew of the secretaries.
+    /// What the lives before knew of those who register.
     pub(crate) kept: Vec<Kept>,
     /// What practices said against their hours and leave, and never took back.
     pub(crate) overrides: Vec<KeptOverride>,
@@ -112,7 +112,7 @@ impl Records {
                 let call = entry.record.call;
                 error!(%call, lost, "record lost: the disk fails and the memory is full");
             }
-            // The next change of hers tells all of it again.
+            // The next change tells all of it again.
             Entry::Standing(kept) => warn!(user = kept.user, "not remembered: the disk fails"),
             Entry::Override(kept) => {
                 warn!(practice = kept.practice(), "override not remembered: the disk fails");

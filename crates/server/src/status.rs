@@ -317,18 +317,22 @@ impl Sources<'_> {
     }
 
     fn registrations(&self) -> Vec<RegistrationStatus> {
-        let phones = self.config.agents.iter().flat_map(|(id, agent)| {
-            self.engine.bindings(*id).map(|binding| RegistrationStatus {
-                user: agent.user.clone(),
-                contact: binding.contact_uri.clone(),
-                transport: binding.flow.transport.via().to_owned(),
-                source: binding.flow.remote,
-                user_agent: binding.user_agent.clone(),
-                expires_in_s: binding.expires_at.saturating_duration_since(self.now).as_secs(),
-                is_reachable: !self.engine.is_dead(&binding.flow),
-            })
+        let agents = self.config.agents.iter().flat_map(|(id, agent)| {
+            self.engine.bindings(*id).map(|binding| (agent.user.as_str(), binding))
         });
-        phones.collect()
+        let phones = self.config.phones.iter().flat_map(|(id, phone)| {
+            self.engine.phone_bindings(*id).map(|binding| (phone.user.as_str(), binding))
+        });
+        let all = agents.chain(phones).map(|(user, binding)| RegistrationStatus {
+            user: user.to_owned(),
+            contact: binding.contact_uri.clone(),
+            transport: binding.flow.transport.via().to_owned(),
+            source: binding.flow.remote,
+            user_agent: binding.user_agent.clone(),
+            expires_in_s: binding.expires_at.saturating_duration_since(self.now).as_secs(),
+            is_reachable: !self.engine.is_dead(&binding.flow),
+        });
+        all.collect()
     }
 
     fn trunks(&self, calls: &[CallView]) -> Vec<TrunkStatus> {

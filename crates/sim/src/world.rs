@@ -109,7 +109,7 @@ pub(crate) struct World {
     /// Whose phones were found dead while they were bound.
     found_dead: BTreeSet<call::AgentId>,
     /// What would be given back after a restart.
-    remembered: BTreeMap<call::AgentId, call::Standing>,
+    remembered: BTreeMap<call::User, call::Standing>,
     /// Media addresses that spoke and stopped.
     silent_since: BTreeMap<SocketAddr, Instant>,
     engine_address: SocketAddr,
@@ -528,7 +528,7 @@ impl World {
                 Action::Media(order) => self.media(order)?,
                 Action::Record(record) => self.record(*record)?,
                 Action::Remember(standing) => {
-                    self.remembered.insert(standing.agent, *standing);
+                    self.remembered.insert(standing.whose.user(), *standing);
                 }
                 Action::RememberOverride { .. } => {}
                 Action::Notice(notice) => self.notice(&notice)?,
@@ -603,13 +603,19 @@ impl World {
     }
 
     fn check_remembered(&self) -> Result<(), Failure> {
-        for &agent in self.scene.config.agents.keys() {
-            let standing = self.engine.standing(agent);
-            let kept = self.remembered.get(&agent);
+        let config = &self.scene.config;
+        let agents = config.agents.keys().copied().map(call::User::Agent);
+        for user in agents.chain(config.phones.keys().copied().map(call::User::Phone)) {
+            let standing = self.engine.standing(user);
+            let kept = self.remembered.get(&user);
             // Nothing is told of who never did anything.
-            let is_fresh = standing
-                .as_ref()
-                .is_some_and(|it| it.bindings.is_empty() && it.state == call::Lasting::LoggedOut);
+            let is_fresh = standing.as_ref().is_some_and(|it| {
+                let is_out = match it.whose {
+                    call::Whose::Agent { state, .. } => state == call::Lasting::LoggedOut,
+                    call::Whose::Phone(_) => true,
+                };
+                it.bindings.is_empty() && is_out
+            });
             if standing.as_ref() != kept && !(kept.is_none() && is_fresh) {
                 let detail = format!("{standing:?}, kept is {kept:?}");
                 return Err(Failure::new(Check::Remembered, detail));

@@ -1,12 +1,12 @@
-//! REGISTER, and what it says of the secretaries.
+//! REGISTER, and what it says of the secretaries and of the phones that are nobody's.
 
 use acd::{AgentEvent, AgentId, Target};
 use sip::{DialogKey, Flow, Instant, Message, RegisterReply, RegistrarEvent, RequestKey};
 
-use super::{Engine, User};
+use super::Engine;
 use crate::action::{Action, Notice};
 use crate::calls::{Callee, RungLeg};
-use crate::standing::Standing;
+use crate::standing::{Standing, User, Whose};
 
 impl Engine {
     /// A REGISTER from anybody. Whoever does not prove to be a user is refused without a trace of it
@@ -136,36 +136,48 @@ impl Engine {
         }
     }
 
-    /// A secretary as she was when an earlier life ended. Her phones come first: a phone that is there
-    /// would end *not responding*.
+    /// A secretary or a phone as she or it was when an earlier life ended. Her phones come first: a phone
+    /// that is there would end *not responding*.
     pub(super) fn stand(&mut self, now: Instant, standing: Standing) {
-        let Standing { agent, state, misses, bindings } = standing;
-        let Some(user) = self.config.agents.get(&agent).map(|agent| agent.user.clone()) else {
-            return;
-        };
-        self.state.registrar.restore(now, &user, bindings);
-        if self.state.registrar.bindings(&user).next().is_some() {
-            self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Reachable });
+        let Standing { whose, bindings } = standing;
+        let Some(name) = self.name_of(whose.user()).map(str::to_owned) else { return };
+        self.state.registrar.restore(now, &name, bindings);
+        match whose {
+            Whose::Agent { agent, state, misses } => {
+                if self.state.registrar.bindings(&name).next().is_some() {
+                    self.inform(now, acd::Input::Agent { agent, event: AgentEvent::Reachable });
+                }
+                self.watch_phones(now, &name);
+                let event = AgentEvent::Stand { as_before: state, misses };
+                self.inform(now, acd::Input::Agent { agent, event });
+            }
+            Whose::Phone(_) => self.watch_phones(now, &name),
         }
-        self.watch_phones(now, &user);
-        let event = AgentEvent::Stand { as_before: state, misses };
-        self.inform(now, acd::Input::Agent { agent, event });
     }
 
     /// Tells what changed of what lasts.
     pub(super) fn remember(&mut self) {
         while let Some(aor) = self.state.registrar.poll_changed() {
-            if let Some(agent) = self.agent_of(&aor) {
-                self.state.standings.doubt(agent);
+            if let Some(user) = self.users.get(&aor) {
+                self.state.standings.doubt(*user);
             }
         }
-        while let Some(agent) = self.state.standings.next_doubted() {
+        while let Some(user) = self.state.standings.next_doubted() {
             // Who was removed from the configuration is not waited for.
-            let Some(standing) = self.standing(agent) else { continue };
+            let Some(standing) = self.standing(user) else { continue };
             if self.state.standings.tell(&standing) {
                 self.actions.push_back(Action::Remember(Box::new(standing)));
             }
         }
+    }
+
+    /// What is registered under; `None`: it is nobody's, or somebody else's.
+    pub(super) fn name_of(&self, user: User) -> Option<&str> {
+        let name = match user {
+            User::Agent(agent) => &self.config.agents.get(&agent)?.user,
+            User::Phone(phone) => &self.config.phones.get(&phone)?.user,
+        };
+        (self.users.get(name) == Some(&user)).then_some(name)
     }
 
     pub(super) fn agent_of(&self, user: &str) -> Option<AgentId> {

@@ -10,7 +10,7 @@ use crate::calls::{Callee, RungLegState, Stage};
 use crate::config::TrunkId;
 use crate::media::Port;
 use crate::record::{CallRef, CallerNumber};
-use crate::standing::Standing;
+use crate::standing::{Standing, User, Whose};
 
 /// One live call.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -106,12 +106,18 @@ impl Engine {
         self.state.registrar.bindings(user)
     }
 
-    /// What lasts of a configured secretary.
-    pub fn standing(&self, agent: AgentId) -> Option<Standing> {
-        let user = &self.config.agents.get(&agent)?.user;
-        let view = self.state.scheduler.agent(agent)?;
-        let bindings = self.state.registrar.bindings(user).cloned().collect();
-        Some(Standing { agent, state: view.lasting(), misses: view.misses, bindings })
+    /// What lasts of who is configured.
+    pub fn standing(&self, user: User) -> Option<Standing> {
+        let name = self.name_of(user)?;
+        let whose = match user {
+            User::Agent(agent) => {
+                let view = self.state.scheduler.agent(agent)?;
+                Whose::Agent { agent, state: view.lasting(), misses: view.misses }
+            }
+            User::Phone(phone) => Whose::Phone(phone),
+        };
+        let bindings = self.state.registrar.bindings(name).cloned().collect();
+        Some(Standing { whose, bindings })
     }
 
     pub fn live_calls(&self) -> impl Iterator<Item = CallView> {

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use call::{AgentCommand, AgentId, AgentState, Input, Lasting, Limits, Standing};
-use sip::Method;
+use acd::{Forward, PracticeId, Step, Target};
+use call::{
+    AgentCommand, AgentId, AgentState, Config, Input, Lasting, Limits, Phone, PhoneId, Standing,
+    Whose,
+};
+use sip::{Account, Method};
 
-use crate::bench::{Bench, PHONE, config, sdp};
+use crate::bench::{Bench, PHONE, REALM, config, sdp};
 
 const ALICE: AgentId = AgentId(1);
 
@@ -19,12 +23,17 @@ fn state(bench: &Bench, agent: AgentId) -> AgentState {
 
 /// A new life that is told the last word of the one before.
 fn restart(before: &Bench, users: &[&str]) -> Bench {
-    let mut bench = Bench::with(users);
+    restart_as(before, config(users, |_| ()))
+}
+
+fn restart_as(before: &Bench, config: std::sync::Arc<Config>) -> Bench {
+    let mut bench = Bench::new(config);
     // The phones count on.
     bench.cseq = before.cseq;
     for standing in &before.remembered {
         // Each whole, in order: the last one counts.
-        let is_last = before.remembered.iter().rev().find(|it| it.agent == standing.agent);
+        let is_last =
+            before.remembered.iter().rev().find(|it| it.whose.user() == standing.whose.user());
         if is_last == Some(standing) {
             bench.input(Input::Standing(standing.clone()));
         }
@@ -43,6 +52,50 @@ fn a_call_reaches_the_phone_that_registered_in_an_earlier_life() {
     next.phone_replies(&invite, 180, "");
     next.phone_replies(&invite, 200, &sdp("203.0.113.7", 4000, "8 101"));
     assert!(matches!(state(&next, ALICE), AgentState::Talking(_)));
+}
+
+const DESK: &str = "203.0.113.20:5060";
+const RECEPTION: PhoneId = PhoneId(1);
+
+/// A practice whose own reception is rung, and nobody else.
+fn with_a_reception(users: &[&str]) -> std::sync::Arc<Config> {
+    config(users, |config| {
+        let account = Account::new("reception", REALM, "secret");
+        let (user, name) = ("reception".to_string(), "Accueil".to_string());
+        config.phones.insert(RECEPTION, Phone { user, name, account });
+        let floor = std::sync::Arc::make_mut(&mut config.floor);
+        let practice = floor.practices.get_mut(&PracticeId(1)).expect("it is there");
+        let (target, ring_for) = (Target::Phone(RECEPTION), Duration::from_secs(20));
+        practice.open.steps = vec![Step::Forward(Forward { target, ring_for })];
+    })
+}
+
+#[test]
+fn the_reception_is_rung_at_once_whose_phone_registered_in_an_earlier_life() {
+    let mut bench = Bench::new(with_a_reception(&["101"]));
+    bench.register(DESK, "reception");
+    assert_eq!(bench.remembered.last().unwrap().whose, Whose::Phone(RECEPTION));
+    let mut next = restart_as(&bench, with_a_reception(&["101"]));
+    assert_eq!(next.engine.phone_bindings(RECEPTION).count(), 1);
+    next.invite("a", "", &offer());
+    let invite = next.ours(&Method::Invite).expect("the reception is rung");
+    assert_eq!(next.sent.last().unwrap().0.remote.to_string(), DESK);
+    next.phone_replies(&invite, 200, &sdp("203.0.113.20", 4000, "8 101"));
+    assert!(next.lines().contains(&"200 INVITE".to_string()), "{:?}", next.lines());
+}
+
+#[test]
+fn a_reception_that_took_its_phone_away_or_is_gone_is_nowhere_in_the_next_life() {
+    let mut bench = Bench::new(with_a_reception(&["101"]));
+    bench.register(DESK, "reception");
+    // Who has its name by then is not reached by its phone.
+    let next = restart_as(&bench, config(&["reception"], |_| ()));
+    assert_eq!(next.engine.bindings(ALICE).count(), 0);
+    bench.run_for(Duration::from_secs(3_700));
+    assert!(bench.remembered.last().unwrap().bindings.is_empty(), "its binding is over");
+    let mut next = restart_as(&bench, with_a_reception(&["101"]));
+    next.invite("a", "", &offer());
+    assert_eq!(next.ours(&Method::Invite), None);
 }
 
 #[test]
@@ -75,7 +128,9 @@ fn a_pause_asked_for_in_a_call_is_remembered_before_the_call_ends() {
     bench.within("a", &to, "ACK", 1, "");
     let command = AgentCommand::Pause { reason: 1 };
     bench.input(Input::Agent { agent: ALICE, command });
-    assert_eq!(bench.remembered.last().unwrap().state, Lasting::Paused { reason: 1 });
+    let state = Lasting::Paused { reason: 1 };
+    let expected = Whose::Agent { agent: ALICE, state, misses: 0 };
+    assert_eq!(bench.remembered.last().unwrap().whose, expected);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 use crate::clock::Reading;
 
 /// `PRAGMA user_version` of files that this program reads and writes.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 /// `PRAGMA application_id`: whose file it is, `mono`.
 const APPLICATION: u32 = u32::from_be_bytes(*b"mono");
 
@@ -78,7 +78,7 @@ ALTER TABLE calls ADD COLUMN prompt TEXT;
 ";
 
 /// Since version 3: what lasts of the secretaries (`standing`).
-const LASTING: &str = "
+const SECRETARIES: &str = "
 CREATE TABLE secretaries (
     user         TEXT PRIMARY KEY,
     state        TEXT NOT NULL,            -- logged_out, available, paused, not_responding
@@ -86,10 +86,13 @@ CREATE TABLE secretaries (
     misses       INTEGER NOT NULL,
     changed_at   TEXT NOT NULL             -- civil time (ISO 8601, UTC)
 ) STRICT;
+";
 
--- One row a registered phone, the one that rings first at place 1.
+/// Since version 3 those of secretaries, since version 7 those that are no secretary's too.
+const PHONES: &str = "
+-- One row a registered phone, of each user the one that rings first at place 1.
 CREATE TABLE phones (
-    user          TEXT NOT NULL REFERENCES secretaries (user) ON DELETE CASCADE,
+    user          TEXT NOT NULL,           -- no secretary's: a reception's
     place         INTEGER NOT NULL,
     contact       TEXT NOT NULL,
     transport     TEXT NOT NULL,
@@ -103,6 +106,12 @@ CREATE TABLE phones (
     PRIMARY KEY (user, place)
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// From a file of version 3 to 6, around the table of that day.
+const PHONES_OF_SECRETARIES: (&str, &str) = (
+    "ALTER TABLE phones RENAME TO phones_of_secretaries;",
+    "INSERT INTO phones SELECT * FROM phones_of_secretaries; DROP TABLE phones_of_secretaries;",
+);
 
 /// Since version 4: where callers were forwarded to.
 const FORWARDS: &str = "
@@ -226,16 +235,24 @@ pub(super) fn open(path: &Path, at: Reading) -> Result<(Connection, u32), OpenEr
         transaction.execute_batch(SITUATIONS)?;
     }
     if found < 3 {
-        transaction.execute_batch(LASTING)?;
+        transaction.execute_batch(SECRETARIES)?;
+    }
+    if found < 7 {
+        let (before, after) = if found < 3 { ("", "") } else { PHONES_OF_SECRETARIES };
+        transaction.execute_batch(before)?;
+        transaction.execute_batch(PHONES)?;
+        transaction.execute_batch(after)?;
     }
     if found < 4 {
         transaction.execute_batch(FORWARDS)?;
     }
-    if found < VERSION {
+    if found < 6 {
         let (before, after) = if found == 5 { OVERRIDES_BY_NAME } else { ("", "") };
         transaction.execute_batch(before)?;
         transaction.execute_batch(OVERRIDES)?;
         transaction.execute_batch(after)?;
+    }
+    if found < VERSION {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }

@@ -1,27 +1,33 @@
-//! What lasts of the secretaries, one row each and one for each of her phones: written whole whenever
-//! it changed, read at the next start.
+//! What lasts of those who register, written whole whenever it changed and read at the next start: a row
+//! for each phone, and one for each secretary's state. A phone of nobody who has a state is a reception's.
 //!
 //! Times are civil here: the next life counts its own instants.
 
 use std::time::Duration;
 
-use call::{AgentId, Lasting, Standing};
+use call::{Lasting, Standing, Whose};
 use rusqlite::{Connection, Row, params};
 use sip::{Binding, Flow, Transport};
 
 use crate::clock::{Reading, iso};
 use crate::names::Names;
 
-/// One secretary's, as kept.
+/// One user's, as kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Kept {
     pub(crate) user: String,
+    /// Of a secretary.
+    hers: Option<Hers>,
+    at_ms: i64,
+    phones: Vec<Phone>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Hers {
     state: &'static str,
     /// The reason of a pause, by name: numbers are of one life.
     reason: Option<String>,
     misses: u32,
-    at_ms: i64,
-    phones: Vec<Phone>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,11 +50,11 @@ const NOT_RESPONDING: &str = "not_responding";
 
 impl Kept {
     pub(crate) fn of(standing: &Standing, reading: &Reading, names: &Names) -> Self {
-        let (state, reason) = match standing.state {
-            Lasting::LoggedOut => (LOGGED_OUT, None),
-            Lasting::Available => (AVAILABLE, None),
-            Lasting::Paused { reason } => (PAUSED, names.pause(reason).map(str::to_owned)),
-            Lasting::NotResponding => (NOT_RESPONDING, None),
+        let (user, hers) = match standing.whose {
+            Whose::Agent { agent, state, misses } => {
+                (names.user(agent), Some(Hers::of(state, misses, names)))
+            }
+            Whose::Phone(phone) => (names.phone_user(phone), None),
         };
         let phone = |binding: &Binding| Phone {
             contact: binding.contact_uri.clone(),
@@ -62,10 +68,8 @@ impl Kept {
             user_agent: binding.user_agent.clone(),
         };
         Self {
-            user: names.user(standing.agent).to_owned(),
-            state,
-            reason,
-            misses: standing.misses,
+            user: user.to_owned(),
+            hers,
             at_ms: reading.epoch_ms(reading.now),
             phones: standing.bindings.iter().map(phone).collect(),
         }
@@ -74,20 +78,43 @@ impl Kept {
     /// In the words of this life. Of the phones only those whose time is not over. A connection is gone
     /// with the life that held it: the registrar says whether such a phone may be reached by another.
     pub(crate) fn standing(&self, config: &call::Config, reading: &Reading) -> Option<Standing> {
-        let agent = config.agents.iter().find(|(_, agent)| agent.user == self.user)?.0;
+        let whose = match &self.hers {
+            Some(hers) => {
+                let agent = config.agents.iter().find(|(_, agent)| agent.user == self.user)?.0;
+                Whose::Agent { agent: *agent, state: hers.lasting(config), misses: hers.misses }
+            }
+            None => {
+                let phone = config.phones.iter().find(|(_, phone)| phone.user == self.user)?.0;
+                Whose::Phone(*phone)
+            }
+        };
+        let binding = |phone: &Phone| phone.binding(reading, config.registrar.expires_max);
+        Some(Standing { whose, bindings: self.phones.iter().filter_map(binding).collect() })
+    }
+}
+
+impl Hers {
+    fn of(state: Lasting, misses: u32, names: &Names) -> Self {
+        let (state, reason) = match state {
+            Lasting::LoggedOut => (LOGGED_OUT, None),
+            Lasting::Available => (AVAILABLE, None),
+            Lasting::Paused { reason } => (PAUSED, names.pause(reason).map(str::to_owned)),
+            Lasting::NotResponding => (NOT_RESPONDING, None),
+        };
+        Self { state, reason, misses }
+    }
+
+    fn lasting(&self, config: &call::Config) -> Lasting {
         let reason = |name: &String| {
             let known = config.pause_reasons.iter().find(|(_, reason)| *reason == name);
             known.map_or(0, |(number, _)| *number)
         };
-        let state = match self.state {
+        match self.state {
             LOGGED_OUT => Lasting::LoggedOut,
             PAUSED => Lasting::Paused { reason: self.reason.as_ref().map_or(0, reason) },
             NOT_RESPONDING => Lasting::NotResponding,
             _ => Lasting::Available,
-        };
-        let binding = |phone: &Phone| phone.binding(reading, config.registrar.expires_max);
-        let bindings = self.phones.iter().filter_map(binding).collect();
-        Some(Standing { agent: AgentId(agent.0), state, misses: self.misses, bindings })
+        }
     }
 }
 
@@ -119,13 +146,14 @@ impl Phone {
 }
 
 pub(super) fn write(connection: &Connection, kept: &Kept) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO secretaries VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (user) DO UPDATE SET state = excluded.state, reason = excluded.reason,
-             misses = excluded.misses, changed_at = excluded.changed_at",
-        )?
-        .execute(params![kept.user, kept.state, kept.reason, kept.misses, iso(kept.at_ms)])?;
+    match &kept.hers {
+        Some(Hers { state, reason, misses }) => connection
+            .prepare_cached("INSERT OR REPLACE INTO secretaries VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![kept.user, state, reason, misses, iso(kept.at_ms)])?,
+        None => connection
+            .prepare_cached("DELETE FROM secretaries WHERE user = ?1")?
+            .execute([&kept.user])?,
+    };
     connection.prepare_cached("DELETE FROM phones WHERE user = ?1")?.execute([&kept.user])?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO phones VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -150,8 +178,13 @@ pub(super) fn write(connection: &Connection, kept: &Kept) -> rusqlite::Result<()
 
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<Kept>> {
     let mut all: Vec<Kept> = connection
-        .prepare("SELECT user, state, reason, misses FROM secretaries ORDER BY user")?
-        .query_map([], secretary)?
+        .prepare(
+            "SELECT user, state, reason, misses FROM secretaries
+             UNION SELECT user, NULL, NULL, 0 FROM phones
+                   WHERE user NOT IN (SELECT user FROM secretaries)
+             ORDER BY user",
+        )?
+        .query_map([], user)?
         .collect::<Result<_, _>>()?;
     let mut phones = connection.prepare(
         "SELECT contact, transport, local, remote, registered_ms, expires_ms, call_id, cseq,
@@ -164,18 +197,16 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<Kept>> {
     Ok(all)
 }
 
-fn secretary(row: &Row<'_>) -> rusqlite::Result<Kept> {
-    let state: String = row.get(1)?;
-    let known = [LOGGED_OUT, AVAILABLE, PAUSED, NOT_RESPONDING];
-    Ok(Kept {
-        user: row.get(0)?,
+fn user(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let state: Option<String> = row.get(1)?;
+    let (reason, misses) = (row.get(2)?, row.get(3)?);
+    let hers = state.map(|state| {
+        let known = [LOGGED_OUT, AVAILABLE, PAUSED, NOT_RESPONDING];
         // A word of nobody's counts as the one that takes calls.
-        state: known.into_iter().find(|known| *known == state).unwrap_or(AVAILABLE),
-        reason: row.get(2)?,
-        misses: row.get(3)?,
-        at_ms: 0,
-        phones: Vec::new(),
-    })
+        let state = known.into_iter().find(|known| *known == state).unwrap_or(AVAILABLE);
+        Hers { state, reason, misses }
+    });
+    Ok(Kept { user: row.get(0)?, hers, at_ms: 0, phones: Vec::new() })
 }
 
 fn phone(row: &Row<'_>) -> rusqlite::Result<Phone> {

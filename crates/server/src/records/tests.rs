@@ -458,11 +458,13 @@ fn a_file_of_the_first_version_is_read_as_it_is_and_carried_over_by_the_server()
     assert_eq!(situations, [None, Some("open")]);
 }
 
+fn hers(state: call::Lasting) -> call::Whose {
+    call::Whose::Agent { agent: call::AgentId(7), state, misses: 1 }
+}
+
 fn standing() -> call::Standing {
     call::Standing {
-        agent: call::AgentId(7),
-        state: call::Lasting::Paused { reason: 2 },
-        misses: 1,
+        whose: hers(call::Lasting::Paused { reason: 2 }),
         bindings: vec![sip::Binding {
             contact_uri: "sip:107@192.0.2.7:5060".to_owned(),
             flow: sip::Flow {
@@ -507,9 +509,9 @@ fn what_lasts_of_a_secretary_is_given_back_in_the_words_of_the_next_life() {
     };
     let Opened { kept, .. } = Writer::start(&file.0, later).unwrap();
     let back = kept[0].standing(&paused("Repas", 1), &later).unwrap();
-    assert_eq!(back.state, call::Lasting::Paused { reason: 0 }, "that reason is gone");
+    assert_eq!(back.whose, hers(call::Lasting::Paused { reason: 0 }), "that reason is gone");
     let back = kept[0].standing(&paused("repas", 1), &later).unwrap();
-    assert_eq!((back.state, back.misses), (call::Lasting::Paused { reason: 1 }, 1));
+    assert_eq!(back.whose, hers(call::Lasting::Paused { reason: 1 }));
     let [binding] = &back.bindings[..] else { panic!("{back:?}") };
     assert_eq!(binding.expires_at, sip::Instant::from_millis(90_005));
     assert_eq!(binding.flow, standing().bindings[0].flow);
@@ -522,6 +524,78 @@ fn what_lasts_of_a_secretary_is_given_back_in_the_words_of_the_next_life() {
     assert_eq!((flow.transport, flow.connection), (sip::Transport::Tcp, 0));
     let nobody = call::Config { agents: BTreeMap::new(), ..config() };
     assert_eq!(kept[0].standing(&nobody, &later), None);
+}
+
+#[test]
+fn a_receptions_phone_is_kept_without_a_state_and_a_name_that_changes_hands_leaves_none() {
+    let file = File::new("reception");
+    let phone = call::Whose::Phone(call::PhoneId(2));
+    let reception = call::Standing { whose: phone, ..standing() };
+    let names = Names::default().with(&config());
+    let keep = |standings: &[&call::Standing]| {
+        let Opened { writer, records, kept, .. } = Writer::start(&file.0, reading()).unwrap();
+        for standing in standings {
+            records.keep(Entry::Standing(Kept::of(standing, &reading(), &names)));
+        }
+        drop(records);
+        writer.finish();
+        kept
+    };
+    keep(&[&standing(), &reception]);
+    let kept = keep(&[&call::Standing { bindings: Vec::new(), ..reception.clone() }]);
+    assert_eq!(kept.iter().map(|it| it.user.as_str()).collect::<Vec<_>>(), ["107", "accueil"]);
+    let back = kept[1].standing(&config(), &reading()).unwrap();
+    assert_eq!((back.whose, back.bindings.len()), (phone, 1));
+    assert_eq!(back.bindings[0].flow, reception.bindings[0].flow);
+    let kept = keep(&[]);
+    assert_eq!(kept.len(), 1, "of a phone that is away there is nothing to keep");
+
+    // The secretary's name becomes a phone's.
+    let mut other = config();
+    other.phones.get_mut(&call::PhoneId(2)).unwrap().user = "107".to_owned();
+    let taken = Kept::of(&reception, &reading(), &Names::default().with(&other));
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
+    records.keep(Entry::Standing(taken));
+    drop(records);
+    writer.finish();
+    let kept = keep(&[]);
+    other.agents.clear();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].standing(&other, &reading()).unwrap().whose, phone);
+}
+
+#[test]
+fn a_file_of_the_sixth_version_keeps_the_secretaries_phones() {
+    let file = File::new("sixth");
+    let names = Names::default().with(&config());
+    let start = || Writer::start(&file.0, reading()).unwrap();
+    let Opened { writer, records, .. } = start();
+    records.keep(Entry::Standing(Kept::of(&standing(), &reading(), &names)));
+    drop(records);
+    writer.finish();
+    let older = Connection::open(&file.0).unwrap();
+    older
+        .execute_batch(
+            "ALTER TABLE phones RENAME TO newer;
+             CREATE TABLE phones (
+                 user TEXT NOT NULL REFERENCES secretaries (user) ON DELETE CASCADE,
+                 place INTEGER NOT NULL, contact TEXT NOT NULL, transport TEXT NOT NULL,
+                 local TEXT NOT NULL, remote TEXT NOT NULL, registered_ms INTEGER NOT NULL,
+                 expires_ms INTEGER NOT NULL, call_id TEXT NOT NULL, cseq INTEGER NOT NULL,
+                 user_agent TEXT, PRIMARY KEY (user, place)) STRICT, WITHOUT ROWID;
+             INSERT INTO phones SELECT * FROM newer;
+             DROP TABLE newer;
+             PRAGMA user_version = 6",
+        )
+        .unwrap();
+    drop(older);
+    let Opened { writer, records, kept, .. } = start();
+    assert_eq!(kept[0].standing(&config(), &reading()).unwrap().bindings.len(), 1);
+    let reception = call::Standing { whose: call::Whose::Phone(call::PhoneId(2)), ..standing() };
+    records.keep(Entry::Standing(Kept::of(&reception, &reading(), &names)));
+    drop(records);
+    writer.finish();
+    assert_eq!(start().kept.len(), 2, "a phone needs no secretary any more");
 }
 
 #[test]

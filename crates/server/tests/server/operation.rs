@@ -115,6 +115,28 @@ fn a_restart_costs_no_registration_and_one_stale_nonce() {
 }
 
 #[test]
+fn a_restart_leaves_the_receptions_phone_where_it_rings_at_once() {
+    let scene = Scene::new("reception", &ports(40));
+    let reception = "plan = [{ ring = \"accueil\" }]\n[phones.accueil]\nha1 = \"281833cdcaca5bb8a453f6fc1c461593\"\n";
+    scene.rewrite("plan = [{ queue = \"pool\" }]\n", reception);
+    let serving = scene.start();
+    let registered = scene.phone.register("accueil", 1, None);
+    assert!(registered.answer.starts_with("SIP/2.0 200 "), "{}", registered.answer);
+    assert_eq!(scene.json("registrations")[0]["user"], "accueil");
+    serving.signal("TERM");
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+
+    let _serving = scene.start();
+    let phones = scene.json("registrations");
+    assert_eq!(phones[0]["source"], scene.phone.address().to_string(), "{phones}");
+    scene.trunk.invite("0199001234", "one");
+    let invite = scene.phone.rung();
+    scene.phone.reply(&invite, 200, SDP);
+    scene.trunk.wait_for(200, "one");
+}
+
+#[test]
 fn a_pause_outlives_a_restart_and_a_kill() {
     let scene = Scene::new("pause", &ports(40));
     let serving = scene.start();

@@ -53,7 +53,7 @@ impl World {
             let was_known = self.scene.config.agents.contains_key(agent);
             let is_known = config.agents.contains_key(agent);
             if was_known != is_known {
-                self.remembered.remove(agent);
+                self.remembered.remove(&call::User::Agent(*agent));
                 self.acquaint(&scene::user(u64::from(agent.0)), is_known);
             }
         }
@@ -94,8 +94,8 @@ impl World {
         // One by one: after each input what is remembered is checked against what the engine knows.
         let remembered = std::mem::take(&mut self.remembered);
         self.input(Input::Ports(self.scene.pool.clone()))?;
-        for (agent, standing) in remembered {
-            self.remembered.insert(agent, standing.clone());
+        for (user, standing) in remembered {
+            self.remembered.insert(user, standing.clone());
             self.input(Input::Standing(standing))?;
         }
         Ok(())
