@@ -1,4 +1,4 @@
-//! Whether the files of a configuration have changed, for `monoligne serve --watch`.
+//! Whether the files of a configuration have changed, for `watch` in [reload] and `serve --watch`.
 //!
 //! Looked at once a second, and not asked of the system: editors replace files, folders come and go, and
 //! network file systems tell nothing. A change counts when a second look finds all as the first one did,
@@ -30,6 +30,11 @@ impl Files {
     /// Those that are there count as read.
     pub(crate) fn new(config: &Path) -> Self {
         Self { config: config.to_owned(), read: look(config), seen: None }
+    }
+
+    /// None counts as read: what changed while nobody looked is news.
+    pub(crate) fn unread(config: &Path) -> Self {
+        Self { config: config.to_owned(), read: Looks::new(), seen: None }
     }
 
     /// Another look: whether they are to be read again. Whether they are right is not its matter.

@@ -112,9 +112,10 @@ struct ServeArgs {
     config: ConfigArgs,
     /// Read the configuration again whenever its files change, as `monoligne reload` does: whole or not
     /// at all, once they have not changed for a second. Files that `secret_file` names elsewhere are not
-    /// watched.
-    #[arg(long)]
-    watch: bool,
+    /// watched. `--watch=false`: never. Default: as `watch` in [reload] says.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    watch: Option<bool>,
 }
 
 #[derive(Args)]

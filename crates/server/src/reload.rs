@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -112,6 +112,16 @@ impl Reloader {
     /// Of the configuration that holds.
     pub(crate) fn drain_timeout(&self) -> Duration {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).settings.drain_timeout
+    }
+
+    /// Likewise: whether its files are watched. `None`: one is being read, ask again.
+    pub(crate) fn watches(&self) -> Option<bool> {
+        let loaded = match self.loaded.try_lock() {
+            Ok(loaded) => loaded,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(loaded.settings.watch)
     }
 }
 

@@ -20,21 +20,24 @@ use crate::server::Server;
 use crate::settings::ListenTransports;
 
 /// Serves until a signal. The first one drains, the second hangs up what is left, the third aborts.
-/// `watches`: the configuration is read again whenever its files change.
-pub fn run(path: &Path, watches: bool) -> anyhow::Result<ExitCode> {
-    let files = watches.then(|| Files::new(path));
+/// `watch`: whether the configuration is read again whenever its files change; `None`: as it says itself.
+pub fn run(path: &Path, watch: Option<bool>) -> anyhow::Result<ExitCode> {
+    // Looked at before they are read: what is written meanwhile is news.
+    let files = Files::new(path);
     let loaded = config::load(path)?;
+    let is_watched = watch.unwrap_or(loaded.settings.watch);
+    let watched = Watched { path, watch, files: is_watched.then_some(files) };
     crate::log::init(&loaded.log);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot listen for signals")?;
-    let served = runtime.block_on(serve(loaded, files));
+    let served = runtime.block_on(serve(loaded, watched));
     crate::log::flush();
     served
 }
 
-async fn serve(loaded: Loaded, mut files: Option<Files>) -> anyhow::Result<ExitCode> {
+async fn serve(loaded: Loaded, mut watched: Watched<'_>) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let mut server = Server::start_loaded(&loaded).context("does not start")?;
     // Nobody reads them here, and unread ones would be kept by the thousand.
@@ -52,7 +55,7 @@ async fn serve(loaded: Loaded, mut files: Option<Files>) -> anyhow::Result<ExitC
                 }
                 None => reload(&server, "SIGHUP").await,
             },
-            () = change(&mut files) => reload(&server, "its files have changed").await,
+            () = watched.change(&server) => reload(&server, "its files have changed").await,
             () = life.ended() => {
                 error!("the engine has ended by itself");
                 break;
@@ -92,14 +95,43 @@ async fn reload(server: &Server, why: &'static str) {
     }
 }
 
-/// Returns when the files that are watched have changed; else never.
-async fn change(files: &mut Option<Files>) {
-    let Some(files) = files else { return std::future::pending().await };
-    loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        // Some hundred files are looked at in a few milliseconds, and only signals wait here.
-        if files.have_changed() {
-            return;
+/// The configuration's files, and whether anybody looks at them: a reload may change that.
+struct Watched<'p> {
+    path: &'p Path,
+    /// The command line's word goes before the configuration's.
+    watch: Option<bool>,
+    /// `None`: nobody looks.
+    files: Option<Files>,
+}
+
+impl Watched<'_> {
+    /// Returns when they have changed and are watched.
+    async fn change(&mut self, server: &Server) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let told = server.reloader().and_then(|reloader| reloader.watches());
+            let is_watched = match self.watch.or(told) {
+                Some(is_watched) => is_watched,
+                // It is being read.
+                None => continue,
+            };
+            match (&mut self.files, is_watched) {
+                // Some hundred files are looked at in a few milliseconds, and only signals wait here.
+                (Some(files), true) => {
+                    if files.have_changed() {
+                        return;
+                    }
+                }
+                (None, false) => {}
+                (Some(_), false) => {
+                    info!("the configuration's files are not watched any longer");
+                    self.files = None;
+                }
+                (None, true) => {
+                    info!("the configuration's files are watched");
+                    self.files = Some(Files::unread(self.path));
+                }
+            }
         }
     }
 }

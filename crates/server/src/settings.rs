@@ -25,6 +25,8 @@ pub struct ServerSettings {
     pub metrics: Option<SocketAddr>,
     /// How long calls may go on after a SIGTERM.
     pub drain_timeout: Duration,
+    /// `serve` reads the configuration again whenever its files change.
+    pub watch: bool,
 }
 
 /// One signalling address.
@@ -133,6 +135,7 @@ impl ServerSettings {
             control: None,
             metrics: None,
             drain_timeout: Duration::from_secs(5),
+            watch: false,
         }
     }
 }

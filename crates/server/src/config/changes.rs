@@ -166,6 +166,8 @@ fn facts(loaded: &Loaded) -> Facts {
     ];
     facts.insert(("[emergency_numbers]", String::new()), emergency);
     let drain = seconds(loaded.settings.drain_timeout);
+    let watch = Fact::shown("watch", loaded.settings.watch);
+    facts.insert(("[reload]", String::new()), vec![watch]);
     facts.insert(("[server]", String::new()), vec![Fact::shown("drain_timeout", drain)]);
     facts
 }

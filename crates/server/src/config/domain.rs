@@ -70,6 +70,7 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         control: Some(control),
         metrics: file.metrics,
         drain_timeout: file.server.drain_timeout,
+        watch: file.watch,
     };
     let engine = call::Config {
         urgent_numbers: numbers.urgent,

@@ -38,6 +38,8 @@ pub(super) struct File<'t> {
     pub(super) log: LogSettings,
     pub(super) metrics: Option<SocketAddr>,
     pub(super) calls: CallsFile<'t>,
+    /// Whether the files are read again whenever they change.
+    pub(super) watch: bool,
     pub(super) registrar: RegistrarLimits,
     pub(super) limits: (Limits, acd::Limits, ConnectionSettings),
     pub(super) trunks: Vec<Named<'t, TrunkFile<'t>>>,
@@ -133,6 +135,7 @@ impl<'t> File<'t> {
             log: section(&mut main, "log", log),
             metrics: section(&mut main, "metrics", metrics),
             calls: section(&mut main, "calls", calls),
+            watch: section(&mut main, "reload", |fields| fields.or("watch", false)),
             registrar: section(&mut main, "registrar", registrar),
             limits: section(&mut main, "limits", limits),
             trunks: part(&mut main, "trunks", trunk),

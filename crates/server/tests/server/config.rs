@@ -751,7 +751,7 @@ fn the_sample_documents_every_key() {
 /// configuration is the same.
 #[test]
 fn the_samples_commented_defaults_are_the_real_ones() {
-    let keys = ["node", "data", "control", "drain_timeout", "threads", "format", "level"];
+    let keys = ["node", "data", "control", "drain_timeout", "threads", "format", "level", "watch"];
     let later = ["codecs", "ring_refresh", "unreachable_after", "inquiry_timeout", "algorithms"];
     let text = fs::read_to_string(sample().join("monoligne.toml")).unwrap();
     // The folder of this test has no prompts.
@@ -778,6 +778,7 @@ fn the_samples_commented_defaults_are_the_real_ones() {
     let (plain, spelled) = (plain.load().unwrap(), spelled.load().unwrap());
     assert_eq!(format!("{:?}", plain.engine), format!("{:?}", spelled.engine));
     assert_eq!(plain.settings.drain_timeout, spelled.settings.drain_timeout);
+    assert_eq!(plain.settings.watch, spelled.settings.watch);
     assert_eq!(plain.settings.node, spelled.settings.node);
     assert_eq!(plain.log, spelled.log);
     let relative = |loaded: &Loaded| {

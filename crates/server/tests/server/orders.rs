@@ -221,23 +221,43 @@ fn a_team_shows_who_is_there_and_what_to_expect() {
     assert!(queue.contains("CIRCLE") && queue.contains("everyone"), "{queue}");
 }
 
+/// Waits until so many reloads are counted.
+fn until_reloads(scene: &Scene, counter: &str, count: u64) {
+    for _ in 0..400 {
+        if scene.json("status")["reloads"][counter] == count {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    panic!("{counter} never is {count}");
+}
+
+#[test]
+fn a_reload_switches_the_watching_of_files_on_and_off() {
+    let scene = Scene::new("order-watch-key", &ports(20));
+    let serving = scene.start();
+    let on = "[reload]\nwatch = true\n[teams.pool]\n";
+    scene.rewrite("[teams.pool]\n", on);
+    assert!(told(scene.config(), &["reload"]).contains("~ [reload]: watch false → true"));
+    // What changed before anybody looked is read too.
+    until_reloads(&scene, "done", 2);
+    scene.rewrite("[teams.pool]\n", "[reload]\nwatch = false\n[teams.pool]\n");
+    until_reloads(&scene, "done", 3);
+    serving.signal("TERM");
+    let (_, log) = serving.wait();
+    for words in ["files are watched", "files are not watched any longer"] {
+        assert!(log.contains(words), "{words:?} is not in\n{log}");
+    }
+}
+
 #[test]
 fn watched_files_are_read_again_when_they_rest_and_a_wrong_one_changes_nothing() {
     let scene = Scene::new("order-watch", &ports(20));
     let serving = Serving::start_with(scene.config(), &["--watch"]);
-    let until = |counter: &str, count: u64| {
-        for _ in 0..400 {
-            if scene.json("status")["reloads"][counter] == count {
-                return;
-            }
-            std::thread::park_timeout(Duration::from_millis(50));
-        }
-        panic!("{counter} never is {count}");
-    };
     scene.rewrite("[teams.pool]\n", "[teams.pool]\nwrap_up = \"20 s\"\n");
-    until("done", 1);
+    until_reloads(&scene, "done", 1);
     scene.rewrite("[teams.pool]\n", "[teams.pool]\nwrap_pu = \"30 s\"\n");
-    until("refused", 1);
+    until_reloads(&scene, "refused", 1);
     serving.signal("TERM");
     let (code, log) = serving.wait();
     assert_eq!(code, Some(0), "{log}");

@@ -125,6 +125,7 @@ const TABLE: &[(&str, &str, &str)] = &[
         "~ [emergency_numbers]: as_of 2016-02-09 → 2026-01-31, numbers 112 + 114 + 115 + 116000 + 116117 + \
          119 + 15 + 17 + 18 + 191 + 196 + 197 → 112 + 15 + 17 + 18",
     ),
+    ("[trunks.op]", "[reload]\nwatch = true\n[trunks.op]", "~ [reload]: watch false → true"),
 ];
 
 #[test]
