@@ -170,8 +170,12 @@ pub struct Practice {
     pub greeting: Option<String>,
     /// What she should know, in lines: how to answer, what to do for whom.
     pub instructions: Option<String>,
+    /// What she asks a caller before anything is disclosed to him.
+    pub identity: Option<String>,
     /// Whom she may reach for it.
     pub practitioners: Vec<Practitioner>,
+    /// What she opens for it: its agenda, its directory.
+    pub links: Vec<Link>,
     /// Its lists of callers, by number: what the list is called that this caller is on.
     pub lists: BTreeMap<E164, Arc<str>>,
 }
@@ -183,6 +187,13 @@ pub struct Practitioner {
     pub number: Option<E164>,
     /// When she may be disturbed, in words.
     pub disturb: Option<String>,
+}
+
+/// A page that a secretary opens for a practice.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Link {
+    pub name: String,
+    pub url: String,
 }
 
 /// How a practice's callers are sent to numbers outside. Which ones is said by its plans.

@@ -25,7 +25,7 @@ pub use acd::{
 pub use action::{Action, AgentCommand, CallerCommand, Input, Ledger, Notice};
 pub use calls::Stage;
 pub use config::{
-    Agent, Config, ForwardedBy, Forwarding, Limits, Network, Outbound, Phone, Practice,
+    Agent, Config, ForwardedBy, Forwarding, Limits, Link, Network, Outbound, Phone, Practice,
     Practitioner, Prompt, RegistrarLimits, Source, Trunk, TrunkId,
 };
 pub use engine::{

@@ -2,7 +2,8 @@
 //! each way.
 //!
 //! `{"command":"status"}` is answered by `{"status":{…}}`, `{"command":"reload"}` by
-//! `{"reloaded":[…]}`, `{"command":"explain",…}` by `{"explained":{…}}`; orders by `{"done":"…"}`:
+//! `{"reloaded":[…]}`, `{"command":"explain",…}` by `{"explained":{…}}`,
+//! `{"command":"practice","practice":"martin"}` by `{"practice":{…}}`; orders by `{"done":"…"}`:
 //! `{"command":"agent","user":"101","order":"pause"}`,
 //! `{"command":"call","call":"1-abc-1","order":{"rank":{"urgency":"urgent"}}}`,
 //! `{"command":"override","practice":"Dr Martin","order":{"close":{"until":{"at":"18:00"}}}}`. Whatever
@@ -22,6 +23,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
+use crate::card::{self, Card};
 use crate::explain::{self, Explanation, Question};
 use crate::inbox::Inbox;
 use crate::limits::{
@@ -58,6 +60,11 @@ pub enum Command {
         order: OverrideOrder,
     },
     Explain(Question),
+    /// One whole, as [`Card`].
+    Practice {
+        /// As of an override.
+        practice: String,
+    },
     /// Read the configuration again.
     Reload,
 }
@@ -134,6 +141,7 @@ pub enum Reply {
     /// How whoever an order was about stands after it.
     Done(String),
     Explained(Box<Explanation>),
+    Practice(Box<Card>),
     /// What changed, a line each.
     Reloaded(Vec<String>),
     Error(String),
@@ -276,6 +284,7 @@ pub fn ask(socket: &Path, command: &Command) -> Result<Reply, AskError> {
             | Command::Agent { .. }
             | Command::Call { .. }
             | Command::Override { .. }
+            | Command::Practice { .. }
             | Command::Explain(_) => ASK_TIMEOUT * 2,
         };
         stream.set_read_timeout(Some(patience))?;
@@ -286,9 +295,11 @@ pub fn ask(socket: &Path, command: &Command) -> Result<Reply, AskError> {
     exchange().map_err(AskError::Io)?;
     match serde_json::from_str(&answer)? {
         Reply::Error(error) => Err(AskError::Refused(error)),
-        reply @ (Reply::Status(_) | Reply::Done(_) | Reply::Explained(_) | Reply::Reloaded(_)) => {
-            Ok(reply)
-        }
+        reply @ (Reply::Status(_)
+        | Reply::Done(_)
+        | Reply::Explained(_)
+        | Reply::Practice(_)
+        | Reply::Reloaded(_)) => Ok(reply),
     }
 }
 
@@ -417,6 +428,13 @@ impl Door {
             Command::Explain(question) => match self.inbox.ask_copy() {
                 Ok(copy) => match explain::live(copy, &question) {
                     Ok(explanation) => Reply::Explained(Box::new(explanation)),
+                    Err(refused) => Reply::Error(refused),
+                },
+                Err(error) => Reply::Error(error.to_string()),
+            },
+            Command::Practice { practice } => match self.inbox.ask_copy() {
+                Ok(copy) => match card::of(&copy, &practice) {
+                    Ok(card) => Reply::Practice(Box::new(card)),
                     Err(refused) => Reply::Error(refused),
                 },
                 Err(error) => Reply::Error(error.to_string()),

@@ -26,6 +26,7 @@ use crate::status::{circle_word, state_word, urgency_word};
 pub use course::Event;
 pub(crate) use course::everybody_free;
 pub use places::Places;
+pub(crate) use words::step;
 
 /// Who calls whom, and when.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]

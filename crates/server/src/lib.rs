@@ -12,6 +12,7 @@
 //! [`config::load`] makes the settings out of TOML; `serve`, `demo` and the benches use the same
 //! [`Server`].
 
+pub mod card;
 mod clock;
 pub mod config;
 pub mod control;

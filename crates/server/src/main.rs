@@ -51,8 +51,11 @@ enum Command {
     Registrations(ShowArgs),
     /// Show the operators' links and their calls.
     Trunks(ShowArgs),
-    /// Show the customers and their callers.
-    Practices(ShowArgs),
+    /// Show the customers and their callers; with the name of one, all that is known of it.
+    ///
+    /// Of one: what holds and until when, override, hours, leave, numbers, plans in words, and its card:
+    /// greeting, identity, instructions, practitioners, links. --json prints one object of the same.
+    Practices(PracticesArgs),
     /// Change a secretary's state, as she could from her phone.
     Agent(AgentArgs),
     /// Do something with a caller who waits: his class, his place, his team, somewhere else, or the end.
@@ -151,6 +154,15 @@ struct ShowArgs {
     /// Show callers' numbers whole: who called which doctor is health data.
     #[arg(long)]
     numbers: bool,
+}
+
+#[derive(Args)]
+struct PracticesArgs {
+    /// Of this one alone: its key (the name of its table or file), its name, its label or one of its
+    /// numbers.
+    practice: Option<String>,
+    #[command(flatten)]
+    show: ShowArgs,
 }
 
 #[derive(Args)]
@@ -399,6 +411,8 @@ impl View {
     }
 }
 
+const OTHER_ANSWER: &str = "an answer to another question";
+
 /// Messages are read on one thread and dropped on another, some dozen allocations each.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -414,7 +428,12 @@ fn main() -> ExitCode {
         Command::Queue(args) => show(View::Queue, &args),
         Command::Registrations(args) => show(View::Registrations, &args),
         Command::Trunks(args) => show(View::Trunks, &args),
-        Command::Practices(args) => show(View::Practices, &args),
+        Command::Practices(PracticesArgs { practice: None, show: args }) => {
+            show(View::Practices, &args)
+        }
+        Command::Practices(PracticesArgs { practice: Some(practice), show }) => {
+            show_one(&practice, &show)
+        }
         Command::Agent(args) => agent(args),
         Command::Call(args) => call(args),
         Command::Override(args) => override_practice(args),
@@ -457,14 +476,40 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     ))
 }
 
-/// Once, or until somebody has seen enough.
 fn show(view: View, args: &ShowArgs) -> anyhow::Result<ExitCode> {
+    repeat(args, |socket| match ask(socket, &Control::Status { numbers: args.numbers })? {
+        Reply::Status(status) if args.json => Ok(view.json(&status)?),
+        Reply::Status(status) => Ok(view.text(&status)),
+        Reply::Done(_)
+        | Reply::Explained(_)
+        | Reply::Practice(_)
+        | Reply::Reloaded(_)
+        | Reply::Error(_) => anyhow::bail!(OTHER_ANSWER),
+    })
+}
+
+fn show_one(practice: &str, args: &ShowArgs) -> anyhow::Result<ExitCode> {
+    let question = Control::Practice { practice: practice.to_owned() };
+    repeat(args, |socket| match ask(socket, &question)? {
+        Reply::Practice(card) if args.json => Ok(serde_json::to_string(&card)?),
+        Reply::Practice(card) => Ok(card.text()),
+        Reply::Status(_)
+        | Reply::Done(_)
+        | Reply::Explained(_)
+        | Reply::Reloaded(_)
+        | Reply::Error(_) => anyhow::bail!(OTHER_ANSWER),
+    })
+}
+
+/// Once, or until somebody has seen enough.
+fn repeat(
+    args: &ShowArgs,
+    text: impl Fn(&Path) -> anyhow::Result<String>,
+) -> anyhow::Result<ExitCode> {
     let socket = socket(&args.ask)?;
     let is_page = std::io::stdout().is_terminal() && !args.json;
     loop {
-        let reply = ask(&socket, &Control::Status { numbers: args.numbers })?;
-        let Reply::Status(status) = reply else { anyhow::bail!("an answer to another question") };
-        let text = if args.json { view.json(&status)? } else { view.text(&status) };
+        let text = text(&socket)?;
         match args.watch {
             // From the upper left corner, what was there before erased: no flicker.
             Some(_) if is_page => say(&format!("\x1b[H\x1b[2J{text}"))?,
@@ -497,8 +542,12 @@ fn override_practice(args: OverrideArgs) -> anyhow::Result<ExitCode> {
 fn order(args: &AskArgs, command: &Control) -> anyhow::Result<ExitCode> {
     match ask(&socket(args)?, command)? {
         Reply::Done(told) => say(&told),
-        Reply::Status(_) | Reply::Explained(_) | Reply::Reloaded(_) | Reply::Error(_) => {
-            anyhow::bail!("an answer to another question")
+        Reply::Status(_)
+        | Reply::Explained(_)
+        | Reply::Practice(_)
+        | Reply::Reloaded(_)
+        | Reply::Error(_) => {
+            anyhow::bail!(OTHER_ANSWER)
         }
     }
 }
@@ -509,8 +558,12 @@ fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
     let mut explanation = if live {
         match ask(&socket(&asked)?, &Control::Explain(question))? {
             Reply::Explained(explanation) => *explanation,
-            Reply::Status(_) | Reply::Done(_) | Reply::Reloaded(_) | Reply::Error(_) => {
-                anyhow::bail!("an answer to another question")
+            Reply::Status(_)
+            | Reply::Done(_)
+            | Reply::Practice(_)
+            | Reply::Reloaded(_)
+            | Reply::Error(_) => {
+                anyhow::bail!(OTHER_ANSWER)
             }
         }
     } else {
@@ -553,8 +606,12 @@ fn reload(args: &AskArgs) -> anyhow::Result<ExitCode> {
     match ask(&socket, &Control::Reload)? {
         Reply::Reloaded(changes) if changes.is_empty() => say("nothing changed"),
         Reply::Reloaded(changes) => say(&changes.join("\n")),
-        Reply::Status(_) | Reply::Done(_) | Reply::Explained(_) | Reply::Error(_) => {
-            anyhow::bail!("an answer to another question")
+        Reply::Status(_)
+        | Reply::Done(_)
+        | Reply::Explained(_)
+        | Reply::Practice(_)
+        | Reply::Error(_) => {
+            anyhow::bail!(OTHER_ANSWER)
         }
     }
 }

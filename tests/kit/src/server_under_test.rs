@@ -46,6 +46,7 @@ impl Server {
             Reply::Status(status) => Ok(*status),
             Reply::Done(other) | Reply::Error(other) => bail!("no status: {other}"),
             Reply::Explained(other) => bail!("no status: {other:?}"),
+            Reply::Practice(other) => bail!("no status: {other:?}"),
             Reply::Reloaded(changes) => bail!("no status: {changes:?}"),
         }
     }

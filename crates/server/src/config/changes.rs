@@ -215,6 +215,8 @@ fn practice_facts(
     facts.extend(forward_facts(loaded, &practice.forwarding));
     facts.push(Fact::hidden("greeting", &practice.greeting));
     facts.push(Fact::hidden("instructions", &practice.instructions));
+    facts.push(Fact::hidden("identity", &practice.identity));
+    facts.push(Fact::hidden("links", &practice.links));
     let practitioners = practice.practitioners.iter();
     let practitioners = practitioners.map(|it| (&it.name, plain(it.number), &it.disturb));
     facts.push(Fact::hidden("practitioners", practitioners.collect::<Vec<_>>()));

@@ -107,7 +107,9 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "forward",
             "greeting",
             "instructions",
+            "identity",
             "practitioners",
+            "links",
         ],
     ),
     (
@@ -131,6 +133,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("repeated", &["calls", "within", "then"]),
     ("forward", &["trunk", "number", "no_key", "allowed"]),
     ("practitioners", &["name", "number", "disturb"]),
+    ("links", &["name", "url"]),
     (
         "teams",
         &[

@@ -53,7 +53,9 @@ pub(super) fn practices<'t>(
                 forwarding: outside::forwarding(item, &called, file, known, mistakes),
                 greeting: item.greeting.clone(),
                 instructions: item.instructions.clone(),
+                identity: item.identity.clone(),
                 practitioners: item.practitioners.clone(),
+                links: item.links.clone(),
                 lists,
             },
         );

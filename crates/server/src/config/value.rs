@@ -186,6 +186,25 @@ impl FromValue for Text {
     }
 }
 
+/// The address of a page, which a click may open: no other scheme, so that none runs anything.
+pub(super) struct Link(pub(super) String);
+
+impl FromValue for Link {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        const REMEDY: &str = "write \"https://agenda.example.fr/martin\"";
+        let text = text(value, "\"https://agenda.example.fr/martin\"")?;
+        let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+        let is_page = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+        if !is_page || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return fault("no address of a page", REMEDY);
+        }
+        match text.len() {
+            0..=LINE_BYTES_MAX => Ok(Self(text.to_owned())),
+            _ => fault(format!("longer than {LINE_BYTES_MAX} octets"), "shorten it"),
+        }
+    }
+}
+
 fn readable(value: &DeValue<'_>, bytes_max: usize) -> Result<String, Fault> {
     let text = text(value, "\"Bonjour, cabinet du Dr Martin\"")?.replace("\r\n", "\n");
     if text.is_empty() {

@@ -718,9 +718,8 @@ fn a_prompt_keeps_its_id_over_reloads_even_while_it_is_gone() {
 fn the_sample_documents_every_key() {
     // Where each table is documented.
     let part = |table: &str| match table {
-        "practices" | "plan" | "leave" | "callers" | "repeated" | "forward" | "practitioners" => {
-            "practices"
-        }
+        "practices" | "plan" | "leave" | "callers" | "repeated" | "forward" | "practitioners"
+        | "links" => "practices",
         "teams" | "retry_after" | "widen" => "teams",
         "trunks" | "numbers" | "outbound" => "trunks",
         "agents" => "agents",
@@ -778,8 +777,8 @@ fn the_samples_commented_defaults_are_the_real_ones() {
     let (plain, spelled) = (plain.load().unwrap(), spelled.load().unwrap());
     assert_eq!(format!("{:?}", plain.engine), format!("{:?}", spelled.engine));
     assert_eq!(plain.settings.drain_timeout, spelled.settings.drain_timeout);
-    assert_eq!(plain.settings.watch, spelled.settings.watch);
     assert_eq!(plain.settings.node, spelled.settings.node);
+    assert_eq!(plain.settings.watch, spelled.settings.watch);
     assert_eq!(plain.log, spelled.log);
     let relative = |loaded: &Loaded| {
         let folder = loaded.path.parent().unwrap().to_owned();

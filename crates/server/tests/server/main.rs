@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test stands on fails it loudly")]
 
+mod card;
 mod config;
 mod diff;
 mod explain;

@@ -59,6 +59,12 @@ const TABLE: &[(&str, &str, &str)] = &[
     ),
     ("skill =", "greeting = \"Bonjour\"\nskill =", "~ practice Dr Martin: greeting changed"),
     ("skill =", "instructions = \"x\"\nskill =", "~ practice Dr Martin: instructions changed"),
+    ("skill =", "identity = \"x\"\nskill =", "~ practice Dr Martin: identity changed"),
+    (
+        "skill =",
+        "links = [{ name = \"agenda\", url = \"https://x.example/\" }]\nskill =",
+        "~ practice Dr Martin: links changed",
+    ),
     (
         "skill =",
         "practitioners = [{ name = \"x\" }]\nskill =",
@@ -119,13 +125,13 @@ const TABLE: &[(&str, &str, &str)] = &[
         "~ trunk op: outbound udp 192.0.2.7:5060, forwarded_by diversion → udp 192.0.2.8:5060, \
          forwarded_by nothing",
     ),
+    ("[trunks.op]", "[reload]\nwatch = true\n[trunks.op]", "~ [reload]: watch false → true"),
     (
         "[trunks.op]",
         "[emergency_numbers]\nas_of = 2026-01-31\nnumbers = [15, 17, 18, 112]\n[trunks.op]",
         "~ [emergency_numbers]: as_of 2016-02-09 → 2026-01-31, numbers 112 + 114 + 115 + 116000 + 116117 + \
          119 + 15 + 17 + 18 + 191 + 196 + 197 → 112 + 15 + 17 + 18",
     ),
-    ("[trunks.op]", "[reload]\nwatch = true\n[trunks.op]", "~ [reload]: watch false → true"),
 ];
 
 #[test]

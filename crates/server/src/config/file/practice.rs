@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Named, a_second, add};
 use crate::config::fields::{Fields, List, Located, Place};
-use crate::config::value::{Destination, Line, Text};
+use crate::config::value::{Destination, Line, Link, Text};
 
 /// Five rings.
 const ANSWER_WITHIN: Duration = Duration::from_secs(25);
@@ -50,7 +50,9 @@ pub(in crate::config) struct PracticeFile<'t> {
     pub(in crate::config) forward: ForwardFile<'t>,
     pub(in crate::config) greeting: Option<String>,
     pub(in crate::config) instructions: Option<String>,
+    pub(in crate::config) identity: Option<String>,
     pub(in crate::config) practitioners: Vec<call::Practitioner>,
+    pub(in crate::config) links: Vec<call::Link>,
 }
 
 pub(in crate::config) enum StepFile {
@@ -183,7 +185,9 @@ pub(super) fn practice<'t>(fields: &mut Fields<'t, '_, '_>) -> PracticeFile<'t> 
         forward: super::section(fields, "forward", forward),
         greeting: fields.take("greeting").map(|Located { value: Line(line), .. }| line),
         instructions: fields.take("instructions").map(|Located { value: Text(text), .. }| text),
+        identity: fields.take("identity").map(|Located { value: Text(text), .. }| text),
         practitioners: practitioners(fields),
+        links: links(fields),
     }
 }
 
@@ -278,6 +282,20 @@ fn practitioners(fields: &mut Fields<'_, '_, '_>) -> Vec<call::Practitioner> {
         let disturb = fields.take("disturb").map(|Located { value: Line(line), .. }| line);
         if let Some(name) = fields.required::<String>("name", "\"Dr Martin\"") {
             all.push(call::Practitioner { name: name.value, number, disturb });
+        }
+    });
+    all
+}
+
+/// `[[links]]`.
+fn links(fields: &mut Fields<'_, '_, '_>) -> Vec<call::Link> {
+    let mut all = Vec::new();
+    fields.tables("links", "links", |fields, _| {
+        let name = fields.required("name", "\"agenda\"");
+        let url = fields.required("url", "\"https://agenda.example.fr/martin\"");
+        if let (Some(name), Some(url)) = (name, url) {
+            let (Located { value: Line(name), .. }, Located { value: Link(url), .. }) = (name, url);
+            all.push(call::Link { name, url });
         }
     });
     all
