@@ -48,5 +48,11 @@ speak accept "Bonjour. Un appel pour le cabinet médical. \
 Pour le prendre, tapez un."
 sox -D accept.wav longer.wav pad 0 1.5 && mv longer.wav accept.wav
 
+# To a secretary who dialled an emergency number, where the call cannot be put through.
+speak emergency "Attention. Votre appel d'urgence n'a pas abouti. \
+Raccrochez, et composez le numéro d'un autre téléphone, tout de suite. \
+Je répète. Votre appel d'urgence n'a pas abouti. \
+Composez le numéro d'un autre téléphone, tout de suite."
+
 # While the other side holds the call.
 melody hold

@@ -11,10 +11,11 @@ use acd::{
 use sip::{Flow, Malformed, Message, Transmit};
 
 use crate::config::{Config, TrunkId};
+use crate::emergency::EmergencyOutcome;
 use crate::engine::StarCode;
 use crate::media::{MediaEvent, MediaOrder, Pool};
 use crate::record::{CallRecord, CallRef, CallerNumber, Disposition, OfferOutcome};
-use crate::standing::Standing;
+use crate::standing::{Standing, User};
 
 /// One input of the engine. `now` comes beside it.
 #[derive(Clone, Debug)]
@@ -232,6 +233,28 @@ pub enum Notice {
         code: StarCode,
         changed: bool,
     },
+    /// An emergency number was dialled; by which trunk it goes out, if it can.
+    EmergencyDialled {
+        user: User,
+        number: String,
+        trunk: Option<TrunkId>,
+    },
+    EmergencyAnswered {
+        user: User,
+        number: String,
+    },
+    /// Somebody hung up, or was lost.
+    EmergencyEnded {
+        user: User,
+        number: String,
+        answered: bool,
+    },
+    /// It could not be put through. An alarm: a person must look.
+    EmergencyFailed {
+        user: User,
+        number: String,
+        why: EmergencyOutcome,
+    },
     /// A REGISTER was refused; the name is not told on purpose.
     RegisterRefused {
         flow: Flow,
@@ -258,6 +281,8 @@ pub struct Ledger {
     /// REGISTERs of unknown sources so short that any answer would be worth more than they cost,
     /// dropped in silence.
     pub amplifying: u64,
+    /// Emergency calls of secretaries. They are none of the INVITEs offered.
+    pub emergencies: BTreeMap<EmergencyOutcome, u64>,
 }
 
 impl Ledger {

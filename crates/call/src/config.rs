@@ -9,11 +9,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{AgentId, PhoneId, PracticeId, PromptId, TeamId, Urgency};
+use acd::{AgentId, PhoneId, PracticeId, PromptId, SiteId, TeamId, Urgency};
 use serde::{Deserialize, Serialize};
 use sip::sdp::Codec;
 use sip::{Account, Algorithm, Flow, Transport};
 
+use crate::emergency::{Emergency, Site};
 use crate::number::E164;
 use crate::numbering::Numbering;
 
@@ -36,6 +37,11 @@ pub struct Config {
     pub urgent_numbers: BTreeMap<E164, Urgency>,
     /// Phones that are no secretary's: the reception of a practice.
     pub phones: BTreeMap<PhoneId, Phone>,
+    /// Those whose emergency calls have a way out.
+    pub sites: BTreeMap<SiteId, Site>,
+    pub emergency: Emergency,
+    /// What we listen on, as peers see it. Empty: whatever a message came to.
+    pub locals: Vec<(Transport, SocketAddr)>,
     /// The scheduler's part: plans, teams, rules.
     pub floor: Arc<acd::Setup>,
     /// What can be played. The audio itself is the relay's.

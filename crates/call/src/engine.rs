@@ -9,7 +9,8 @@
 //! - `forwarding`: who is rung that is no secretary, and whether it is a human
 //! - `announcement`: the end of a plan that speaks
 //! - `conversation`: the caller's leg, the bridge, both hang-ups
-//! - `dialling`: the codes that secretaries dial
+//! - `dialling`: what phones dial, and the codes of secretaries
+//! - `emergency`: the numbers that go out before every rule
 //! - `operator`: an operator's hand on a caller, and what practices say against their hours
 //! - `media`: orders to the relay, and silence
 //! - `registration`: REGISTER and the secretaries' phones
@@ -19,6 +20,7 @@ mod admission;
 mod announcement;
 mod conversation;
 mod dialling;
+mod emergency;
 mod forwarding;
 mod media;
 mod offer;
@@ -38,7 +40,11 @@ use sip::{ClientKey, DialogKey, Endpoint, Event, Flow, Instant, Registrar};
 
 use dialling::CodeLeg;
 pub use dialling::StarCode;
-pub use view::{AgentLegView, CallView, CodeLegView, SchedulerEntry, SchedulerKind, TargetLegView};
+use emergency::EmergencyCall;
+pub use view::{
+    AgentLegView, CallView, CodeLegView, EmergencyStage, EmergencyView, SchedulerEntry,
+    SchedulerKind, TargetLegView,
+};
 
 use crate::action::{Action, AgentCommand, Input, Ledger, Notice};
 use crate::calls::{Call, RungLeg};
@@ -103,6 +109,8 @@ struct State {
     targets: BTreeSet<OfferId>,
     /// Phones that dialled a code, until they have let go.
     codes: BTreeMap<DialogKey, CodeLeg>,
+    /// Phones that dialled an emergency number, until they have let go.
+    emergencies: BTreeMap<DialogKey, EmergencyCall>,
     /// The offer that holds each secretary's line.
     lines: BTreeMap<AgentId, OfferId>,
     dialogs: BTreeMap<DialogKey, Role>,
@@ -129,13 +137,13 @@ pub enum EngineTimeout {
     RingRefresh,
     /// A relay has not told the end of a text.
     TextEnd,
-    /// A phone that was invited has sent no 1xx.
+    /// Who was invited has sent no 1xx.
     Unreachable,
     /// A silent leg was asked and has not answered, or is to be asked again.
     Inquiry,
     /// A phone is to be asked whether it is there, or has not answered.
     Phone,
-    /// A phone that dialled a code has heard enough.
+    /// A phone that dialled a code, or an emergency number in vain, has heard enough.
     Code,
 }
 
@@ -189,6 +197,7 @@ impl Engine {
             rung_legs: BTreeMap::new(),
             targets: BTreeSet::new(),
             codes: BTreeMap::new(),
+            emergencies: BTreeMap::new(),
             lines: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             owners: BTreeMap::new(),
@@ -262,10 +271,10 @@ impl Engine {
             let why = match timer {
                 Timer::RingRefresh(_) => EngineTimeout::RingRefresh,
                 Timer::TextEnd(_) => EngineTimeout::TextEnd,
-                Timer::Unreachable(_) => EngineTimeout::Unreachable,
+                Timer::Unreachable(_) | Timer::CentreSilent(_) => EngineTimeout::Unreachable,
                 Timer::Inquiry(_) | Timer::AskAgain(_) => EngineTimeout::Inquiry,
                 Timer::AskPhone(_) | Timer::PhoneSilent(_) => EngineTimeout::Phone,
-                Timer::CodeEnds(_) => EngineTimeout::Code,
+                Timer::CodeEnds(_) | Timer::EmergencyTold(_) => EngineTimeout::Code,
             };
             (at, why)
         });
@@ -331,6 +340,8 @@ impl Engine {
             Timer::AskPhone(flow) => self.ask_phone(now, flow),
             Timer::PhoneSilent(flow) => self.phone_is_dead(now, flow),
             Timer::CodeEnds(dialog) => self.end_code(now, dialog),
+            Timer::CentreSilent(dialog) => self.centre_is_silent(now, dialog),
+            Timer::EmergencyTold(dialog) => self.emergency_is_told(now, dialog),
         }
     }
 
@@ -378,19 +389,28 @@ impl Engine {
             Event::Request { request, flow, message } => {
                 self.handle_request(now, request, &flow, &message);
             }
-            Event::Trying { dialog } => self.phone_is_heard(now, dialog),
-            Event::Progress { dialog, status: _, message: _ } => self.phone_rings(now, dialog),
-            Event::Answered { dialog, message } => {
-                self.phone_is_heard(now, dialog);
-                self.phone_answered(now, dialog, &message);
-            }
-            Event::Crossed { dialog } => self.answer_crossed(now, dialog),
-            Event::Rejected { dialog, status, message } => {
-                if message.is_some() {
+            Event::Trying { dialog } => self.trying(now, dialog),
+            Event::Progress { dialog, status, message } => match self.centre_of(dialog) {
+                Some(key) => self.centre_progresses(now, key, status, &message),
+                None => self.phone_rings(now, dialog),
+            },
+            Event::Answered { dialog, message } => match self.centre_of(dialog) {
+                Some(key) => self.centre_answered(now, key, dialog, &message),
+                None => {
                     self.phone_is_heard(now, dialog);
+                    self.phone_answered(now, dialog, &message);
                 }
-                self.phone_rejected(now, dialog, status);
-            }
+            },
+            Event::Crossed { dialog } => self.answer_crossed(now, dialog),
+            Event::Rejected { dialog, status, message } => match self.centre_of(dialog) {
+                Some(key) => self.centre_rejects(now, key, dialog, status),
+                None => {
+                    if message.is_some() {
+                        self.phone_is_heard(now, dialog);
+                    }
+                    self.phone_rejected(now, dialog, status);
+                }
+            },
             Event::Cancelled { dialog, reason: _ } => self.caller_cancelled(now, dialog),
             Event::Acked { dialog, body } => self.acked(now, dialog, body),
             Event::AckMissing { dialog } => self.ack_is_missing(now, dialog),
@@ -409,6 +429,13 @@ impl Engine {
             }
             // We send no re-INVITE, and every target of ours is an address.
             Event::Reanswered { .. } | Event::Resolve { .. } => {}
+        }
+    }
+
+    fn trying(&mut self, now: Instant, dialog: DialogKey) {
+        match self.centre_of(dialog) {
+            Some(key) => self.centre_is_heard(key),
+            None => self.phone_is_heard(now, dialog),
         }
     }
 

@@ -6,6 +6,7 @@
 mod action;
 mod calls;
 mod config;
+mod emergency;
 mod engine;
 mod limits;
 mod media;
@@ -19,8 +20,8 @@ mod throttle;
 mod timers;
 
 pub use acd::{
-    AgentId, AgentState, Forward, Lasting, LineId, Override, Overriding, PhoneId, PracticeId,
-    PromptId, Situation, Target, TeamId, Urgency,
+    AgentId, AgentState, Date, Forward, Lasting, LineId, Override, Overriding, PhoneId, PracticeId,
+    PromptId, SiteId, Situation, Target, TeamId, Urgency,
 };
 pub use action::{Action, AgentCommand, CallerCommand, Input, Ledger, Notice};
 pub use calls::Stage;
@@ -28,9 +29,10 @@ pub use config::{
     Agent, Config, ForwardedBy, Forwarding, Limits, Link, Network, Outbound, Phone, Practice,
     Practitioner, Prompt, RegistrarLimits, Source, Trunk, TrunkId,
 };
+pub use emergency::{Emergency, EmergencyNumbers, EmergencyOutcome, Site};
 pub use engine::{
-    AgentLegView, CallView, CodeLegView, Engine, EngineTimeout, RestoreError, SchedulerEntry,
-    SchedulerKind, Setup, StarCode, TargetLegView,
+    AgentLegView, CallView, CodeLegView, EmergencyStage, EmergencyView, Engine, EngineTimeout,
+    RestoreError, SchedulerEntry, SchedulerKind, Setup, StarCode, TargetLegView,
 };
 pub use media::{
     MediaEvent, MediaLeg, MediaOrder, MediaRemote, MediaSource, MediaStats, Owner, Play, Playing,

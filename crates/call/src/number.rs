@@ -86,6 +86,16 @@ impl E164 {
     /// Too short to be somebody's: a short code, bare or behind its country's code. Such a number may
     /// reach an emergency centre. Least digits of the countries whose plan is ours to know, code included.
     pub(crate) fn is_short(self) -> bool {
+        self.0.to_string().len() < self.french_plan().unwrap_or(7)
+    }
+
+    /// Somebody's in France, overseas too.
+    pub fn is_french(self) -> bool {
+        self.french_plan().is_some() && !self.is_short()
+    }
+
+    /// The least digits of the French plan that it is of.
+    fn french_plan(self) -> Option<usize> {
         const PLANS: [(&str, usize); 9] = [
             ("33", 11),
             ("262", 12),
@@ -98,8 +108,7 @@ impl E164 {
             ("689", 11),
         ];
         let text = self.0.to_string();
-        let least = PLANS.iter().find(|(code, _)| text.starts_with(code)).map_or(7, |plan| plan.1);
-        text.len() < least
+        PLANS.iter().find(|(code, _)| text.starts_with(code)).map(|plan| plan.1)
     }
 
     /// As people in France read it: `06 12 34 56 78`, overseas `0262 12 34 56` and `+687 25 12 34`, and
@@ -186,6 +195,9 @@ mod tests {
         for code in ["15", "112", "116117", "3315", "33112", "33116000", "262116117", "68715"] {
             assert!(is_short(code), "{code}");
         }
+        let is_french = |text: &str| E164(text.parse().unwrap()).is_french();
+        assert!(is_french("33199001234") && is_french("262262123456") && is_french("687251234"));
+        assert!(!is_french("442079460958") && !is_french("33112"));
         for number in ["33612345678", "262262123456", "508411234", "687251234", "442079460958"] {
             assert!(!is_short(number), "{number}");
         }

@@ -4,6 +4,9 @@
 //! ring, in the same shard: an admitted call cannot fail later for want of a port. Where several phones
 //! ring for it at once, each more has a pair only if one is spare. Freed pairs go to the end of the line, so that a pair rests as long as the pool allows before its next call; one whose caller
 //! has not heard of the end yet rests until he has.
+//!
+//! An emergency call goes before all of this: where nothing is spare it takes a pair that a call may still
+//! ask for, which then has none until one is free.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -73,16 +76,16 @@ impl Ports {
         shard.free.pop_front()
     }
 
-    /// The call that holds `first` takes a pair beside it. `None`: it has one already, and none is spare.
+    /// The call that holds `first` takes a pair beside it. `None`: it has one already, and none is spare;
+    /// or an emergency call has taken what was kept for it.
     pub(crate) fn take_beside(&mut self, first: Port) -> Option<Port> {
         let has_one = self.beside.contains_key(&first);
         let shard = self.shard_mut(first);
-        if !has_one {
-            shard.reserved -= 1;
-        } else if shard.spare() == 0 {
+        if has_one && shard.spare() == 0 {
             return None;
         }
-        let port = shard.free.pop_front().expect("a pair is reserved for each admitted call");
+        let port = shard.free.pop_front()?;
+        shard.reserved -= usize::from(!has_one);
         *self.beside.entry(first).or_default() += 1;
         self.in_use += 1;
         Some(port)
@@ -123,6 +126,19 @@ impl Ports {
         shard.free.pop_front().map(|port| (port, address))
     }
 
+    /// One pair for an emergency call, in the shard of its other one; what calls may still ask for is
+    /// taken last. `None`: every pair is held.
+    pub(crate) fn take_urgent(&mut self, other: Option<Port>) -> Option<(Port, IpAddr)> {
+        let address = self.address?;
+        let shard = match other {
+            Some(other) => self.shard_mut(other),
+            None => self.shards.iter_mut().max_by_key(|it| (it.spare(), it.free.len()))?,
+        };
+        let port = shard.free.pop_front()?;
+        self.in_use += 1;
+        Some((port, address))
+    }
+
     /// The call that holds `first` has no second pair and will never ask for one: its own is a single
     /// one from here on.
     pub(crate) fn renounce_second(&mut self, first: Port) {
@@ -153,7 +169,7 @@ impl Ports {
 
 impl Shard {
     fn spare(&self) -> usize {
-        self.free.len() - self.reserved
+        self.free.len().saturating_sub(self.reserved)
     }
 }
 
@@ -212,6 +228,23 @@ mod tests {
         ports.leave(first);
         ports.return_single(single);
         assert_eq!(ports.in_use(), 0);
+    }
+
+    #[test]
+    fn an_emergency_call_takes_what_is_kept_for_a_call_until_nothing_is_left() {
+        let mut ports = ports(vec![vec![10, 12, 14], vec![20, 22]]);
+        let first = ports.admit().unwrap();
+        let other = ports.admit().unwrap();
+        let (urgent, _) = ports.take_urgent(None).unwrap();
+        let (beside, _) = ports.take_urgent(Some(urgent)).unwrap();
+        assert_eq!(urgent / 10, beside / 10, "both are of one shard");
+        assert_eq!((ports.take_beside(first), ports.spare()), (None, 0));
+        assert!(ports.take_beside(other).is_some(), "another shard kept its promise");
+        assert_eq!(ports.take_urgent(None), None);
+        ports.return_single(urgent);
+        assert!(ports.take_beside(first).is_some(), "it has one again");
+        ports.return_single(beside);
+        assert_eq!(ports.in_use(), 4);
     }
 
     #[test]

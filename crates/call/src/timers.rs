@@ -24,6 +24,10 @@ pub(crate) enum Timer {
     PhoneSilent(Flow),
     /// A phone that dialled a code has heard enough.
     CodeEnds(DialogKey),
+    /// The operator of this phone's emergency call has said nothing.
+    CentreSilent(DialogKey),
+    /// Who dialled an emergency number has been told that it failed.
+    EmergencyTold(DialogKey),
 }
 
 /// Which leg of ours a dialog, an inquiry or a port belongs to.
@@ -34,6 +38,10 @@ pub(crate) enum Role {
     Rung(OfferId),
     /// A secretary's phone that dialled a code.
     Code(DialogKey),
+    /// A phone that dialled an emergency number.
+    Emergency(DialogKey),
+    /// The operator's side of its call.
+    Centre(DialogKey),
 }
 
 /// The minimum over a table, with reasons.

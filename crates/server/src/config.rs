@@ -37,7 +37,6 @@ pub use fields::KEYS;
 pub use ids::Ids;
 pub(crate) use mistake::nearest;
 pub use mistake::{Mistake, Mistakes};
-pub use outside::EmergencyNumbers;
 
 use crate::log::LogSettings;
 use crate::settings::ServerSettings;
@@ -56,8 +55,6 @@ pub struct Loaded {
     pub pools: BTreeMap<TeamId, String>,
     pub skills: BTreeMap<acd::SkillId, String>,
     pub sites: BTreeMap<acd::SiteId, String>,
-    /// What no plan and no override may send a caller to.
-    pub emergency: EmergencyNumbers,
     /// For the next reading.
     pub ids: Ids,
 }

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use call::{AgentId, E164, Notice, PracticeId, Target, TrunkId};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::limits::{
@@ -286,6 +286,20 @@ fn write(names: &Names, notice: Notice) {
         Notice::Unregistered { agent: id } => info!(agent = agent(id), "unregistered"),
         Notice::Dialled { agent: id, code, changed } => {
             info!(agent = agent(id), code = code.as_str(), changed, "dialled");
+        }
+        Notice::EmergencyDialled { user, number, trunk: id } => {
+            let by = id.map_or("none", trunk);
+            info!(user = names.dialler(user), number, trunk = by, "emergency number dialled");
+        }
+        Notice::EmergencyAnswered { user, number } => {
+            info!(user = names.dialler(user), number, "emergency call answered");
+        }
+        Notice::EmergencyEnded { user, number, answered } => {
+            info!(user = names.dialler(user), number, answered, "emergency call ended");
+        }
+        Notice::EmergencyFailed { user, number, why } => {
+            let why = why.as_str();
+            error!(user = names.dialler(user), number, why, "EMERGENCY CALL NOT PUT THROUGH");
         }
         Notice::RegisterRefused { flow, status, .. } => {
             info!(from = %flow.remote, status, "registration refused");

@@ -17,7 +17,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::serve::Listener;
-use call::Disposition;
+use call::{Disposition, EmergencyOutcome};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -237,6 +237,11 @@ impl Page<'_> {
             "Calls that were lost by our own failing",
             ended(&Disposition::Lost),
         )?;
+        let emergencies = &status.ledger.emergencies;
+        let of = |outcome| emergencies.get(outcome).copied().unwrap_or_default();
+        let all = EmergencyOutcome::ALL.iter().map(|it| (it.as_str(), of(it)));
+        let help = "Emergency numbers that secretaries dialled, by what came of it";
+        self.counters("emergency_calls", help, "outcome", all)?;
         self.counter(
             "ledger_imbalances",
             "Times that offered was not what is over plus what is live",

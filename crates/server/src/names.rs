@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use call::{AgentId, PhoneId, PracticeId, PromptId, TeamId, TrunkId};
+use call::{AgentId, PhoneId, PracticeId, PromptId, TeamId, TrunkId, User};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
@@ -71,6 +71,13 @@ impl Names {
 
     pub(crate) fn phone_user(&self, id: PhoneId) -> &str {
         self.phones.get(&id).map_or("?", |phone| &phone.user)
+    }
+
+    pub(crate) fn dialler(&self, user: User) -> &str {
+        match user {
+            User::Agent(agent) => self.user(agent),
+            User::Phone(phone) => self.phone(phone),
+        }
     }
 
     /// `None`: a pause for no reason in particular.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use acd::{CallerStage, Circle};
 use call::{
-    AgentId, AgentState, CallView, CallerNumber, Engine, Ledger, PracticeId, Stage, TeamId, Urgency,
+    AgentId, AgentState, CallView, CallerNumber, Engine, Ledger, PracticeId, Stage, TeamId,
+    Urgency, User,
 };
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,8 @@ pub struct AgentStatus {
     pub left_ms: Option<u64>,
     /// What she does after her call: `pause` or `log out`.
     pub then: Option<String>,
+    /// The emergency number that she has dialled: nobody is offered to her before she has hung up.
+    pub emergency: Option<String>,
     /// A phone of hers can be reached.
     pub is_reachable: bool,
     pub misses: u32,
@@ -311,9 +314,15 @@ impl Sources<'_> {
             reason: reason.map(str::to_owned),
             left_ms: until.map(|until| u64::try_from(self.left_ms(until)).unwrap_or(0)),
             then,
+            emergency: self.emergency(view.agent),
             is_reachable: view.reachable,
             misses: view.misses,
         }
+    }
+
+    fn emergency(&self, agent: AgentId) -> Option<String> {
+        let mut dialled = self.engine.emergencies();
+        dialled.find(|call| call.user == User::Agent(agent)).map(|call| call.number)
     }
 
     fn registrations(&self) -> Vec<RegistrationStatus> {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use call::EmergencyOutcome;
+
 use crate::status::{AgentStatus, Status, TeamStatus};
 use crate::table::Side::{Left, Right};
 use crate::table::Table;
@@ -97,6 +99,15 @@ pub fn status(status: &Status) -> String {
         let said = practice.overridden.as_deref().unwrap_or_default();
         line("override", format!("{}: {said}", practice.name));
     }
+    for agent in &status.agents {
+        if let Some(number) = &agent.emergency {
+            line("emergency", format!("{} is in a call to {number}", agent.user));
+        }
+    }
+    let failed = failed_emergencies(status);
+    if !failed.is_empty() {
+        line("EMERGENCY", format!("CALLS NOT PUT THROUGH: {failed}; see the log"));
+    }
     let violations = status.ledger.single_line_violations;
     if violations > 0 {
         line(
@@ -105,6 +116,17 @@ pub fn status(status: &Status) -> String {
         );
     }
     text.trim_end().to_owned()
+}
+
+/// `2 no_site, 1 busy`.
+fn failed_emergencies(status: &Status) -> String {
+    let is_failure = |outcome: &EmergencyOutcome| {
+        !matches!(outcome, EmergencyOutcome::Answered | EmergencyOutcome::Abandoned)
+    };
+    let failed = status.ledger.emergencies.iter().filter(|(outcome, _)| is_failure(outcome));
+    let failed: Vec<String> =
+        failed.map(|(outcome, count)| format!("{count} {}", outcome.as_str())).collect();
+    failed.join(", ")
 }
 
 /// `pool: 3 there, 1 free, 2 waiting, expected wait 0:40; 92 % answered (96 % with one more, 71 % with
@@ -178,9 +200,12 @@ fn phone(status: &Status, agent: &AgentStatus) -> &'static str {
     }
 }
 
-/// `paused (repas)`, `wrap-up, 0:04 left`, `talking, then pause`.
+/// `paused (repas)`, `wrap-up, 0:04 left`, `talking, then pause`, `busy, in an emergency call (15)`.
 fn state(agent: &AgentStatus) -> String {
-    let mut text = agent.state.clone();
+    let mut text = match (&agent.emergency, agent.state.as_str()) {
+        (Some(_), "available") => "busy".to_owned(),
+        (Some(_) | None, state) => state.to_owned(),
+    };
     if let Some(reason) = &agent.reason {
         let _ = write!(text, " ({reason})");
     }
@@ -189,6 +214,9 @@ fn state(agent: &AgentStatus) -> String {
     }
     if let Some(then) = &agent.then {
         let _ = write!(text, ", then {then}");
+    }
+    if let Some(number) = &agent.emergency {
+        let _ = write!(text, ", in an emergency call ({number})");
     }
     text
 }
@@ -339,6 +367,26 @@ pub(crate) fn span(millis: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_in_an_emergency_call_is_busy_whatever_her_state() {
+        let shown = |state_word: &str| {
+            state(&AgentStatus {
+                user: "101".to_owned(),
+                name: "Alice".to_owned(),
+                teams: Vec::new(),
+                state: state_word.to_owned(),
+                reason: None,
+                left_ms: None,
+                then: None,
+                emergency: Some("15".to_owned()),
+                is_reachable: true,
+                misses: 0,
+            })
+        };
+        assert_eq!(shown("available"), "busy, in an emergency call (15)");
+        assert_eq!(shown("talking"), "talking, in an emergency call (15)");
+    }
 
     #[test]
     fn spans_are_written_as_clocks_show_them() {

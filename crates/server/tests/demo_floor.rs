@@ -75,6 +75,9 @@ fn config(phones: u32) -> call::Config {
         realm: REALM.to_owned(),
         urgent_numbers: BTreeMap::new(),
         phones: BTreeMap::new(),
+        sites: BTreeMap::new(),
+        emergency: call::Emergency::default(),
+        locals: Vec::new(),
         trunks: BTreeMap::from([(
             call::TrunkId(1),
             call::Trunk {

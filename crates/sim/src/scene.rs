@@ -315,6 +315,9 @@ pub(crate) fn config_around(
         realm: REALM.to_owned(),
         urgent_numbers: BTreeMap::new(),
         phones: BTreeMap::new(),
+        sites: BTreeMap::new(),
+        emergency: call::Emergency::default(),
+        locals: Vec::new(),
         trunks: (0..).zip(trunks).map(|(id, limit)| trunk(id, limit)).collect(),
         practices: (0..practices)
             .map(|id| {

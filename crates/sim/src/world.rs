@@ -756,6 +756,11 @@ impl World {
             | Notice::Agent { .. }
             | Notice::Registered { .. }
             | Notice::Unregistered { .. }
+            // Its phones dial no emergency number.
+            | Notice::EmergencyDialled { .. }
+            | Notice::EmergencyAnswered { .. }
+            | Notice::EmergencyEnded { .. }
+            | Notice::EmergencyFailed { .. }
             | Notice::RegisterRefused { .. } => {}
         }
         self.trace.tell(self.now, format_args!("notice {notice:?}"));

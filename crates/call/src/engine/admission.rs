@@ -19,11 +19,11 @@ use crate::timers::{Role, Timer};
 
 /// Why a call was refused at the door: what the caller's network is told.
 #[derive(Copy, Clone)]
-struct Refused {
+pub(super) struct Refused {
     disposition: Disposition,
-    status: u16,
+    pub(super) status: u16,
     /// ITU-T Q.850, for the networks behind the trunk (RFC 3326).
-    reason: &'static str,
+    pub(super) reason: &'static str,
     /// What we would have taken.
     header: Option<(&'static str, &'static str)>,
 }
@@ -118,12 +118,12 @@ struct Arrival {
 }
 
 /// What of the caller's wishes we can meet.
-struct Talk {
-    offer: Option<Offer>,
-    formats: Vec<sip::sdp::Format>,
-    telephone_event: Option<u8>,
-    remote: Option<MediaRemote>,
-    direction: Direction,
+pub(super) struct Talk {
+    pub(super) offer: Option<Offer>,
+    pub(super) formats: Vec<sip::sdp::Format>,
+    pub(super) telephone_event: Option<u8>,
+    pub(super) remote: Option<MediaRemote>,
+    pub(super) direction: Direction,
 }
 
 /// What OPTIONS is told of us beside the methods (RFC 3261 §11.2). We have no extension.
@@ -381,7 +381,7 @@ impl Engine {
     }
 
     /// What he offers that we carry; an INVITE without SDP wants our offer.
-    fn talk(&self, invite: &Message) -> Result<Talk, Refused> {
+    pub(super) fn talk(&self, invite: &Message) -> Result<Talk, Refused> {
         let Some(sdp) = sip::session_description(invite).map_err(Refused::for_body)? else {
             return Ok(Talk {
                 offer: None,
@@ -486,7 +486,7 @@ impl Engine {
             Stage::Waiting => (180, None),
             Stage::Announced { answered_at: None, .. } => {
                 let format = call.leg.frozen.clone();
-                (183, format.map(|format| answer_to(call, &format)))
+                (183, format.map(|format| answer_to(&mut call.leg, &format)))
             }
             Stage::Bridged { .. }
             | Stage::Connected { .. }

@@ -56,7 +56,7 @@ impl Engine {
         };
         self.state.timers.stop(Timer::RingRefresh(caller));
         let call = self.state.calls.get_mut(&caller).expect("found above");
-        let sdp = answer_to(call, &format);
+        let sdp = answer_to(&mut call.leg, &format);
         let (reference, dialog) = (call.reference, call.leg.dialog);
         let is_answered = answer || call.leg.offer.is_none();
         call.leg.frozen = Some(format);

@@ -10,7 +10,7 @@ use sip::{DialogKey, EndedBy, Instant, Message, Method, RequestKey};
 use super::Engine;
 use super::admission::ABILITIES;
 use crate::action::Notice;
-use crate::calls::{Call, Callee, RungLegState, Side, Speech, Stage};
+use crate::calls::{Callee, CallerLeg, RungLegState, Side, Speech, Stage};
 use crate::record::{CallRecord, Disposition, OfferOutcome, Party};
 use crate::timers::{Role, Timer};
 
@@ -47,7 +47,7 @@ impl Engine {
         if answered_at.is_none() {
             let format = call.leg.formats.iter().find(|format| format.codec == codec);
             let format = format.expect("that format was chosen among his").clone();
-            let sdp = answer_to(call, &format);
+            let sdp = answer_to(&mut call.leg, &format);
             call.leg.frozen = Some(format);
             call.leg.awaits_answer = call.leg.offer.is_none();
             let dialog = call.leg.dialog;
@@ -80,6 +80,9 @@ impl Engine {
     pub(super) fn caller_cancelled(&mut self, now: Instant, dialog: DialogKey) {
         if let Some(caller) = self.caller_of(dialog) {
             self.caller_hung_up(now, caller, Party::Caller);
+        } else {
+            self.dialler_left(now, dialog);
+            self.emergency_leg_is_gone(now, dialog);
         }
     }
 
@@ -88,10 +91,11 @@ impl Engine {
     pub(super) fn acked(&mut self, now: Instant, dialog: DialogKey, body: Option<Bytes>) {
         match self.state.dialogs.get(&dialog) {
             Some(&Role::Caller(caller)) => self.caller_acked(now, caller, body),
-            Some(&role @ Role::Rung(_)) => {
+            Some(&role @ (Role::Rung(_) | Role::Centre(_))) => {
                 self.side_acked(now, role, body);
             }
             Some(&Role::Code(code)) => self.code_acked(now, code),
+            Some(&Role::Emergency(key)) => self.emergency_acked(now, key, body),
             None => {}
         }
     }
@@ -109,7 +113,7 @@ impl Engine {
     }
 
     /// `false`: an offer of ours was out, and this brings no answer to it.
-    fn side_acked(&mut self, now: Instant, role: Role, body: Option<Bytes>) -> bool {
+    pub(super) fn side_acked(&mut self, now: Instant, role: Role, body: Option<Bytes>) -> bool {
         let Some(side) = self.side(role) else { return true };
         if !std::mem::replace(side.awaits_answer, false) {
             return true;
@@ -129,6 +133,8 @@ impl Engine {
         match role {
             Role::Caller(caller) => self.state.calls.get_mut(&caller)?.leg.side(),
             Role::Rung(offer) => Some(self.speech_mut(offer)?.side()),
+            Role::Emergency(key) => self.state.emergencies.get_mut(&key)?.leg.side(),
+            Role::Centre(key) => Some(self.state.emergencies.get_mut(&key)?.speech_mut()?.side()),
             Role::Code(_) => None,
         }
     }
@@ -148,6 +154,7 @@ impl Engine {
                 // Who is only asked has no caller beside him.
                 self.order_asked_media(offer);
             }
+            Role::Emergency(key) | Role::Centre(key) => self.order_emergency_media(key),
             Role::Code(_) => {}
         }
     }
@@ -169,6 +176,11 @@ impl Engine {
         if let Some(offer) = self.rung_leg(dialog) {
             // Of a re-INVITE from there: that phone vanished, and her caller is still to be served.
             return self.callee_is_lost(now, offer);
+        }
+        match self.state.dialogs.get(&dialog) {
+            Some(&Role::Emergency(key)) => return self.dialler_left(now, key),
+            Some(&Role::Centre(key)) => return self.centre_left(now, key, dialog),
+            Some(Role::Caller(_) | Role::Rung(_) | Role::Code(_)) | None => {}
         }
         let Some(caller) = self.caller_of(dialog) else { return };
         if self.state.calls[&caller].leg.is_confirmed {
@@ -208,8 +220,12 @@ impl Engine {
                 EndedBy::Local => Party::Us,
             };
             self.caller_hung_up(now, caller, party);
+        } else if let Some(key) = self.centre_of(dialog) {
+            self.centre_left(now, key, dialog);
         } else {
             self.code_leg_is_gone(now, dialog);
+            self.dialler_left(now, dialog);
+            self.emergency_leg_is_gone(now, dialog);
         }
         self.state.dialogs.remove(&dialog);
         if let Some(port) = self.state.resting.remove(&dialog) {
@@ -297,6 +313,7 @@ impl Engine {
                 }
             }
             Role::Rung(offer) => self.callee_is_lost(now, offer),
+            Role::Emergency(key) | Role::Centre(key) => self.emergency_is_lost(now, key, role),
             // Three seconds are all that it has.
             Role::Code(_) => {}
         }
@@ -366,6 +383,7 @@ impl Engine {
     /// The process ends: nobody is left on a dead line.
     pub(super) fn hang_up_all(&mut self, now: Instant) {
         self.end_codes(now);
+        self.end_emergencies(now);
         let callers: Vec<CallerId> = self.state.calls.keys().copied().collect();
         for caller in callers {
             let Some(call) = self.state.calls.get(&caller) else {
@@ -569,14 +587,13 @@ impl Engine {
     fn caller_of(&self, dialog: DialogKey) -> Option<CallerId> {
         match self.state.dialogs.get(&dialog)? {
             Role::Caller(caller) => Some(*caller),
-            Role::Rung(_) | Role::Code(_) => None,
+            Role::Rung(_) | Role::Code(_) | Role::Emergency(_) | Role::Centre(_) => None,
         }
     }
 }
 
-/// The one answer that the caller gets: her codec in his numbering; our offer if he made none.
-pub(super) fn answer_to(call: &mut Call, format: &Format) -> Bytes {
-    let leg = &mut call.leg;
+/// The one answer that a caller gets: the other side's codec in his numbering; our offer if he made none.
+pub(super) fn answer_to(leg: &mut CallerLeg, format: &Format) -> Bytes {
     match &leg.offer {
         Some(offer) => leg.session.answer(offer, format, leg.telephone_event, Direction::SendRecv),
         None => {

@@ -1,4 +1,5 @@
-//! What a secretary dials on her phone: codes for her state.
+//! What a secretary dials on her phone: codes for her state. Emergency numbers go before all else
+//! (`emergency`).
 //!
 //! | code | she |
 //! | --- | --- |
@@ -12,7 +13,7 @@
 //!
 //! What cannot be done is refused whole, and no state changes: a phone without G.711 (488; we make tones
 //! in no other codec), no port or no room (486), a number that is no code (404). A phone that is no
-//! secretary's has no state to change: 403, whatever it dials.
+//! secretary's has no state to change: 403, whatever else it dials.
 
 use std::time::Duration;
 
@@ -57,13 +58,8 @@ impl StarCode {
         }
     }
 
-    /// The code that an INVITE dials: as a SIP user, escaped or not, or as `tel:`.
-    fn dialled(invite: &Message) -> Option<Self> {
-        let uri = invite.uri().ok()?;
-        let user = uri.user_decoded()?;
-        // A telephone-subscriber in a SIP URI has its own parameters (RFC 3261 §19.1.6).
-        let digits = user.split(';').next().unwrap_or_default();
-        [Self::Pause, Self::Resume, Self::EndWrapUp].into_iter().find(|it| it.as_str() == digits)
+    fn of(dialled: &str) -> Option<Self> {
+        [Self::Pause, Self::Resume, Self::EndWrapUp].into_iter().find(|it| it.as_str() == dialled)
     }
 
     const fn command(self) -> AgentCommand {
@@ -108,11 +104,15 @@ impl Engine {
         flow: Flow,
         invite: &Message,
     ) {
+        let dialled = dialled(invite).unwrap_or_default();
+        if let Some(number) = self.emergency_number(&dialled) {
+            return self.dial_emergency(now, dialog, flow, invite, number);
+        }
         let dialler = self.dialler(&flow, invite);
         if let Some(User::Phone(_)) = dialler {
             return self.reject(now, dialog, 403, Some(NO_DIALLING));
         }
-        let Some(code) = StarCode::dialled(invite) else {
+        let Some(code) = StarCode::of(&dialled) else {
             return self.reject(now, dialog, 404, Some(NO_NUMBER));
         };
         let Some(User::Agent(agent)) = dialler else {
@@ -160,7 +160,7 @@ impl Engine {
     }
 
     /// Whose phone this is. Where several share a flow, From decides.
-    fn dialler(&self, flow: &Flow, invite: &Message) -> Option<User> {
+    pub(super) fn dialler(&self, flow: &Flow, invite: &Message) -> Option<User> {
         let from = invite.from().ok()?;
         let uri = Uri::read_str(from.uri).ok()?;
         let user = uri.user_decoded();
@@ -245,9 +245,22 @@ impl Engine {
         self.close_code(dialog);
         self.state.dialogs.remove(&dialog);
         let Some(leg) = self.state.codes.remove(&dialog) else { return };
-        let agent = leg.agent;
-        if !self.state.codes.values().any(|leg| leg.agent == agent) {
+        self.clear_line(now, leg.agent);
+    }
+
+    /// Something that she dialled is over: her line is clear unless something else is up.
+    pub(super) fn clear_line(&mut self, now: Instant, agent: AgentId) {
+        let calls_out = self.state.emergencies.values().any(|it| it.user == User::Agent(agent));
+        if !calls_out && !self.state.codes.values().any(|leg| leg.agent == agent) {
             self.inform(now, acd::Input::Agent { agent, event: AgentEvent::LineClear });
         }
     }
+}
+
+/// What an INVITE dials: as a SIP user, escaped or not, or as `tel:`.
+fn dialled(invite: &Message) -> Option<String> {
+    let uri = invite.uri().ok()?;
+    let user = uri.user_decoded()?;
+    // A telephone-subscriber in a SIP URI has its own parameters (RFC 3261 §19.1.6).
+    user.split(';').next().map(str::to_owned)
 }

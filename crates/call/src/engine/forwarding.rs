@@ -9,6 +9,7 @@
 //! A number outside may itself be forwarded to us: such an echo of a caller is refused, and the
 //! forwarding with it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use acd::{CallerId, LineId, Miss, OfferId, PhoneId, PracticeId, Target};
@@ -26,7 +27,7 @@ use crate::routing;
 
 /// An operator who has sent no 1xx by then is not there: time for three of four copies of our INVITE on
 /// UDP (RFC 3261 §17.1.1.2). How long it may ring is the plan's.
-const TRUNK_PATIENCE: Duration = Duration::from_secs(4);
+pub(super) const TRUNK_PATIENCE: Duration = Duration::from_secs(4);
 /// What says that there is a human.
 const ACCEPTS: char = '1';
 
@@ -75,20 +76,15 @@ impl Engine {
             return None;
         };
         let to = outbound.to;
-        let local = call.leg.flow.local;
-        if local.is_ipv4() != to.is_ipv4() {
+        let Some(flow) = self.flow_to(outbound, call.leg.flow.local) else {
             tracing::warn!(call = %call.reference, %to, "not of the IP version that the caller came by");
             return None;
-        }
-        let request_uri = match to.port() {
-            5060 if to.is_ipv4() => format!("sip:{number}@{}", to.ip()),
-            5060 => format!("sip:{number}@[{}]", to.ip()),
-            _ => format!("sip:{number}@{to}"),
         };
+        let request_uri = uri_at(&number.to_string(), to);
         let by = forwarding.and_then(|it| it.number).unwrap_or(call.dialled);
         let Presented { from, shown, headers } = self.presented(call, outbound, by, &request_uri);
         Some(Way {
-            flow: Flow { transport: outbound.transport, local, remote: to, connection: 0 },
+            flow,
             to: Identity { display: None, uri: request_uri.clone() },
             request_uri,
             from,
@@ -97,6 +93,20 @@ impl Engine {
             patience: TRUNK_PATIENCE,
             asks: !forwarding.is_some_and(|it| it.no_key.contains(&number)),
         })
+    }
+
+    /// To where a trunk takes our calls, from an address of ours that can reach it: `near` if that is one.
+    pub(super) fn flow_to(&self, outbound: &Outbound, near: SocketAddr) -> Option<Flow> {
+        let &Outbound { transport, to: remote, forwarded_by: _ } = outbound;
+        let ours = self.config.locals.iter().filter(|(it, _)| *it == transport);
+        let mut fitting =
+            ours.map(|(_, local)| *local).filter(|it| it.is_ipv4() == remote.is_ipv4());
+        let is_fitting = match self.config.locals.is_empty() {
+            true => near.is_ipv4() == remote.is_ipv4(),
+            false => fitting.clone().any(|it| it == near),
+        };
+        let local = if is_fitting { near } else { fitting.next()? };
+        Some(Flow { transport, local, remote, connection: 0 })
     }
 
     /// Of the practice whose plan he follows.
@@ -229,6 +239,15 @@ impl Engine {
 
     pub(super) fn target_legs_up(&self) -> impl Iterator<Item = &RungLeg> {
         self.state.targets.iter().filter_map(|offer| self.state.rung_legs.get(offer))
+    }
+}
+
+/// A SIP address at a host and port.
+pub(super) fn uri_at(user: &str, to: SocketAddr) -> String {
+    match to.port() {
+        5060 if to.is_ipv4() => format!("sip:{user}@{}", to.ip()),
+        5060 => format!("sip:{user}@[{}]", to.ip()),
+        _ => format!("sip:{user}@{to}"),
     }
 }
 

@@ -187,6 +187,7 @@ impl Engine {
         let direction = match role {
             Role::Caller(caller) => self.state.calls.get(&caller).map(|call| call.leg.direction),
             Role::Rung(offer) => self.speech(offer).map(|speech| speech.direction),
+            Role::Emergency(_) | Role::Centre(_) => self.emergency_direction(role),
             Role::Code(_) => None,
         };
         direction.is_some_and(|direction| !direction.receives())
@@ -223,8 +224,9 @@ impl Engine {
             MediaEvent::Played { owner, .. } => match self.state.owners.get(&owner) {
                 Some(&Role::Caller(caller)) => self.text_is_over(now, caller),
                 Some(&Role::Code(dialog)) => self.end_code(now, dialog),
+                Some(&Role::Emergency(dialog)) => self.emergency_played(now, dialog),
                 Some(&Role::Rung(offer)) => self.ask_again(offer),
-                None => {}
+                Some(Role::Centre(_)) | None => {}
             },
             MediaEvent::Digit { owner, digit, .. } => {
                 if let Some(&Role::Rung(offer)) = self.state.owners.get(&owner) {
@@ -246,6 +248,7 @@ impl Engine {
             Role::Rung(offer) => self.state.rung_legs.get(&offer).and_then(|leg| {
                 matches!(leg.state, RungLegState::Talking { .. }).then_some(leg.dialog)
             }),
+            Role::Emergency(_) | Role::Centre(_) => self.emergency_dialog(role),
             Role::Code(_) => None,
         };
         let Some(dialog) = dialog else { return };
@@ -301,15 +304,15 @@ impl Engine {
 
 /// What a leg hears: the other one, something that we play, or nothing.
 #[derive(Default)]
-struct Hears {
-    peer: Option<Port>,
-    payload_map: Vec<(u8, u8)>,
-    play: Option<Play>,
+pub(super) struct Hears {
+    pub(super) peer: Option<Port>,
+    pub(super) payload_map: Vec<(u8, u8)>,
+    pub(super) play: Option<Play>,
 }
 
 /// One of two legs that talk with each other.
 #[derive(Copy, Clone)]
-struct Ear<'a> {
+pub(super) struct Ear<'a> {
     port: Port,
     format: Option<&'a Format>,
     telephone_event: Option<u8>,
@@ -317,7 +320,7 @@ struct Ear<'a> {
 }
 
 impl<'a> Ear<'a> {
-    fn of_caller(leg: &'a CallerLeg) -> Self {
+    pub(super) fn of_caller(leg: &'a CallerLeg) -> Self {
         Self {
             port: leg.media.port,
             format: leg.frozen.as_ref(),
@@ -326,7 +329,7 @@ impl<'a> Ear<'a> {
         }
     }
 
-    fn of_callee(speech: &'a Speech) -> Self {
+    pub(super) fn of_callee(speech: &'a Speech) -> Self {
         Self {
             port: speech.media.port,
             format: Some(&speech.format),
@@ -337,7 +340,7 @@ impl<'a> Ear<'a> {
 
     /// While one of them holds, nothing crosses either way, be its microphone open or not; the one who
     /// is held hears the hold music.
-    fn hears(self, other: Self, hold: Option<PromptId>) -> Hears {
+    pub(super) fn hears(self, other: Self, hold: Option<PromptId>) -> Hears {
         if self.direction.receives() && other.direction.receives() {
             let number = |ear: Self| (ear.format.map(|it| it.payload_type), ear.telephone_event);
             let payload_map = payload_map(number(self), number(other));

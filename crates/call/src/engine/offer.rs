@@ -272,7 +272,10 @@ impl Engine {
         let RungLegState::Offered { asks, .. } = self.state.rung_legs[&offer].state else {
             return self.let_go(now, dialog);
         };
-        let Some(described) = self.describe(message, offer.caller, asks.is_some()) else {
+        let call = self.state.calls.get(&offer.caller);
+        let formats = call.map(|call| formats_for(&call.leg, asks.is_some()));
+        let described = formats.and_then(|formats| self.describe(message, &formats));
+        let Some(described) = described else {
             self.let_go(now, dialog);
             self.close_offer(now, offer, OfferOutcome::Dropped);
             return self.inform(now, acd::Input::Missed { offer, miss: Miss::Dropped });
@@ -483,14 +486,14 @@ impl Engine {
         self.state.rung_legs.contains_key(&offer).then_some(offer)
     }
 
-    fn cancel(&mut self, now: Instant, dialog: DialogKey, reason: Option<&str>) {
+    pub(super) fn cancel(&mut self, now: Instant, dialog: DialogKey, reason: Option<&str>) {
         if let Err(misuse) = self.state.endpoint.cancel(now, dialog, reason) {
             tracing::debug!(%misuse, "a CANCEL came too late");
         }
     }
 
     /// Confirms a 2xx that nobody wants, and ends its dialog.
-    fn let_go(&mut self, now: Instant, dialog: DialogKey) {
+    pub(super) fn let_go(&mut self, now: Instant, dialog: DialogKey) {
         if let Err(misuse) = self.state.endpoint.ack(now, dialog, None) {
             tracing::debug!(%misuse, "an ACK was not wanted");
         }
@@ -515,11 +518,9 @@ impl Engine {
     }
 
     /// `None`: the answer cannot be used.
-    fn describe(&self, message: &Message, caller: CallerId, asks: bool) -> Option<Described> {
-        let call = self.state.calls.get(&caller)?;
+    pub(super) fn describe(&self, message: &Message, offered: &[Format]) -> Option<Described> {
         let answer = Offer::read(sip::session_description(message).ok()??).ok()?;
         let audio = answer.audio().filter(|audio| self.can_reach(audio))?;
-        let offered = formats_for(&call.leg, asks);
         let is_offered = |format: &&Format| offered.iter().any(|it| it.codec == format.codec);
         let format = audio.formats.iter().find(is_offered)?.clone();
         Some(Described {
@@ -564,11 +565,11 @@ struct Over {
 }
 
 /// What an answer says.
-struct Described {
-    format: Format,
-    telephone_event: Option<u8>,
-    remote: Option<MediaRemote>,
-    direction: Direction,
+pub(super) struct Described {
+    pub(super) format: Format,
+    pub(super) telephone_event: Option<u8>,
+    pub(super) remote: Option<MediaRemote>,
+    pub(super) direction: Direction,
 }
 
 /// What of the caller's formats somebody may be offered: all, or once he was promised one only this. Who is

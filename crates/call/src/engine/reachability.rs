@@ -113,7 +113,8 @@ impl Engine {
         let offers = agents.iter().filter_map(|agent| self.state.lines.get(agent));
         let legs = offers.filter_map(|offer| self.state.rung_legs.get(offer));
         let is_up = |leg: &RungLeg| leg.flow == *flow && leg.media().is_some();
-        legs.chain(self.target_legs_up()).any(is_up)
+        let calls_out = self.state.emergencies.values().any(|call| call.leg.flow == *flow);
+        calls_out || legs.chain(self.target_legs_up()).any(is_up)
     }
 
     /// The outcome of a request of ours, if it was such a question.

@@ -93,8 +93,16 @@ impl Engine {
                 it.flow == *flow && may_be
             })
         };
-        let dialogs: Vec<DialogKey> =
-            legs.into_iter().filter(is_there).map(|leg| leg.dialog).collect();
+        let rung = legs.into_iter().filter(is_there).map(|leg| leg.dialog);
+        // It dialled an emergency number before this connection was.
+        let is_back = |since: Instant| {
+            let mut bindings = self.state.registrar.bindings(user);
+            bindings.any(|it| it.flow == *flow && it.registered_at >= since)
+        };
+        let user = self.users.get(user).copied();
+        let dialling = user.into_iter().flat_map(|user| self.emergencies_of(user));
+        let dialling = dialling.filter(|(_, since)| is_back(*since)).map(|(dialog, _)| dialog);
+        let dialogs: Vec<DialogKey> = rung.chain(dialling).collect();
         for dialog in dialogs {
             if let Err(misuse) = self.state.endpoint.follow(dialog, *flow) {
                 tracing::debug!(%misuse, "that leg is no dialog yet");

@@ -5,6 +5,7 @@ use sip::{Counts, Flow, Instant};
 
 use super::Engine;
 use super::dialling::CodeLegState;
+use super::emergency::EmergencyState;
 use crate::action::Ledger;
 use crate::calls::{Callee, RungLegState, Stage};
 use crate::config::TrunkId;
@@ -49,6 +50,26 @@ pub struct CodeLegView {
     pub agent: AgentId,
     /// The pair that it holds, until we hang up.
     pub port: Option<Port>,
+}
+
+/// An emergency call, until the phone that dialled it has let go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EmergencyView {
+    pub user: User,
+    pub number: String,
+    pub stage: EmergencyStage,
+    /// The pairs that it holds.
+    pub ports: Vec<Port>,
+}
+
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum EmergencyStage {
+    Ringing,
+    Talking,
+    /// It could not be put through, and that is heard.
+    Told,
+    /// Hung up: the phone's last word is awaited.
+    Closing,
 }
 
 /// One exchange with the scheduler.
@@ -167,6 +188,22 @@ impl Engine {
                 CodeLegState::Open { media, .. } => Some(media.port),
                 CodeLegState::Closing => None,
             },
+        })
+    }
+
+    pub fn emergencies(&self) -> impl Iterator<Item = EmergencyView> {
+        self.state.emergencies.values().map(|call| EmergencyView {
+            user: call.user,
+            number: call.number.clone(),
+            stage: match &call.state {
+                EmergencyState::Dialled
+                | EmergencyState::Ringing { .. }
+                | EmergencyState::Early { .. } => EmergencyStage::Ringing,
+                EmergencyState::Talking { .. } => EmergencyStage::Talking,
+                EmergencyState::Told { .. } => EmergencyStage::Told,
+                EmergencyState::Closing => EmergencyStage::Closing,
+            },
+            ports: call.pairs().map(|media| media.port).collect(),
         })
     }
 

@@ -5,6 +5,7 @@ mod bench;
 mod codes;
 mod connection;
 mod credentials;
+mod emergency;
 mod fixtures;
 mod forwarding;
 mod hold;

@@ -159,7 +159,15 @@ fn facts(loaded: &Loaded) -> Facts {
         Fact::shown("dialogs_max", engine.limits.dialogs_max),
     ];
     facts.insert(("[limits]", String::new()), limits);
-    let emergency = &loaded.emergency;
+    for site in engine.sites.values() {
+        let trunk = engine.trunks.get(&site.trunk);
+        let facts_of = vec![
+            Fact::shown("trunk", shown(trunk.map(|trunk| &trunk.name))),
+            redacted("number", std::iter::once(site.number)),
+        ];
+        facts.insert(("site", site.name.clone()), facts_of);
+    }
+    let emergency = &engine.emergency.numbers;
     let emergency = vec![
         Fact::shown("as_of", emergency.as_of),
         Fact::shown("numbers", listed(emergency.numbers.iter().cloned())),

@@ -1,7 +1,7 @@
 //! File structs to the engine's configuration: ids, references, and what must not contradict.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::file::{File, ListenFile, Named, TrunkFile};
 use super::mistake::Mistakes;
 use super::names::Names;
 use super::numbers::numbers;
-use super::outside::EmergencyNumbers;
+use super::outside::{emergency, sites};
 use super::plans::{Known, Links};
 use super::practices::practices;
 use super::reach::reach;
@@ -43,12 +43,13 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         Prompts::load(tree.folder(), |name| PromptId(numbers_of_prompts.of(name)), mistakes);
     let hold = file.calls.hold_music.as_ref().and_then(|name| prompt(name, &prompts, mistakes));
     let names = Names::of(&mut file);
-    let emergency = EmergencyNumbers::of(&file.emergency, mistakes);
+    let emergency = emergency(&file.emergency, &prompts, mistakes);
     let trunks = trunks(&file, mistakes);
     let numbers = numbers(&file.practices, &file.trunks, mistakes);
     let mut links = Links::default();
-    let known = Known { names: &names, prompts: &prompts, emergency: &emergency };
+    let known = Known { names: &names, prompts: &prompts, emergency: &emergency.numbers };
     let practices = practices(&file, &known, &mut links, mistakes);
+    let sites = sites(&file, &names, mistakes);
     let staff = staff(tree, &file, &names, realm.as_deref(), mistakes);
     let floor = acd::Setup {
         practices: practices.floor,
@@ -75,6 +76,9 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
     let engine = call::Config {
         urgent_numbers: numbers.urgent,
         phones: staff.phones,
+        sites,
+        emergency,
+        locals: locals(&settings.listen),
         realm: realm?,
         trunks,
         practices: practices.call,
@@ -109,7 +113,6 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         pools: pools.collect(),
         skills: names.skills.into_iter().map(|(name, id)| (id, name)).collect(),
         sites: names.sites.into_iter().map(|(name, id)| (id, name)).collect(),
-        emergency,
         ids: file.ids,
     })
 }
@@ -179,6 +182,26 @@ fn listen(file: &File<'_>, mistakes: &mut Mistakes) -> Vec<Listen> {
         transports: listen_transports(listen),
     })
     .collect()
+}
+
+/// Our addresses as peers see them. One that is known only when it is bound leaves all unknown.
+fn locals(listen: &[Listen]) -> Vec<(Transport, SocketAddr)> {
+    let seen = |listen: &Listen| match listen.advertise {
+        Some(advertise) if advertise.port() == 0 => {
+            SocketAddr::new(advertise.ip(), listen.address.port())
+        }
+        Some(advertise) => advertise,
+        None => listen.address,
+    };
+    if listen.iter().any(|listen| seen(listen).port() == 0) {
+        return Vec::new();
+    }
+    let of = |listen: &Listen| {
+        let udp = listen.transports.has_udp().then_some((Transport::Udp, seen(listen)));
+        let tcp = listen.transports.has_tcp().then_some((Transport::Tcp, seen(listen)));
+        udp.into_iter().chain(tcp)
+    };
+    listen.iter().flat_map(of).collect()
 }
 
 /// Both by default: phones choose by themselves.

@@ -17,7 +17,7 @@ pub(super) use practice::{
     CallersFile, LeaveFile, Moment, Nobody, PracticeFile, QueueFile, RepeatedFile, Rise, StepFile,
     ThenFile,
 };
-pub(super) use staff::{AgentFile, PhoneFile, SecretFile, TeamFile, WidenFile};
+pub(super) use staff::{AgentFile, PhoneFile, SecretFile, SiteFile, TeamFile, WidenFile};
 
 use super::fields::{Fields, List, Located, Place};
 use super::ids::{Ids, Numbers};
@@ -47,6 +47,7 @@ pub(super) struct File<'t> {
     pub(super) teams: Vec<Named<'t, TeamFile<'t>>>,
     pub(super) agents: Vec<Named<'t, AgentFile<'t>>>,
     pub(super) phones: Vec<Named<'t, PhoneFile<'t>>>,
+    pub(super) sites: Vec<Named<'t, SiteFile<'t>>>,
     pub(super) emergency: EmergencyFile<'t>,
     /// With those of this reading.
     pub(super) ids: Ids,
@@ -143,6 +144,7 @@ impl<'t> File<'t> {
             teams: part(&mut main, "teams", staff::team),
             agents: part(&mut main, "agents", staff::agent),
             phones: part(&mut main, "phones", staff::phone),
+            sites: part(&mut main, "sites", staff::site),
             emergency: section(&mut main, "emergency_numbers", emergency),
             ids,
             place,
@@ -163,6 +165,7 @@ impl<'t> File<'t> {
         each(&mut self.teams, &mut self.ids.teams);
         each(&mut self.agents, &mut self.ids.agents);
         each(&mut self.phones, &mut self.ids.phones);
+        // Sites have theirs by the agents who name them (names.rs).
     }
 
     /// The files of the parts' folders, each one item.
@@ -179,6 +182,7 @@ impl<'t> File<'t> {
                 "teams" => add(&mut self.teams, name, place, fields, staff::team),
                 "agents" => add(&mut self.agents, name, place, fields, staff::agent),
                 "phones" => add(&mut self.phones, name, place, fields, staff::phone),
+                "sites" => add(&mut self.sites, name, place, fields, staff::site),
                 other => unreachable!("invariant: {other} is one of tree::PARTS"),
             }
         }

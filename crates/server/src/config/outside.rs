@@ -1,99 +1,140 @@
-//! Numbers outside: which may be called, and by which trunk.
+//! Numbers outside: which may be called, and by which trunk; and where secretaries' emergency calls go out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use acd::Date;
-use call::E164;
+use call::{E164, Emergency, EmergencyNumbers, Site, SiteId, TrunkId};
 
 use super::fields::{List, Located, Place};
 use super::file::{EmergencyFile, File, Named, PracticeFile, TrunkFile};
 use super::mistake::Mistakes;
-use super::names::TRUNK;
+use super::names::{Names, SITE, TRUNK};
 use super::plans::Known;
-use super::value::Destination;
+use super::value::{Destination, Short};
+use crate::prompts::Prompts;
 
-/// Arcep, decision 2002-1179 as amended up to 2016-0172 of this day.
-const KNOWN_AS_OF: &str = "2016-02-09";
-const KNOWN: [&str; 12] =
-    ["15", "17", "18", "112", "114", "115", "116000", "116117", "119", "191", "196", "197"];
 /// Without these a list is no list of emergency numbers.
 const ALWAYS: [&str; 4] = ["15", "17", "18", "112"];
-/// Country codes of the French plan: `+33 116117` is 116117.
-const CODES: [&str; 6] = ["33", "262", "590", "594", "596", "508"];
-
 const DIAL_HIMSELF: &str = "remove it: who is in danger dials it himself, so that the centre of where he \
                             is answers; let an announcement say so, as those in prompts/ do";
 
 /// The prompt that asks for the key 1, where there is one of this name.
 const ACCEPT: &str = "accept";
 
-/// What people dial in an emergency. A secretary may; no plan may, since the centre that answers must be
-/// that of the caller's place.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct EmergencyNumbers {
-    /// The day that the list is of.
-    pub as_of: Date,
-    pub numbers: BTreeSet<String>,
+/// Told to a secretary whose emergency call cannot be put through, where there is a prompt of this name.
+const EMERGENCY: &str = "emergency";
+
+/// How secretaries' emergency calls are treated.
+pub(super) fn emergency(
+    file: &EmergencyFile<'_>,
+    prompts: &Prompts,
+    mistakes: &mut Mistakes,
+) -> Emergency {
+    let known = EmergencyNumbers::default();
+    let numbers = EmergencyNumbers {
+        as_of: file.as_of.unwrap_or(known.as_of),
+        numbers: match &file.numbers {
+            Some(list) => listed(list, &file.place, mistakes),
+            None => known.numbers,
+        },
+    };
+    // Builds with assertions are those that tests are made with.
+    Emergency { numbers, prompt: prompts.named(EMERGENCY), is_guarded: cfg!(debug_assertions) }
 }
 
-impl EmergencyNumbers {
-    pub(super) fn of(file: &EmergencyFile<'_>, mistakes: &mut Mistakes) -> Self {
-        let mut numbers = BTreeSet::new();
-        for short in file.numbers.iter().flat_map(|list| &list.items) {
-            if !numbers.insert(short.value.0.clone()) {
-                mistakes.push(short.place.mistake("named twice", "remove one of them"));
-            }
+fn listed(list: &List<'_, Short>, place: &Place<'_>, mistakes: &mut Mistakes) -> BTreeSet<String> {
+    let mut numbers = BTreeSet::new();
+    for short in &list.items {
+        if !numbers.insert(short.value.0.clone()) {
+            mistakes.push(short.place.mistake("named twice", "remove one of them"));
         }
-        if file.numbers.is_none() {
-            numbers = KNOWN.map(str::to_owned).into();
-        }
-        // One that is misspelt is told already.
-        if file.numbers.as_ref().is_some_and(|list| list.is_whole()) {
-            for missing in ALWAYS.iter().filter(|number| !numbers.contains(**number)) {
-                mistakes.push(file.place.within("numbers").missing(
-                    format!("{missing} is not among them"),
-                    "add it: a plan could send callers there",
-                ));
-            }
-        }
-        let known = Date::read(KNOWN_AS_OF).expect("invariant: KNOWN_AS_OF is a day");
-        Self { as_of: file.as_of.unwrap_or(known), numbers }
     }
+    // One that is misspelt is told already.
+    let always = ALWAYS.iter().filter(|_| list.is_whole());
+    for missing in always.filter(|number| !numbers.contains(**number)) {
+        mistakes.push(place.within("numbers").missing(
+            format!("{missing} is not among them"),
+            "add it: a plan could send callers there, and no secretary could dial it",
+        ));
+    }
+    numbers
+}
 
-    /// The short number that this one is a long way to write of.
-    pub fn find(&self, number: E164) -> Option<&str> {
-        let digits = number.to_string();
-        let short = CODES.iter().find_map(|code| digits.strip_prefix('+')?.strip_prefix(code))?;
-        self.numbers.get(short).map(String::as_str)
-    }
+/// The number, if callers may be sent there. `None` with a mistake.
+pub(super) fn outside(
+    known: &EmergencyNumbers,
+    to: &Destination,
+    place: &Place<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<E164> {
+    let emergency = match to {
+        Destination::Number(number) => match known.find(*number) {
+            Some(emergency) => emergency,
+            None => return Some(*number),
+        },
+        Destination::Short(digits) => match known.numbers.get(digits) {
+            Some(emergency) => emergency,
+            None => {
+                let fault = call::NumberError::NotNational.to_string();
+                mistakes.push(
+                    place.mistake(fault, "write \"01 23 45 67 89\" or \"+33 1 23 45 67 89\""),
+                );
+                return None;
+            }
+        },
+    };
+    let fault = format!("{emergency} is an emergency number: no caller may be sent there");
+    mistakes.push(place.mistake(fault, DIAL_HIMSELF));
+    None
+}
 
-    /// The number, if callers may be sent there. `None` with a mistake.
-    pub(super) fn outside(
-        &self,
-        to: &Destination,
-        place: &Place<'_>,
-        mistakes: &mut Mistakes,
-    ) -> Option<E164> {
-        let emergency = match to {
-            Destination::Number(number) => match self.find(*number) {
-                Some(emergency) => emergency,
-                None => return Some(*number),
-            },
-            Destination::Short(digits) => match self.numbers.get(digits) {
-                Some(emergency) => emergency,
-                None => {
-                    let fault = call::NumberError::NotNational.to_string();
-                    mistakes.push(
-                        place.mistake(fault, "write \"01 23 45 67 89\" or \"+33 1 23 45 67 89\""),
-                    );
-                    return None;
-                }
-            },
-        };
-        let fault = format!("{emergency} is an emergency number: no caller may be sent there");
-        mistakes.push(place.mistake(fault, DIAL_HIMSELF));
-        None
+/// Where secretaries' emergency calls go out. A site that agents name and that is not written has no way
+/// out: who works there is told so when she dials.
+pub(super) fn sites(
+    file: &File<'_>,
+    names: &Names,
+    mistakes: &mut Mistakes,
+) -> BTreeMap<SiteId, Site> {
+    let mut sites = BTreeMap::new();
+    for Named { name, place, item, .. } in &file.sites {
+        // A slip of the pen would leave the site without its trunk, in silence.
+        let id = SITE.find_at(name, place, &names.sites, mistakes);
+        let trunk = item.trunk.as_ref().and_then(|trunk| exit(trunk, file, names, mistakes));
+        let number = item.number.as_ref().and_then(|number| presented(number, mistakes));
+        if let (Some(id), Some(trunk), Some(number)) = (id, trunk, number) {
+            sites.insert(id, Site { name: name.clone(), trunk, number });
+        }
     }
+    sites
+}
+
+/// A trunk that takes calls of ours.
+fn exit(
+    name: &Located<'_, String>,
+    file: &File<'_>,
+    names: &Names,
+    mistakes: &mut Mistakes,
+) -> Option<TrunkId> {
+    let id = TRUNK.find(name, &names.trunks, mistakes)?;
+    let takes = file.trunks.iter().any(|it| it.id == id.0 && it.item.outbound.is_some());
+    if !takes {
+        mistakes.push(name.place.mistake(
+            "this trunk takes no calls of ours",
+            "write [outbound] for it, or name a trunk that has one",
+        ));
+    }
+    Some(id)
+}
+
+fn presented(number: &Located<'_, E164>, mistakes: &mut Mistakes) -> Option<E164> {
+    if number.value.is_french() {
+        return Some(number.value);
+    }
+    mistakes.push(number.place.mistake(
+        "no French number: an emergency centre could not call back, nor be found by it",
+        "write a number of that site that its trunk lets pass, like \"01 23 45 67 89\" or \"0262 12 34 56\"; \
+         a site abroad has no way out: leave it out",
+    ));
+    None
 }
 
 /// How a practice's callers get outside; `called` are the numbers in its plans.
@@ -107,7 +148,7 @@ pub(super) fn forwarding(
     let written = &practice.forward;
     let mut outside = |list: &List<'_, Destination>| -> Vec<(E164, usize)> {
         let numbers = list.items.iter().enumerate().filter_map(|(index, to)| {
-            Some((known.emergency.outside(&to.value, &to.place, mistakes)?, index))
+            Some((outside(known.emergency, &to.value, &to.place, mistakes)?, index))
         });
         numbers.collect()
     };
@@ -130,17 +171,7 @@ pub(super) fn forwarding(
             "write one of its `numbers`, or leave the key out: the one that the caller dialled",
         ));
     }
-    let trunk = written.trunk.as_ref().and_then(|name| {
-        let id = TRUNK.find(name, &known.names.trunks, mistakes)?;
-        let takes = file.trunks.iter().any(|it| it.id == id.0 && it.item.outbound.is_some());
-        if !takes {
-            mistakes.push(name.place.mistake(
-                "this trunk takes no calls of ours",
-                "write [outbound] for it, or name a trunk that has one",
-            ));
-        }
-        Some(id)
-    });
+    let trunk = written.trunk.as_ref().and_then(|name| exit(name, file, &known.names, mistakes));
     let first = called.first().map(|called| &called.place);
     let first = first.or_else(|| written.allowed.items.first().map(|it| &it.place));
     if let (None, Some(place)) = (&written.trunk, first) {

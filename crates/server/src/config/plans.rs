@@ -9,7 +9,7 @@ use super::fields::{List, Located, Place};
 use super::file::{Nobody, QueueFile, StepFile};
 use super::mistake::Mistakes;
 use super::names::{Names, PHONE, PRACTICE, TEAM};
-use super::outside::EmergencyNumbers;
+use super::outside::outside;
 use crate::prompts::Prompts;
 
 /// What a plan without a `closed` or a leave without a `plan` plays.
@@ -24,7 +24,7 @@ const NOBODY: Duration = Duration::from_secs(10);
 pub(super) struct Known<'k> {
     pub(super) names: &'k Names,
     pub(super) prompts: &'k Prompts,
-    pub(super) emergency: &'k EmergencyNumbers,
+    pub(super) emergency: &'k call::EmergencyNumbers,
 }
 
 /// What plans say of others, to be looked at once all are read.
@@ -197,7 +197,7 @@ impl<'t> Planner<'_, 't> {
             StepFile::Call { number, ring_for } => {
                 rings(*ring_for, step, mistakes);
                 let place = step.place.within("call");
-                let number = self.known.emergency.outside(number, &place, mistakes);
+                let number = outside(self.known.emergency, number, &place, mistakes);
                 self.called.extend(number.map(|value| Located { value, place }));
                 (number.map(|number| forward(Target::Line(number.line()), *ring_for)), None)
             }

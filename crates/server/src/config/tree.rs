@@ -15,7 +15,7 @@ const NO_MAIN: &str =
     "name an existing file or folder with --config (config/ in the project is a sample)";
 const NO_ITEM: &str = "it is a link that leads nowhere: mend it, or remove it";
 /// The parts that may have a folder: one file an item, its name without `.toml` is the item's.
-pub(super) const PARTS: [&str; 5] = ["trunks", "practices", "teams", "agents", "phones"];
+pub(super) const PARTS: [&str; 6] = ["trunks", "practices", "teams", "agents", "phones", "sites"];
 
 /// What else is read beside the main file.
 const OTHER_FOLDERS: [&str; 1] = [prompts::FOLDER];

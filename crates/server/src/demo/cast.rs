@@ -135,6 +135,9 @@ impl Cast {
         call::Config {
             urgent_numbers: BTreeMap::new(),
             phones: BTreeMap::new(),
+            sites: BTreeMap::new(),
+            emergency: call::Emergency::default(),
+            locals: Vec::new(),
             realm: REALM.to_owned(),
             trunks: BTreeMap::from([(TrunkId(1), trunk)]),
             practices: self.numbered_practices().map(|(id, each)| (id, each.config())).collect(),

@@ -9,17 +9,13 @@ use call::{E164, Forward, PracticeId, Target};
 /// How long it rings there when no plan of the practice says it.
 const RING_FOR: Duration = Duration::from_secs(30);
 
-/// Of the French numbering plan, and the ones of all Europe.
-const EMERGENCY: [&str; 12] =
-    ["15", "17", "18", "112", "114", "115", "116000", "116117", "119", "191", "196", "197"];
-
 /// The forwarding that an operator means; else why it may not be.
 pub(super) fn read(
     config: &call::Config,
     practice: PracticeId,
     text: &str,
 ) -> Result<Forward, String> {
-    if is_emergency(text) {
+    if config.emergency.numbers.read(text).is_some() {
         return Err(format!(
             "{text} is an emergency number: nobody is forwarded there. Tell the caller to hang up and \
              dial it, or have an announcement say so"
@@ -129,12 +125,6 @@ fn forward(step: &Step) -> Option<Forward> {
         Step::Forward(forward) => Some(*forward),
         Step::Queue(_) | Step::Practice(_) | Step::Announce { .. } | Step::Busy => None,
     }
-}
-
-fn is_emergency(text: &str) -> bool {
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let local = ["0033", "33"].iter().find_map(|code| digits.strip_prefix(code));
-    [Some(digits.as_str()), local].into_iter().flatten().any(|digits| EMERGENCY.contains(&digits))
 }
 
 #[cfg(test)]

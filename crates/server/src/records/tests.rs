@@ -80,6 +80,9 @@ fn entry(sequence: u64) -> CallEntry {
 fn config() -> call::Config {
     call::Config {
         urgent_numbers: BTreeMap::new(),
+        sites: BTreeMap::new(),
+        emergency: call::Emergency::default(),
+        locals: Vec::new(),
         phones: [(
             call::PhoneId(2),
             call::Phone {

@@ -120,6 +120,10 @@ teams = ["pool"]
 site = "reunion"
 ha1 = "a71afc718d6fb4c315d504a5e85f5d6a"
 
+[sites.reunion]
+trunk = "op"
+number = "0262 00 12 34"
+
 [phones.accueil]
 name = "Reception"
 ha1 = "a71afc718d6fb4c315d504a5e85f5d6a"
@@ -203,7 +207,7 @@ fn what_a_practice_leaves_out_has_its_default() {
 
 #[test]
 fn who_answers_and_how_a_practice_is_reached_arrives() {
-    let Loaded { engine, pools, skills, sites, emergency, .. } = load("all-others", ALL);
+    let Loaded { engine, pools, skills, sites, .. } = load("all-others", ALL);
     let own = [("0262001234", GARDE), ("0199001215", MARTIN), ("0199001234", MARTIN)];
     let own = own.map(|(text, practice)| (number(text), practice));
     assert_eq!(engine.numbers, BTreeMap::from(own));
@@ -254,11 +258,16 @@ fn who_answers_and_how_a_practice_is_reached_arrives() {
     assert_eq!((phone.user.as_str(), phone.name.as_str()), ("accueil", "Reception"));
     assert!(phone.account.ha1_md5.is_some());
 
+    let emergency = &engine.emergency.numbers;
     assert_eq!(emergency.as_of.to_string(), "2026-01-31");
     let listed: Vec<&str> = emergency.numbers.iter().map(String::as_str).collect();
     assert_eq!(listed, ["112", "116117", "15", "17", "18"]);
     assert_eq!(emergency.find(number("+33116117")), Some("116117"));
     assert_eq!(emergency.find(number("0199001234")), None);
+    let site =
+        call::Site { name: "reunion".to_owned(), trunk: TrunkId(1), number: number("0262001234") };
+    assert_eq!(engine.sites, BTreeMap::from([(REUNION, site)]));
+    assert!(engine.emergency.is_guarded, "tests call nobody outside");
 }
 
 #[test]
@@ -267,7 +276,8 @@ fn skills_and_sites_keep_their_ids_over_reloads() {
     let first = folder.load().unwrap();
     let text =
         ALL.replace("skills = { pediatrics = 2 }", "skills = { cardiology = 1, pediatrics = 2 }");
-    let folder = folder.with("monoligne.toml", &text.replace("\"reunion\"", "\"nancy\""));
+    let text = text.replace("\"reunion\"", "\"nancy\"").replace("sites.reunion", "sites.nancy");
+    let folder = folder.with("monoligne.toml", &text);
     let second = server::config::load_again(&folder.0, first.ids).unwrap();
     let named = |names: &BTreeMap<SiteId, String>| -> Vec<(u16, String)> {
         names.iter().map(|(id, name)| (id.0, name.clone())).collect()
@@ -382,6 +392,56 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
         "emergency_numbers.asof",
         "unknown",
         "`as_of`?",
+    ),
+    (
+        "[sites.reunion]",
+        "[sites.reunio]",
+        "sites.reunio",
+        "nobody works at the site",
+        "\"reunion\"?",
+    ),
+    (
+        "trunk = \"op\"\nnumber = \"0262",
+        "trunk = \"opp\"\nnumber = \"0262",
+        "sites.reunion.trunk",
+        "there is no trunk",
+        "\"op\"?",
+    ),
+    (
+        "[sites.reunion]\ntrunk = \"op\"",
+        "[trunks.silent]\nsources = [\"198.51.100.0/24\"]\ndids = [\"09 87 65 43 21\"]\n\
+         [sites.reunion]\ntrunk = \"silent\"",
+        "sites.reunion.trunk",
+        "takes no calls of ours",
+        "[outbound]",
+    ),
+    (
+        "trunk = \"op\"\nnumber = \"0262",
+        "number = \"0262",
+        "sites.reunion.trunk",
+        "missing",
+        "NAME",
+    ),
+    (
+        "number = \"0262 00 12 34\"\n\n[phones",
+        "\n[phones",
+        "sites.reunion.number",
+        "missing",
+        "what is presented",
+    ),
+    (
+        "number = \"0262 00 12 34\"\n\n[phones",
+        "number = \"+44 20 7946 0958\"\n\n[phones",
+        "sites.reunion.number",
+        "no French number",
+        "site abroad",
+    ),
+    (
+        "number = \"0262 00 12 34\"\n\n[phones",
+        "number = \"0262 00 12 34\"\nnumer = 1\n\n[phones",
+        "sites.reunion.numer",
+        "unknown key",
+        "`number`?",
     ),
     ("position = 7", "positon = 7", "agents.101.positon", "unknown key", "`position`?"),
     // Words.

@@ -13,6 +13,9 @@ sources = ["192.0.2.0/24"]
 dids = ["01 99 00 *"]
 [trunks.op.outbound]
 to = "192.0.2.7"
+[sites.paris]
+trunk = "op"
+number = "01 99 00 12 34"
 [teams.pool]
 [agents.101]
 teams = ["pool"]
@@ -118,6 +121,16 @@ const TABLE: &[(&str, &str, &str)] = &[
         "[phones.door]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n[phones.accueil]",
         "+ phone door",
     ),
+    (
+        "number = \"01 99 00 12 34\"",
+        "number = \"01 99 00 12 35\"",
+        "~ site paris: number …34 → …35",
+    ),
+    (
+        "[sites.paris]",
+        "[sites.lyon]\ntrunk = \"op\"\nnumber = \"04 65 71 12 34\"\n[sites.paris]",
+        "+ site lyon",
+    ),
     ("[\"01 99 00 *\"]", "[\"01 99 *\"]", "~ trunk op: dids changed"),
     (
         "to = \"192.0.2.7\"",
@@ -129,7 +142,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     (
         "[trunks.op]",
         "[emergency_numbers]\nas_of = 2026-01-31\nnumbers = [15, 17, 18, 112]\n[trunks.op]",
-        "~ [emergency_numbers]: as_of 2016-02-09 → 2026-01-31, numbers 112 + 114 + 115 + 116000 + 116117 + \
+        "~ [emergency_numbers]: as_of 2023-07-01 → 2026-01-31, numbers 112 + 114 + 115 + 116000 + 116117 + \
          119 + 15 + 17 + 18 + 191 + 196 + 197 → 112 + 15 + 17 + 18",
     ),
 ];

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use acd::{Circle, Strategy};
+use call::E164;
 
 use super::{a_second, section};
 use crate::config::fields::{Fields, List, Located, Place};
@@ -37,6 +38,12 @@ pub(in crate::config) struct AgentFile<'t> {
 pub(in crate::config) struct PhoneFile<'t> {
     pub(in crate::config) name: Option<String>,
     pub(in crate::config) secret: SecretFile<'t>,
+}
+
+/// Where secretaries work, and how their emergency calls go out.
+pub(in crate::config) struct SiteFile<'t> {
+    pub(in crate::config) trunk: Option<Located<'t, String>>,
+    pub(in crate::config) number: Option<Located<'t, E164>>,
 }
 
 pub(in crate::config) struct SecretFile<'t> {
@@ -142,6 +149,13 @@ pub(super) fn agent<'t>(fields: &mut Fields<'t, '_, '_>) -> AgentFile<'t> {
 
 pub(super) fn phone<'t>(fields: &mut Fields<'t, '_, '_>) -> PhoneFile<'t> {
     PhoneFile { name: fields.take("name").map(|located| located.value), secret: secret(fields) }
+}
+
+pub(super) fn site<'t>(fields: &mut Fields<'t, '_, '_>) -> SiteFile<'t> {
+    SiteFile {
+        trunk: fields.required("trunk", "\"NAME\", the trunk by which emergency calls leave"),
+        number: fields.required("number", "\"01 23 45 67 89\", what is presented there"),
+    }
 }
 
 fn secret<'t>(fields: &mut Fields<'t, '_, '_>) -> SecretFile<'t> {
