@@ -6,6 +6,7 @@
 //! trunk's address, phones are `baresip`, `pjsua2` or `linphonec` processes. Everything ends with the scene, also when the
 //! test's process is killed: children carry a parent-death signal, and the namespace is anonymous.
 
+mod centre;
 mod control;
 mod floor;
 mod namespace;
@@ -21,11 +22,12 @@ mod tap;
 mod trunk;
 mod wait;
 
+pub use centre::{Centre, Reached};
 pub use control::Event;
 pub use floor::Floor;
 pub use namespace::Namespace;
 pub use phone::Phone;
-pub use scene::{PRACTICE, Records, SERVER, STRANGER, Scene, TRUNK, caller_number};
+pub use scene::{CENTRE, PRACTICE, Records, SERVER, STRANGER, Scene, TRUNK, caller_number};
 pub use scratch::Scratch;
 pub use server_under_test::{Server, refused_config};
 pub use setup::Setup;

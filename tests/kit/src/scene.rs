@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use server::records::{CallRow, ForwardRow, OfferRow, Reader};
 
+use crate::centre::{Centre, Reached};
 use crate::floor::Floor;
 use crate::namespace::Namespace;
 use crate::phone::Phone;
@@ -23,6 +24,8 @@ use crate::wait::{pause, wait_until};
 pub const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
 /// Where the operator's calls come from.
 pub const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+/// Where the operator takes calls of ours, and an emergency centre answers.
+pub const CENTRE: SocketAddr = SocketAddr::new(TRUNK, 5060);
 /// Nobody the server knows.
 pub const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 99));
 /// The practice's number, as the trunk dials it.
@@ -222,6 +225,11 @@ impl Scene {
         self.tap.heard_at(caller.ear).check("the caller", phone.tone, skip)
     }
 
+    /// The operator takes one call of ours from here on.
+    pub fn centre(&self, reached: Reached) -> Result<Centre> {
+        Centre::open(self.scratch(), CENTRE, Tone(500), reached)
+    }
+
     /// Throws these bytes at the server from an address.
     pub fn throw(&self, source: IpAddr, datagrams: &[&[u8]]) -> Result<()> {
         let socket = UdpSocket::bind((source, 0))?;
@@ -245,7 +253,16 @@ impl Scene {
 
     /// Stops the server, and checks what holds of every test: it ended well and logged no error, no
     /// phone was ever in two calls, and its records are the calls that were placed.
-    pub fn close(mut self) -> Result<Records> {
+    pub fn close(self) -> Result<Records> {
+        self.close_with(None)
+    }
+
+    /// The same of a test that raises an alarm: errors with these words, and no other ones.
+    pub fn close_after_alarm(self, alarm: &str) -> Result<Records> {
+        self.close_with(Some(alarm))
+    }
+
+    fn close_with(mut self, alarm: Option<&str>) -> Result<Records> {
         let status = self.server().status()?;
         ensure!(status.ledger.single_line_violations == 0, "single-line violations");
         ensure!(status.ledger.ledger_imbalances == 0, "offered is not what ended and what is live");
@@ -254,7 +271,7 @@ impl Scene {
         ensure!(status.ledger.offered == ended + live, "{:?}, {live} live", status.ledger);
         let is_lost = status.ledger.dispositions.keys().any(|how| how.as_str() == "lost");
         ensure!(!is_lost, "a call was lost: {:?}", status.ledger);
-        self.server.take().expect("only `close` takes the server").stop()?;
+        self.server.take().expect("only `close` takes the server").stop_after(alarm)?;
         for user in &self.phones {
             let most = self.tap.most_calls_at(user);
             ensure!(most <= 1, "{user}'s phone was in {most} calls\n{}", self.tap.ladder());

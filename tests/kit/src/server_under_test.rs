@@ -89,11 +89,19 @@ impl Server {
     }
 
     /// SIGTERM; it must drain, leave with success, and must never have logged an error.
-    pub fn stop(mut self) -> Result<()> {
+    pub fn stop(self) -> Result<()> {
+        self.stop_after(None)
+    }
+
+    /// The same where an alarm must have been raised: an error with these words.
+    pub(crate) fn stop_after(mut self, alarm: Option<&str>) -> Result<()> {
         let status = self.process.terminate(STOP)?;
         let log = self.log()?;
         ensure!(status.success(), "the server ended with {status}\n{log}");
-        let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+        let is_alarm = |line: &&str| alarm.is_some_and(|alarm| line.contains(alarm));
+        let errors = log.lines().filter(|line| line.contains("ERROR"));
+        let (alarms, errors): (Vec<&str>, Vec<&str>) = errors.partition(is_alarm);
+        ensure!(alarm.is_none() || !alarms.is_empty(), "no alarm was raised:\n{log}");
         ensure!(errors.is_empty(), "the server logged errors:\n{}", errors.join("\n"));
         ensure!(!log.contains("panicked"), "the server panicked:\n{log}");
         Ok(())

@@ -32,7 +32,8 @@ pub struct Setup {
     pub calls_max: u32,
     /// The keys of the practice that say what becomes of its callers.
     pub plan: String,
-    /// More keys of the team and of the trunk.
+    /// More keys of each agent, of the team and of the trunk.
+    pub agent: String,
     pub team: String,
     pub trunk: String,
     /// Phones that register and are no secretary's.
@@ -55,6 +56,7 @@ impl Default for Setup {
             waiting_max: 1_000,
             calls_max: 1_000,
             plan: "plan = [{ queue = \"floor\" }]".to_owned(),
+            agent: String::new(),
             team: String::new(),
             trunk: String::new(),
             receptions: Vec::new(),
@@ -120,7 +122,8 @@ impl Setup {
         for user in &self.agents {
             let secret = secret_of(user, folder)?;
             toml.push_str(&format!(
-                "[agents.{user}]\nname = \"{user}\"\nteams = [\"floor\"]\nsecret_file = {secret:?}\n"
+                "[agents.{user}]\nname = \"{user}\"\nteams = [\"floor\"]\nsecret_file = {secret:?}\n{}\n",
+                self.agent
             ));
         }
         for user in &self.receptions {

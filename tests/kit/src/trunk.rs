@@ -15,7 +15,7 @@ use crate::sound::{Tone, linear_to_alaw};
 const INVITE: &str = include_str!("../scenarios/invite.xml");
 const ACKNOWLEDGE: &str = include_str!("../scenarios/acknowledge.xml");
 /// Whole periods of every tone, so that it can be repeated without a click.
-const VOICE: Duration = Duration::from_secs(4);
+pub(crate) const VOICE: Duration = Duration::from_secs(4);
 
 /// What a caller does once he rings.
 #[derive(Copy, Clone, Debug)]
