@@ -238,10 +238,7 @@ impl Engine {
         if self.config.emergency.is_guarded && !outbound.to.ip().is_loopback() {
             return Err(EmergencyOutcome::Guarded);
         }
-        let voice = self.state.ports.address();
-        let is_spoken = voice.is_none_or(|voice| voice.is_ipv4() == outbound.to.is_ipv4());
-        let flow = self.flow_to(outbound, hers.local).filter(|_| is_spoken);
-        let flow = flow.ok_or(EmergencyOutcome::OtherFamily)?;
+        let flow = self.flow_to(outbound, hers.local).ok_or(EmergencyOutcome::OtherFamily)?;
         Ok(Exit { trunk: site.trunk, flow, number: site.number })
     }
 

@@ -96,8 +96,13 @@ impl Engine {
     }
 
     /// To where a trunk takes our calls, from an address of ours that can reach it: `near` if that is one.
+    /// `None`: none of them can, or our voice cannot.
     pub(super) fn flow_to(&self, outbound: &Outbound, near: SocketAddr) -> Option<Flow> {
         let &Outbound { transport, to: remote, forwarded_by: _ } = outbound;
+        let voice = self.state.ports.address();
+        if voice.is_some_and(|voice| voice.is_ipv4() != remote.is_ipv4()) {
+            return None;
+        }
         let ours = self.config.locals.iter().filter(|(it, _)| *it == transport);
         let mut fitting =
             ours.map(|(_, local)| *local).filter(|it| it.is_ipv4() == remote.is_ipv4());

@@ -313,24 +313,33 @@ fn her_hang_up_before_an_answer_is_the_operators_cancel() {
 
 #[test]
 fn she_is_let_through_in_whatever_state_she_is() {
-    let order = |command| Input::Agent { agent: ANNA, command };
-    for prepare in [
-        |_: &mut Bench, _: Input| (),
-        |bench: &mut Bench, pause: Input| bench.input(pause),
-        |bench: &mut Bench, _: Input| {
-            bench.input(Input::Agent { agent: ANNA, command: AgentCommand::LogOut });
-        },
-        |bench: &mut Bench, _: Input| bench.input(Input::Drain),
-        // She does not respond.
-        |bench: &mut Bench, _: Input| {
-            let to = bench.talk("w", &offer());
-            bench.within("w", &to, "ACK", 1, "");
-            bench.within("w", &to, "BYE", 2, "");
-            assert!(matches!(state(bench, ANNA), AgentState::WrapUp { .. }));
-        },
-    ] {
-        let mut bench = bench();
-        prepare(&mut bench, order(AgentCommand::Pause { reason: 3 }));
+    type Prepare = fn(&mut Bench);
+    let order = |bench: &mut Bench, command| bench.input(Input::Agent { agent: ANNA, command });
+    let paused = move |bench: &mut Bench| order(bench, AgentCommand::Pause { reason: 3 });
+    let logged_out = move |bench: &mut Bench| order(bench, AgentCommand::LogOut);
+    let draining: Prepare = |bench| bench.input(Input::Drain);
+    let wrapping_up: Prepare = |bench| {
+        let to = bench.talk("w", &offer());
+        bench.within("w", &to, "ACK", 1, "");
+        bench.within("w", &to, "BYE", 2, "");
+        assert!(matches!(state(bench, ANNA), AgentState::WrapUp { .. }));
+    };
+    let not_responding: Prepare = |bench| {
+        bench.invite("m", "", &offer());
+        let rung = invite_to(bench, PHONE).expect("her phone rings");
+        bench.phone_replies(&rung, 180, "");
+        bench.run_for(Duration::from_secs(21));
+        assert_eq!(state(bench, ANNA), AgentState::NotResponding);
+    };
+    let cases: [&dyn Fn(&mut Bench); 5] =
+        [&paused, &logged_out, &draining, &wrapping_up, &not_responding];
+    for prepare in cases {
+        let mut bench = Bench::new(setup(|config| {
+            let teams = &mut Arc::make_mut(&mut config.floor).teams;
+            teams.values_mut().for_each(|team| team.misses_max = 1);
+        }));
+        bench.register(PHONE, "101");
+        prepare(&mut bench);
         let before = state(&bench, ANNA);
         dial(&mut bench, "15");
         assert!(!is_free(&bench));

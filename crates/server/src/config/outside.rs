@@ -171,7 +171,7 @@ pub(super) fn forwarding(
             "write one of its `numbers`, or leave the key out: the one that the caller dialled",
         ));
     }
-    let trunk = written.trunk.as_ref().and_then(|name| exit(name, file, &known.names, mistakes));
+    let trunk = written.trunk.as_ref().and_then(|name| exit(name, file, known.names, mistakes));
     let first = called.first().map(|called| &called.place);
     let first = first.or_else(|| written.allowed.items.first().map(|it| &it.place));
     if let (None, Some(place)) = (&written.trunk, first) {
