@@ -385,6 +385,19 @@ fn on_a_call_she_dials_beside_it_and_is_busy_after_both() {
 }
 
 #[test]
+fn a_code_that_ends_beside_it_does_not_free_her_line() {
+    let mut bench = bench();
+    let (_, emergency) = talk(&mut bench);
+    bench.dials(PHONE, "101", "*32", &voice());
+    let code = answer(&bench);
+    bench.dialler_sends(PHONE, "ACK", 1, &code);
+    bench.dialler_sends(PHONE, "BYE", 2, &code);
+    assert!(!is_free(&bench), "the emergency call is up");
+    bench.dialler_sends(PHONE, "BYE", 2, &emergency);
+    assert!(is_free(&bench));
+}
+
+#[test]
 fn no_limit_of_calls_or_tables_holds_it_back() {
     let mut bench = Bench::new(setup(|config| {
         config.limits.calls_max = 25;
