@@ -56,6 +56,9 @@ use crate::standing::{Standings, User};
 use crate::throttle::Throttle;
 use crate::timers::{Role, Timer, Timers};
 
+/// Each round brings some caller on by a step at least, and plans are short.
+const SCHEDULER_ROUNDS_MAX: usize = 1_000;
+
 /// What an engine is born with.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -324,10 +327,20 @@ impl Engine {
             self.handle_timer(now, timer);
             self.settle(now);
         }
-        if self.state.scheduler.poll_timeout().is_some_and(|(at, _)| sip_time(at) <= now) {
+        self.run_scheduler(now);
+    }
+
+    /// What comes of its timers may make the next one due at once, and a message is handled after all of
+    /// them. Bounded: what is left is due again at the next wake-up.
+    fn run_scheduler(&mut self, now: Instant) {
+        for _ in 0..SCHEDULER_ROUNDS_MAX {
+            if self.state.scheduler.poll_timeout().is_none_or(|(at, _)| sip_time(at) > now) {
+                return;
+            }
             self.schedule_timeout(now);
             self.settle(now);
         }
+        tracing::error!("the scheduler is never done");
     }
 
     fn handle_timer(&mut self, now: Instant, timer: Timer) {

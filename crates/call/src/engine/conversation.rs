@@ -201,8 +201,9 @@ impl Engine {
         match stage {
             Stage::Bridged { .. } | Stage::Connected { .. } => self.release_callee(now, caller),
             Stage::Waiting | Stage::Returned { .. } => {
-                self.inform(now, acd::Input::Leave { caller });
-                self.carry_out_all(now);
+                if !self.leaves(now, caller) {
+                    return;
+                }
             }
             // The queue has forgotten him.
             Stage::Announced { .. } => {}
@@ -353,10 +354,17 @@ impl Engine {
 
     /// He is gone before the end of his plan: whoever was being rung is let off.
     fn caller_left(&mut self, now: Instant, caller: CallerId, how: Disposition, status: u16) {
-        // The withdrawal that follows must find the call, so that its offer is written down.
+        if self.leaves(now, caller) {
+            self.finish(now, caller, how, status, Party::Caller);
+        }
+    }
+
+    /// The queue forgets him. The withdrawal that follows must find the call, so that its offer is written
+    /// down. `false`: his plan came to its end at this very instant, and his call with it.
+    fn leaves(&mut self, now: Instant, caller: CallerId) -> bool {
         self.inform(now, acd::Input::Leave { caller });
         self.carry_out_all(now);
-        self.finish(now, caller, how, status, Party::Caller);
+        self.state.calls.contains_key(&caller)
     }
 
     /// He has heard enough: of the end of his plan, so the plan's word stays.
@@ -389,15 +397,21 @@ impl Engine {
             let Some(call) = self.state.calls.get(&caller) else {
                 continue;
             };
-            let (dialog, stage) = (call.leg.dialog, call.stage);
-            if let Stage::Announced { .. } = stage {
-                self.text_is_over(now, caller);
-                continue;
-            }
-            self.inform(now, acd::Input::Leave { caller });
-            self.carry_out_all(now);
-            match stage {
+            let dialog = call.leg.dialog;
+            match call.stage {
                 Stage::Announced { .. } => {}
+                Stage::Waiting
+                | Stage::Bridged { .. }
+                | Stage::Connected { .. }
+                | Stage::Returned { .. } => {
+                    self.leaves(now, caller);
+                }
+            }
+            let Some(stage) = self.state.calls.get(&caller).map(|call| call.stage) else {
+                continue;
+            };
+            match stage {
+                Stage::Announced { .. } => self.text_is_over(now, caller),
                 Stage::Bridged { .. } | Stage::Connected { .. } => {
                     self.end_by_us(now, caller, stage.talked());
                 }

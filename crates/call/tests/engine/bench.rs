@@ -179,6 +179,17 @@ impl Bench {
         }
     }
 
+    /// Time in which the engine was not woken.
+    pub(crate) fn skip(&mut self, duration: Duration) {
+        self.now = self.now + duration;
+    }
+
+    /// One wake-up.
+    pub(crate) fn run_due(&mut self) {
+        self.engine.handle_timeout(self.now);
+        self.drain();
+    }
+
     pub(crate) fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
         while let Some((at, _)) = self.engine.poll_timeout().filter(|&(at, _)| at <= end) {

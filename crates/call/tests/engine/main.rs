@@ -6,6 +6,7 @@ mod codes;
 mod connection;
 mod credentials;
 mod emergency;
+mod endings;
 mod fixtures;
 mod forwarding;
 mod hold;
@@ -14,6 +15,7 @@ mod ledger;
 mod ports;
 mod reachability;
 mod routing;
+mod storm;
 
 use std::time::Duration;
 
