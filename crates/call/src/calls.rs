@@ -4,7 +4,7 @@
 //! session description; its [`RungLeg`]s come one after the other, or several at once, and one may outlive
 //! the call until its phone has let go of it.
 
-use acd::{AgentId, CallerId, OfferId, PracticeId, PromptId, Situation, Target};
+use acd::{AgentId, CallerId, LineId, OfferId, PracticeId, PromptId, Situation, Target};
 use serde::{Deserialize, Serialize};
 use sip::sdp::{Audio, Direction, Format, LocalSession, Offer};
 use sip::{DialogKey, Flow, Instant};
@@ -260,6 +260,24 @@ pub(crate) struct Speech {
 }
 
 impl RungLeg {
+    /// The number outside that it rings.
+    pub(crate) fn line(&self) -> Option<LineId> {
+        match self.who {
+            Callee::Target(Target::Line(line)) => Some(line),
+            Callee::Agent(_) | Callee::Target(Target::Phone(_)) => None,
+        }
+    }
+
+    /// A call of this number looks like the one that we sent there, should it come back.
+    pub(crate) fn shows(&self, caller: &CallerNumber) -> bool {
+        match (self.shown, caller) {
+            (Some(shown), CallerNumber::Known(number)) => shown == *number,
+            (None, CallerNumber::Withheld) => true,
+            (Some(_), CallerNumber::Withheld | CallerNumber::Other(_))
+            | (None, CallerNumber::Known(_) | CallerNumber::Other(_)) => false,
+        }
+    }
+
     pub(crate) fn media(&self) -> Option<LegPort> {
         match &self.state {
             RungLegState::Offered { media, .. } => Some(*media),

@@ -6,8 +6,13 @@
 //! scheduler's deadline ends the asking like any ringing. Numbers where no box can be need no key, and a
 //! phone of the practice needs none.
 //!
-//! A number outside may itself be forwarded to us: such an echo of a caller is refused, and the
-//! forwarding with it.
+//! A number outside may itself be forwarded to us, so that a caller's own call comes back while that number
+//! rings for him. One that says so (it names that number as the one it was forwarded from, RFC 5806 or RFC
+//! 7044, and shows what we showed there) is an echo: it is refused, and the forwarding with it. Where a
+//! network strips that, an echo looks like a second caller from behind the same switchboard, who must not
+//! lose his call. He is let in, and skips as busy what rings for his like already: a loop is cut after one
+//! round, and costs at most one more call for each number that it goes over. A phone that registers here
+//! sends nothing back: it is rung whoever calls.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,16 +41,20 @@ impl Engine {
         if !self.state.calls.contains_key(&offer.caller) {
             return;
         }
+        let who = Callee::Target(target);
+        if self.rings_for_his_like(offer.caller, target) {
+            return self.came_to_nothing(now, offer, who, OfferOutcome::Busy);
+        }
         let way = match target {
             Target::Phone(phone) => self.way_to_phone(offer.caller, phone),
             Target::Line(line) => self.way_to_line(offer.caller, line),
         };
         let launched = match way {
-            Some(way) => self.launch(now, offer, Callee::Target(target), way),
+            Some(way) => self.launch(now, offer, who, way),
             None => Err(OfferOutcome::Unreachable),
         };
         if let Err(outcome) = launched {
-            self.came_to_nothing(now, offer, Callee::Target(target), outcome);
+            self.came_to_nothing(now, offer, who, outcome);
         }
     }
 
@@ -201,9 +210,8 @@ impl Engine {
         Some((offer, key_of(message)?))
     }
 
-    /// Of our legs to whom we forward, the one that this call is the echo of: for the same practice, from
-    /// the number that we show there, while it rings. Whoever hides has no number: the call must name
-    /// that line as the one it was forwarded from.
+    /// Of our legs to numbers outside, the one that this call is the echo of: for the same practice, from
+    /// the number that we show there, while it rings, forwarded from there by its own word.
     pub(super) fn echoed(
         &self,
         trunk: TrunkId,
@@ -214,25 +222,27 @@ impl Engine {
         let numbering = &self.config.trunks[&trunk].numbers;
         let is_echo = |offer: &OfferId| {
             let leg = &self.state.rung_legs[offer];
-            let Some(call) = self.state.calls.get(&offer.caller) else { return false };
-            if !leg.rings() || (call.practice != practice && call.acting != practice) {
+            let (Some(line), Some(call)) = (leg.line(), self.state.calls.get(&offer.caller)) else {
                 return false;
-            }
-            match (leg.shown, caller, leg.who) {
-                (Some(shown), CallerNumber::Known(number), _) => shown == *number,
-                (None, CallerNumber::Withheld, Callee::Target(Target::Line(line))) => {
-                    routing::came_by(invite, numbering, E164::of_line(line))
-                }
-                (Some(_), CallerNumber::Withheld | CallerNumber::Other(_), _)
-                | (None, CallerNumber::Known(_) | CallerNumber::Other(_), _)
-                | (
-                    None,
-                    CallerNumber::Withheld,
-                    Callee::Agent(_) | Callee::Target(Target::Phone(_)),
-                ) => false,
-            }
+            };
+            (call.practice == practice || call.acting == practice)
+                && leg.rings()
+                && leg.shows(caller)
+                && routing::came_by(invite, numbering, E164::of_line(line))
         };
         self.state.targets.iter().copied().find(is_echo)
+    }
+
+    /// This line rings for another who shows the same number: he may be that one's echo.
+    fn rings_for_his_like(&self, caller: CallerId, target: Target) -> bool {
+        let Some(call) = self.state.calls.get(&caller) else { return false };
+        self.state.targets.iter().filter(|offer| offer.caller != caller).any(|offer| {
+            let leg = &self.state.rung_legs[offer];
+            leg.line().is_some()
+                && leg.who == Callee::Target(target)
+                && leg.rings()
+                && leg.shows(&call.caller)
+        })
     }
 
     /// Its call came back to us: nobody is there.

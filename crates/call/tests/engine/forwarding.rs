@@ -622,6 +622,56 @@ fn an_echo_of_who_hides_is_known_by_the_line_it_comes_from_and_no_other_call_is_
     assert_eq!(to_the_caller(&bench), [100, 180], "they talk: he calls from a second line");
 }
 
+/// The main number of a hospital, say.
+#[test]
+fn two_callers_behind_one_switchboard_both_keep_their_calls_while_the_reception_rings() {
+    let steps = [to(Target::Phone(RECEPTION)), queue()];
+    let mut bench = Bench::new(setup(&["101"], &steps, |_| ()));
+    bench.register(DESK, "reception");
+    bench.invite("a", "", &offer());
+    let first = invite_to(&bench, DESK).expect("the reception is rung");
+    bench.phone_replies(&first, 180, "");
+    bench.invite("b", "", &offer());
+    assert_eq!(to_the_caller(&bench), [100, 180]);
+    assert!(invite_to(&bench, DESK).is_some(), "the reception has a second call");
+    assert_eq!(bench.engine.live_calls().count(), 2);
+    assert!(bench.records.is_empty() && bench.ours(&Method::Cancel).is_none());
+}
+
+#[test]
+fn who_may_be_an_echo_keeps_his_call_and_is_not_sent_there_again_while_it_rings() {
+    for hides in ["", "\nPrivacy: id"] {
+        let mut bench = Bench::new(setup(&["101"], &[to(doctor()), queue()], |_| ()));
+        bench.register(PHONE, "101");
+        bench.invite("a", hides, &offer());
+        let invite = invite_to(&bench, OUT).expect("the operator gets the call");
+        bench.phone_replies(&invite, 180, "");
+        bench.invite("b", hides, &offer());
+        assert_eq!(to_the_caller(&bench), [100, 180]);
+        assert_eq!(invite_to(&bench, OUT), None, "no second round");
+        assert!(invite_to(&bench, PHONE).is_some(), "his next step");
+        assert!(bench.records.is_empty() && bench.ours(&Method::Cancel).is_none());
+        bench.cancel("b");
+        assert_eq!(outcomes(&bench), [OfferOutcome::Busy]);
+        // It rings no more: the next of that number is sent there.
+        bench.phone_replies(&invite, 486, "");
+        bench.invite("c", hides, &offer());
+        assert!(invite_to(&bench, OUT).is_some());
+    }
+}
+
+/// The doctor's mobile is forwarded to us for all who call it.
+#[test]
+fn another_who_comes_by_the_number_that_rings_is_no_echo() {
+    let (mut bench, invite) = to_the_doctor(|_| ());
+    bench.phone_replies(&invite, 180, "");
+    let diversion = "\nDiversion: <sip:+33639980099@op>;reason=no-answer";
+    let other = invite_head("b", diversion).replace("33639980001", "33639980002");
+    bench.receive(TRUNK, &other, &offer());
+    assert_eq!(to_the_caller(&bench), [100, 180]);
+    assert!(bench.records.is_empty());
+}
+
 #[test]
 fn of_several_phones_the_first_answer_wins_and_the_others_show_no_missed_call() {
     let others = ["203.0.113.8:5060", "203.0.113.9:5060"];
