@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! forwarded ─ answered by a human → connected → gone
-//!     ├─ missed, expired → the next step
+//!     ├─ missed, expired (later, where something answered and is asked for a key) → the next step
 //!     └─ recalled (he left, was moved, or must not wait any longer)
 //! ```
 //! The same words as for a secretary's offer: an identity that no stale answer can use, a deadline, one
 //! winner. There is nobody to rest and no line to clear.
+
+use std::time::Duration;
 
 use crate::caller::Stage;
 use crate::decision::{Decision, Withdrawal};
@@ -32,6 +34,20 @@ impl Scheduler {
             Stage::Forwarded { offer, target, deadline, capped: leave_by.is_some(), next };
         self.index_caller(id);
         self.decide(Decision::Forward { offer, target, deadline });
+    }
+
+    /// Whoever picked up late has the time to hear the question and to answer it.
+    pub(crate) fn picked_up(&mut self, id: OfferId, asked_for: Duration) {
+        let Some(caller) = self.callers.get(&id.caller) else { return };
+        let Stage::Forwarded { offer, target, deadline, next, .. } = caller.stage else { return };
+        let until = self.now + asked_for;
+        if offer != id || until <= deadline {
+            return;
+        }
+        let leave_by = caller.leave_by.filter(|&at| at < until);
+        let (deadline, capped) = (leave_by.unwrap_or(until), leave_by.is_some());
+        let stage = Stage::Forwarded { offer, target, deadline, capped, next };
+        self.set_stage(id.caller, stage);
     }
 
     pub(crate) fn connected(&mut self, offer: OfferId) {

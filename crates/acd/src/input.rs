@@ -32,6 +32,12 @@ pub enum Input {
     Answered {
         offer: OfferId,
     },
+    /// Something answered where he was forwarded to, and is asked whether it is a human: it rings on
+    /// for so long at least from now on, but not beyond his `leave_by`. To be told once.
+    PickedUp {
+        offer: OfferId,
+        asked_for: Duration,
+    },
     /// The offer or the forwarding came to nothing. (No answer is the scheduler's own deadline.)
     Missed {
         offer: OfferId,

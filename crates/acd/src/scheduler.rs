@@ -263,6 +263,7 @@ impl Scheduler {
             }
             Input::Leave { caller } => return self.leave(caller),
             Input::Answered { offer } => self.answered(offer),
+            Input::PickedUp { offer, asked_for } => self.picked_up(offer, asked_for),
             Input::Missed { offer, miss } => self.missed(offer, miss),
             Input::Ended { caller } => return self.ended(caller),
             Input::Returned { caller } => return self.returned(caller),

@@ -269,6 +269,10 @@ impl Reference {
                 self.answered(*offer);
                 Ok(())
             }
+            Input::PickedUp { offer, asked_for } => {
+                self.picked_up(*offer, *asked_for);
+                Ok(())
+            }
             Input::Missed { offer, miss } => {
                 self.missed(*offer, *miss);
                 Ok(())

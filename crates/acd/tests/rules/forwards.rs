@@ -1,7 +1,8 @@
 //! Callers who are sent to somebody else than a secretary.
 
 use acd::{
-    Decision, Forward, LineId, Miss, PhoneId, PracticeId, Situation, Step, Target, Withdrawal,
+    Decision, Forward, Input, LineId, Miss, PhoneId, PracticeId, Situation, Step, Target,
+    Withdrawal,
 };
 
 use crate::floor::*;
@@ -82,6 +83,45 @@ fn who_takes_him_and_drops_him_before_he_was_answered_is_passed_over() {
         floor.misses(1, 1, Miss::Dropped),
         [overflowed(1, 1), offered(1, 2, ANNA, DOCTOR, at(25))]
     );
+}
+
+#[test]
+fn who_picks_up_at_the_end_of_the_ringing_is_given_the_time_to_press_the_key() {
+    let mut floor = reception_first();
+    floor.enters(1, DOCTOR);
+    floor.until(28);
+    let picks_up = Input::PickedUp { offer: offer_id(1, 1), asked_for: seconds(12) };
+    assert_eq!(floor.input(picks_up.clone()), []);
+    assert_eq!(floor.until(39), []);
+    assert_eq!(
+        floor.until(40),
+        [
+            recalled(1, 1, Withdrawal::Expired),
+            overflowed(1, 1),
+            offered(1, 2, ANNA, DOCTOR, at(55))
+        ]
+    );
+    assert_eq!(floor.input(picks_up), [], "too late");
+}
+
+#[test]
+fn who_picks_up_early_is_not_asked_longer_than_it_rings() {
+    let mut floor = reception_first();
+    floor.enters(1, DOCTOR);
+    floor.until(12);
+    floor.input(Input::PickedUp { offer: offer_id(1, 1), asked_for: seconds(12) });
+    assert_eq!(floor.until(29), []);
+    assert_eq!(floor.until(30)[0], recalled(1, 1, Withdrawal::Expired));
+}
+
+#[test]
+fn who_picks_up_does_not_outlast_the_patience_of_the_callers_network() {
+    let mut floor = reception_first();
+    floor.input(enter(1, DOCTOR, None, Some(at(35))));
+    floor.until(28);
+    floor.input(Input::PickedUp { offer: offer_id(1, 1), asked_for: seconds(12) });
+    assert_eq!(floor.until(34), []);
+    assert_eq!(floor.until(35), [recalled(1, 1, Withdrawal::Overflowed), announced(1, 3, 1)]);
 }
 
 #[test]

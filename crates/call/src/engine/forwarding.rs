@@ -3,7 +3,8 @@
 //!
 //! Who answers a number outside may be a voicemail box, which would swallow the caller. So he stays
 //! unanswered while it hears that a caller waits, until the key 1 says that there is a human; the
-//! scheduler's deadline ends the asking like any ringing. Numbers where no box can be need no key, and a
+//! scheduler's deadline ends the asking like any ringing, but leaves who picks up at its end the time to hear
+//! the question and to press. Numbers where no box can be need no key, and a
 //! phone of the practice needs none.
 //!
 //! A number outside may itself be forwarded to us, so that a caller's own call comes back while that number
@@ -33,6 +34,9 @@ use crate::routing;
 /// An operator who has sent no 1xx by then is not there: time for three of four copies of our INVITE on
 /// UDP (RFC 3261 §17.1.1.2). How long it may ring is the plan's.
 pub(super) const TRUNK_PATIENCE: Duration = Duration::from_secs(4);
+/// What he who picks up has to hear the question without a prompt, and to find the key afterwards.
+const QUESTION: Duration = Duration::from_secs(6);
+const TIME_TO_PRESS: Duration = Duration::from_secs(6);
 /// What says that there is a human.
 const ACCEPTS: char = '1';
 
@@ -177,10 +181,20 @@ impl Engine {
             tracing::warn!(%misuse, "an answer could not be confirmed");
         }
         self.order_rung_media(offer);
+        let asked_for = self.question_length(offer) + TIME_TO_PRESS;
+        self.inform(now, acd::Input::PickedUp { offer, asked_for });
         if let (Callee::Target(target), Some(call)) = (who, self.state.calls.get(&offer.caller)) {
             let call = call.reference;
             self.notice(Notice::TargetAsked { call, target });
         }
+    }
+
+    /// Of a question that is beeps there is no end: as long as a short sentence.
+    fn question_length(&self, offer: OfferId) -> Duration {
+        let call = self.state.calls.get(&offer.caller);
+        let prompt = call.and_then(|call| self.forwarding_of(call)).and_then(|it| it.accept);
+        let prompt = prompt.and_then(|prompt| self.config.prompts.get(&prompt));
+        prompt.map_or(QUESTION, |prompt| prompt.duration)
     }
 
     /// What he hears who is to press 1.

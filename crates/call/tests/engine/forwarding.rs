@@ -362,6 +362,26 @@ fn a_voicemail_box_swallows_nobody() {
 }
 
 #[test]
+fn who_picks_up_late_has_the_time_to_hear_the_question_and_to_press() {
+    let (mut bench, invite) = to_the_doctor(|_| ());
+    bench.phone_replies(&invite, 180, "");
+    bench.run_for(RINGS - Duration::from_secs(2));
+    bench.phone_replies(&invite, 200, &theirs());
+    bench.run_for(Duration::from_millis(11_900));
+    assert_eq!(bench.ours(&Method::Bye), None, "six seconds of question, six to press");
+    press(&mut bench, '1');
+    assert!(matches!(stage(&bench), Some(Stage::Connected { .. })));
+
+    let (mut bench, invite) = to_the_doctor(|config| forwarding(config).accept = None);
+    bench.phone_replies(&invite, 180, "");
+    bench.run_for(RINGS - Duration::from_secs(2));
+    bench.phone_replies(&invite, 200, &theirs());
+    bench.run_for(Duration::from_secs(12));
+    assert!(bench.ours(&Method::Bye).is_some(), "and no longer");
+    assert!(invite_to(&bench, PHONE).is_some(), "the next step");
+}
+
+#[test]
 fn who_hangs_up_instead_of_pressing_has_declined() {
     let (mut bench, invite) = asked_at_the_doctors();
     bye(&mut bench, OUT, &invite);

@@ -73,6 +73,20 @@ impl Reference {
         self.wait_ends(id, acd::Bound::LeaveBy);
     }
 
+    /// Who is asked for a key has the time to press it, as far as the caller has.
+    pub(super) fn picked_up(&mut self, id: OfferId, asked_for: Duration) {
+        let until = self.now + asked_for;
+        let Some(caller) = self.callers.get_mut(&id.caller) else { return };
+        let leave_by = caller.leave_by;
+        if let Stage::Forwarded { offer, deadline, is_capped, .. } = &mut caller.stage
+            && *offer == id
+            && *deadline < until
+        {
+            *deadline = leave_by.map_or(until, |at| at.min(until));
+            *is_capped = *deadline < until;
+        }
+    }
+
     pub(super) fn answered(&mut self, offer: OfferId) {
         match self.standing(offer) {
             Some(Standing::Ringing(ring)) => self.serve(ring),

@@ -57,7 +57,7 @@ impl Pair {
         let caller = self.some_caller(dice);
         let agent = AgentId(dice.below(AGENTS) as u32);
         let (offer, whose) = self.some_offer(dice, caller, agent);
-        match dice.weighted(&[30, 6, 24, 10, 14, 4, 24, 30, 3, 3, 3, 3, 2, 1]) {
+        match dice.weighted(&[30, 6, 24, 10, 14, 4, 24, 30, 3, 3, 3, 3, 2, 4, 1]) {
             0 => self.enter(dice, now),
             1 => Input::Leave { caller },
             2 => Input::Answered { offer },
@@ -75,6 +75,7 @@ impl Pair {
             10 => Input::Redirect { caller, to: days::forward(dice) },
             11 => self.set_override(dice),
             12 => clock(dice),
+            13 => Input::PickedUp { offer, asked_for: days::seconds(dice, 0, 20) },
             _ => {
                 self.setup = self.another_setup(dice);
                 Input::Configure(Arc::clone(&self.setup))
