@@ -79,6 +79,8 @@ pub struct CallerView {
     pub situation: Situation,
     /// Whose plan he follows: another practice may have taken him over.
     pub acting: PracticeId,
+    /// He is offered to nobody: no phone more can be rung for him.
+    pub lacks_room: bool,
 }
 
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
@@ -141,6 +143,8 @@ pub(crate) struct Caller {
     pub(crate) class_since: Instant,
     /// He has been answered, and waits again: without any end.
     pub(crate) is_returned: bool,
+    /// We cannot ring one phone more for him.
+    pub(crate) lacks_room: bool,
     /// Of his last offer; 0 before the first.
     pub(crate) generation: u32,
     pub(crate) stage: Stage,
@@ -233,6 +237,10 @@ impl Caller {
         self.wait_end().is_some_and(|(at, _)| at <= now)
     }
 
+    pub(crate) fn is_held(&self, now: Instant) -> bool {
+        self.lacks_room || self.is_due(now)
+    }
+
     /// The identity of an offer that is made of him.
     pub(crate) fn next_offer(&mut self) -> OfferId {
         self.generation = self.generation.wrapping_add(1);
@@ -294,6 +302,7 @@ impl Caller {
             step_end: self.queue.as_ref().and_then(|queue| queue.step_end),
             situation: self.situation,
             acting: self.acting,
+            lacks_room: self.lacks_room,
         }
     }
 }

@@ -66,6 +66,7 @@ impl Scheduler {
             wait_max: practice.wait_max.map(|wait_max| now + wait_max),
             class_since: now,
             is_returned: false,
+            lacks_room: false,
             generation: 0,
             stage: Stage::Waiting,
         };

@@ -114,8 +114,8 @@ impl Scheduler {
         match &caller.stage {
             Stage::Waiting => {
                 let queue = caller.queue();
-                let is_due = caller.is_due(self.now);
-                self.waiting.insert(queue.team, queue.group, caller.place, is_due);
+                let is_held = caller.is_held(self.now);
+                self.waiting.insert(queue.team, queue.group, caller.place, is_held);
                 self.hot.extend(queue.group);
             }
             Stage::Offered { rings } => {
@@ -125,7 +125,7 @@ impl Scheduler {
                 }
                 let queue = caller.queue();
                 let phones = self.setup.teams.get(&queue.team).map_or(1, |team| team.ring);
-                if rings.len() < phones && !caller.is_due(self.now) {
+                if rings.len() < phones && !caller.is_held(self.now) {
                     self.waiting.insert_short(queue.group, caller.place);
                     self.hot.extend(queue.group);
                 }

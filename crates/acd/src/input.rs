@@ -43,6 +43,10 @@ pub enum Input {
         offer: OfferId,
         miss: Miss,
     },
+    /// There is room again for a leg of his.
+    Room {
+        caller: CallerId,
+    },
     /// The conversation is over: her wrap-up starts.
     Ended {
         caller: CallerId,
@@ -99,6 +103,9 @@ pub enum Miss {
     Unreachable,
     /// She answered, but her leg broke before the caller was answered.
     Dropped,
+    /// She was never rung: we have no room for one leg more. She is not to blame, and the caller is
+    /// offered to nobody until `Input::Room`.
+    NoRoom,
 }
 
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]

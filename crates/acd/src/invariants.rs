@@ -99,7 +99,7 @@ impl Scheduler {
             Stage::Offered { rings } => rings.len() < phones(),
             Stage::Forwarded { .. } | Stage::Served { .. } | Stage::Connected { .. } => false,
         };
-        has_room && !caller.is_due(self.now) // a due one moves on
+        has_room && !caller.is_held(self.now) // a due one moves on
     }
 
     /// By looking at her and at him alone, with no index.

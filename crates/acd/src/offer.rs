@@ -96,21 +96,39 @@ impl Scheduler {
             // Of an earlier offer, or overtaken by an answer.
             (
                 Some(Current::Serving { .. } | Current::Connected),
-                Miss::Declined | Miss::Busy | Miss::Unreachable,
+                Miss::Declined | Miss::Busy | Miss::Unreachable | Miss::NoRoom,
             )
             | (None, _) => return,
         };
         let counts = match miss {
             Miss::Unreachable | Miss::Dropped => true,
             Miss::Declined | Miss::Busy => false,
+            Miss::NoRoom => return self.lacks_room(offer, agent),
         };
         self.rest(agent, offer.caller, counts, |after| match miss {
             Miss::Declined => after.declined,
-            Miss::Busy => after.busy,
+            Miss::Busy | Miss::NoRoom => after.busy,
             Miss::Unreachable => after.unreachable,
             Miss::Dropped => after.dropped,
         });
         self.ring_is_over(offer);
+    }
+
+    /// She was not rung, for want of room of ours.
+    fn lacks_room(&mut self, offer: OfferId, agent: AgentId) {
+        self.caller_mut(offer.caller).lacks_room = true;
+        self.settle(agent, AgentState::Available);
+        self.ring_is_over(offer);
+    }
+
+    pub(crate) fn has_room(&mut self, id: CallerId) -> Result<(), Refusal> {
+        let caller = self.callers.get(&id).ok_or(Refusal::UnknownCaller)?;
+        if caller.lacks_room {
+            self.unindex_caller(id);
+            self.caller_mut(id).lacks_room = false;
+            self.index_caller(id);
+        }
+        Ok(())
     }
 
     /// Its timer ran, hence the offer is current.

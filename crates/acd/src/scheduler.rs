@@ -265,6 +265,7 @@ impl Scheduler {
             Input::Answered { offer } => self.answered(offer),
             Input::PickedUp { offer, asked_for } => self.picked_up(offer, asked_for),
             Input::Missed { offer, miss } => self.missed(offer, miss),
+            Input::Room { caller } => return self.has_room(caller),
             Input::Ended { caller } => return self.ended(caller),
             Input::Returned { caller } => return self.returned(caller),
             Input::Cleared { agent, offer } => return self.cleared(agent, offer),

@@ -33,9 +33,9 @@ impl Queues {
         team: TeamId,
         group: Option<GroupId>,
         place: Place,
-        is_due: bool,
+        is_held: bool,
     ) {
-        let queues = if is_due { &mut self.due } else { &mut self.by_group };
+        let queues = if is_held { &mut self.due } else { &mut self.by_group };
         if queues.entry(group).or_default().insert(place) {
             self.len += 1;
             *self.len_by_team.entry(team).or_default() += 1;

@@ -110,6 +110,8 @@ struct State {
     rung_legs: BTreeMap<OfferId, RungLeg>,
     /// Those of them that are no secretary's.
     targets: BTreeSet<OfferId>,
+    /// Callers for whom one phone more could not be rung, until there is room.
+    starved: BTreeSet<CallerId>,
     /// Phones that dialled a code, until they have let go.
     codes: BTreeMap<DialogKey, CodeLeg>,
     /// Phones that dialled an emergency number, until they have let go.
@@ -199,6 +201,7 @@ impl Engine {
             calls: BTreeMap::new(),
             rung_legs: BTreeMap::new(),
             targets: BTreeSet::new(),
+            starved: BTreeSet::new(),
             codes: BTreeMap::new(),
             emergencies: BTreeMap::new(),
             lines: BTreeMap::new(),
@@ -368,6 +371,8 @@ impl Engine {
                 self.handle_sip_event(now, event);
             } else if let Some(event) = self.state.registrar.poll_event() {
                 self.handle_registrar_event(now, event);
+            } else if let Some(caller) = self.fed() {
+                self.inform(now, acd::Input::Room { caller });
             } else {
                 break;
             }

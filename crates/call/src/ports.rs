@@ -76,14 +76,21 @@ impl Ports {
         shard.free.pop_front()
     }
 
-    /// The call that holds `first` takes a pair beside it. `None`: it has one already, and none is spare;
-    /// or an emergency call has taken what was kept for it.
+    /// Whether the call that holds `first` could take a pair beside it. Its first such pair is kept for
+    /// it, unless an emergency call has taken that.
+    pub(crate) fn has_beside(&self, first: Port) -> bool {
+        let shard = &self.shards[self.shard_of[&first]];
+        let is_kept = !self.beside.contains_key(&first);
+        if is_kept { !shard.free.is_empty() } else { shard.spare() > 0 }
+    }
+
+    /// The call that holds `first` takes a pair beside it. `None`: see [`Self::has_beside`].
     pub(crate) fn take_beside(&mut self, first: Port) -> Option<Port> {
-        let has_one = self.beside.contains_key(&first);
-        let shard = self.shard_mut(first);
-        if has_one && shard.spare() == 0 {
+        if !self.has_beside(first) {
             return None;
         }
+        let has_one = self.beside.contains_key(&first);
+        let shard = self.shard_mut(first);
         let port = shard.free.pop_front()?;
         shard.reserved -= usize::from(!has_one);
         *self.beside.entry(first).or_default() += 1;

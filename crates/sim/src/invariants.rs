@@ -174,6 +174,10 @@ impl Invariants {
     /// His time in this step, or in all queues, is over at this very instant.
     fn is_moving_on(&self, now: Instant, engine: &Engine, waiting: &Waiting) -> bool {
         let Some(caller) = engine.scheduler().caller(waiting.caller) else { return true };
+        // Nor is he offered for whom no phone can be rung.
+        if caller.lacks_room {
+            return true;
+        }
         let practice = self.config.floor.practices.get(&waiting.practice);
         let has_returned = engine.live_calls().any(|call| {
             call.caller == waiting.caller && matches!(call.stage, Stage::Returned { .. })

@@ -277,6 +277,10 @@ impl Reference {
                 self.missed(*offer, *miss);
                 Ok(())
             }
+            Input::Room { caller } => {
+                self.callers.get_mut(caller).ok_or(Refusal::UnknownCaller)?.lacks_room = false;
+                Ok(())
+            }
             Input::Ended { caller } => self.ended(*caller),
             Input::Returned { caller } => self.returned(*caller),
             Input::Cleared { agent, offer } => {

@@ -128,8 +128,8 @@ impl Engine {
             return Err(OfferOutcome::Unreachable);
         }
         let Some(port) = self.state.ports.take_beside(first) else {
-            tracing::info!(call = %reference, "no ports for one phone more");
-            return Err(OfferOutcome::Busy);
+            tracing::debug!(call = %reference, "no ports for one phone more");
+            return Err(OfferOutcome::Withdrawn);
         };
         let address = self.state.ports.address().expect("an announced pool has an address");
         let media = self.own(port, Role::Rung(offer));
@@ -150,9 +150,9 @@ impl Engine {
         let dialog = match self.state.endpoint.invite(now, invite) {
             Ok(dialog) => dialog,
             Err(full) => {
-                tracing::warn!(call = %reference, %full, "no room for one leg more");
+                tracing::debug!(call = %reference, %full, "no room for one leg more");
                 self.disown(offer.caller, media);
-                return Err(OfferOutcome::Unreachable);
+                return Err(OfferOutcome::Withdrawn);
             }
         };
         let asks = event.filter(|_| asks);
@@ -437,7 +437,7 @@ impl Engine {
         }
     }
 
-    /// What never got as far as an INVITE.
+    /// What never got as far as an INVITE. `Withdrawn`: for want of room of ours.
     pub(super) fn came_to_nothing(
         &mut self,
         now: Instant,
@@ -445,6 +445,9 @@ impl Engine {
         who: Callee,
         outcome: OfferOutcome,
     ) {
+        if outcome == OfferOutcome::Withdrawn {
+            self.starves(offer.caller, who);
+        }
         let over = Over {
             who,
             offered_at: now,
@@ -459,6 +462,35 @@ impl Engine {
         if let Callee::Agent(agent) = who {
             self.line_is_clear(now, agent, offer);
         }
+    }
+
+    /// We have no ports for one phone more, or no room in a table: our fault and nobody's whom we ring.
+    fn starves(&mut self, caller: CallerId, who: Callee) {
+        if self.state.starved.is_empty() {
+            tracing::warn!(?who, "no room to ring one phone more: callers wait for it");
+        }
+        match who {
+            Callee::Agent(_) => {
+                self.state.starved.insert(caller);
+            }
+            // He goes on with the next step.
+            Callee::Target(_) => {}
+        }
+    }
+
+    /// A caller for whom one phone more can be rung again. The tables have headroom above what counts as
+    /// full, so that a launch after this succeeds: nobody is starved and fed in turns.
+    pub(super) fn fed(&mut self) -> Option<CallerId> {
+        if self.state.starved.is_empty() || self.is_endpoint_full() {
+            return None;
+        }
+        let can_ring = |caller: &&CallerId| {
+            let call = self.state.calls.get(caller);
+            call.is_none_or(|call| self.state.ports.has_beside(call.leg.media.port))
+        };
+        let caller = self.state.starved.iter().find(can_ring).copied()?;
+        self.state.starved.remove(&caller);
+        Some(caller)
     }
 
     /// That phone has let go of this leg.
@@ -598,7 +630,7 @@ fn miss_of(outcome: OfferOutcome) -> Miss {
         OfferOutcome::Served
         | OfferOutcome::Declined
         | OfferOutcome::NoAnswer
-        | OfferOutcome::NoKey
-        | OfferOutcome::Withdrawn => Miss::Declined,
+        | OfferOutcome::NoKey => Miss::Declined,
+        OfferOutcome::Withdrawn => Miss::NoRoom,
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Caller {
     /// In his class.
     pub(super) class_since: Instant,
     pub(super) has_returned: bool,
+    /// No phone more can be rung for him.
+    pub(super) lacks_room: bool,
     /// Offers and forwardings of him until now.
     pub(super) generation: u32,
     pub(super) stage: Stage,
@@ -165,6 +167,7 @@ impl Caller {
             step_end: self.queue.as_ref().and_then(|queue| queue.step_end),
             situation: self.situation,
             acting: self.acting,
+            lacks_room: self.lacks_room,
         }
     }
 }
@@ -236,6 +239,7 @@ impl Reference {
                 wait_max: rules.wait_max.map(|longest| self.now + longest),
                 class_since: self.now,
                 has_returned: false,
+                lacks_room: false,
                 generation: 0,
                 stage: Stage::Waiting,
             },

@@ -25,7 +25,7 @@ impl Reference {
     }
 
     fn has_room(&self, caller: &Caller) -> bool {
-        if caller.is_over_by(self.now) {
+        if caller.lacks_room || caller.is_over_by(self.now) {
             return false;
         }
         let Some(queue) = &caller.queue else { return false };

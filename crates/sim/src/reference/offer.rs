@@ -134,7 +134,7 @@ impl Reference {
             }
             (
                 Some(Standing::Serving(_) | Standing::Connected { .. }),
-                Miss::Declined | Miss::Busy | Miss::Unreachable,
+                Miss::Declined | Miss::Busy | Miss::Unreachable | Miss::NoRoom,
             )
             | (None, _) => return,
         };
@@ -143,6 +143,7 @@ impl Reference {
             Miss::Busy => self.rest(agent, offer.caller, false, |after| after.busy),
             Miss::Unreachable => self.rest(agent, offer.caller, true, |after| after.unreachable),
             Miss::Dropped => self.rest(agent, offer.caller, true, |after| after.dropped),
+            Miss::NoRoom => self.not_rung(agent, offer.caller),
         }
         self.rings_no_more(offer);
     }
@@ -171,10 +172,22 @@ impl Reference {
         }
     }
 
+    /// No phone could be rung for him: neither hers nor another one, until there is room.
+    fn not_rung(&mut self, agent: AgentId, caller: CallerId) {
+        if let Some(caller) = self.callers.get_mut(&caller) {
+            caller.lacks_room = true;
+        }
+        self.not_to_blame(agent);
+    }
+
     /// The offer is withdrawn from her; she is not to blame.
     pub(super) fn let_off(&mut self, ring: Ring, why: Withdrawal) {
         let Ring { offer, agent, .. } = ring;
         self.decisions.push(Decision::Withdraw { offer, agent, why });
+        self.not_to_blame(agent);
+    }
+
+    fn not_to_blame(&mut self, agent: AgentId) {
         let wish = self.agents.get_mut(&agent).and_then(|agent| agent.wish.take());
         self.set_state(agent, wish.map_or(AgentState::Available, |wish| wish.state()));
     }

@@ -57,13 +57,18 @@ impl Pair {
         let caller = self.some_caller(dice);
         let agent = AgentId(dice.below(AGENTS) as u32);
         let (offer, whose) = self.some_offer(dice, caller, agent);
-        match dice.weighted(&[30, 6, 24, 10, 14, 4, 24, 30, 3, 3, 3, 3, 2, 4, 1]) {
+        match dice.weighted(&[30, 6, 24, 10, 14, 4, 24, 30, 3, 3, 3, 3, 2, 4, 3, 1]) {
             0 => self.enter(dice, now),
             1 => Input::Leave { caller },
             2 => Input::Answered { offer },
             3 => {
-                let miss =
-                    dice.pick(&[Miss::Declined, Miss::Busy, Miss::Unreachable, Miss::Dropped]);
+                let miss = dice.pick(&[
+                    Miss::Declined,
+                    Miss::Busy,
+                    Miss::Unreachable,
+                    Miss::Dropped,
+                    Miss::NoRoom,
+                ]);
                 Input::Missed { offer, miss }
             }
             4 => Input::Ended { caller: self.some_served(dice).unwrap_or(caller) },
@@ -76,6 +81,7 @@ impl Pair {
             11 => self.set_override(dice),
             12 => clock(dice),
             13 => Input::PickedUp { offer, asked_for: days::seconds(dice, 0, 20) },
+            14 => Input::Room { caller },
             _ => {
                 self.setup = self.another_setup(dice);
                 Input::Configure(Arc::clone(&self.setup))
