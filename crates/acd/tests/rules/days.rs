@@ -456,6 +456,8 @@ impl World {
                 }
             }
             Input::Answered { .. }
+            | Input::PickedUp { .. }
+            | Input::Room { .. }
             | Input::Agent { .. }
             | Input::Rank { .. }
             | Input::Move { .. }

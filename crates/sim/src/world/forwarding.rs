@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use acd::{Decision, Withdrawal};
-use call::{ForwardRecord, Input, MediaEvent, OfferOutcome, SchedulerEntry, SchedulerKind, Target};
+use call::{
+    E164, ForwardRecord, Input, MediaEvent, OfferOutcome, SchedulerEntry, SchedulerKind, Target,
+};
 use sip::Message;
 
 use super::World;
@@ -67,8 +69,8 @@ impl World {
         self.input(Input::Media(MediaEvent::Digit { port, owner, digit: key }))
     }
 
-    /// A call to a number outside comes back to us, as long as it rings: whoever forwards it there hangs
-    /// up on both ends at once.
+    /// A call to a number outside comes back to us, as long as it rings, and says that it was forwarded
+    /// from there: whoever forwards it hangs up on both ends at once.
     pub(super) fn echo(&mut self, line: u32) -> Result<(), Failure> {
         let (caller, number, trunk, shown) = self.outside.story(line);
         let mut calls = self.engine.live_calls();
@@ -97,8 +99,10 @@ impl World {
             call_id: &format!("{ECHO}{line}"),
             cseq: 1,
         };
+        let line = E164::of_line(acd::LineId(number));
         let contact = format!("Contact: <sip:echo@{via}>\r\n");
-        let invite = wire::request(&head, &contact, None);
+        let diversion = format!("Diversion: <sip:{line}@{}>;reason=unconditional\r\n", via.ip());
+        let invite = wire::request(&head, &(contact + &diversion), None);
         self.receive(self.flow(via), invite)
     }
 
