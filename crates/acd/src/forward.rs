@@ -1,7 +1,7 @@
 //! A caller who is sent to somebody else than a secretary: the practice's own reception, a doctor.
 //!
 //! ```text
-//! forwarded ─ answered by a human → connected → gone
+//! forwarded ─ answered by a human → connected → gone; his line died → the next step
 //!     ├─ missed, expired (later, where something answered and is asked for a key) → the next step
 //!     └─ recalled (he left, was moved, or must not wait any longer)
 //! ```
@@ -57,12 +57,17 @@ impl Scheduler {
         }
     }
 
-    /// Nobody there, or he dropped the call before the caller was answered.
+    /// Nobody there, or who had the caller is gone: no network ends the wait of who has been answered.
     pub(crate) fn forward_failed(&mut self, offer: OfferId) {
-        let next = match self.callers[&offer.caller].stage {
-            Stage::Forwarded { next, .. } | Stage::Connected { next, .. } => next,
+        let (next, was_connected) = match self.callers[&offer.caller].stage {
+            Stage::Forwarded { next, .. } => (next, false),
+            Stage::Connected { next, .. } => (next, true),
             Stage::Waiting | Stage::Offered { .. } | Stage::Served { .. } => return,
         };
+        if was_connected {
+            let caller = self.caller_mut(offer.caller);
+            (caller.leave_by, caller.wait_max) = (None, None);
+        }
         self.unindex_caller(offer.caller);
         self.begin_step(offer.caller, next);
     }

@@ -101,7 +101,8 @@ pub enum Miss {
     Declined,
     Busy,
     Unreachable,
-    /// She answered, but her leg broke before the caller was answered.
+    /// She answered, but her leg broke before the caller was answered. Of who has him where he was
+    /// forwarded to: it broke, whether or not they talked; he goes on without a network's patience.
     Dropped,
     /// She was never rung: we have no room for one leg more. She is not to blame, and the caller is
     /// offered to nobody until `Input::Room`.

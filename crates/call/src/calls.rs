@@ -45,8 +45,8 @@ pub enum Stage {
     Bridged { offer: OfferId, agent: AgentId, answered_at: Instant },
     /// A human has him where he was forwarded to.
     Connected { offer: OfferId, target: Target, answered_at: Instant },
-    /// Answered once, his secretary is gone: he waits again and hears ring tone from us.
-    Returned { agent: AgentId, answered_at: Instant },
+    /// Answered once, whoever had him is gone: he waits again and hears ring tone from us.
+    Returned { from: Callee, answered_at: Instant },
     /// His plan ends with this text, and the call with it. `None`: he hears it as early media.
     Announced { prompt: PromptId, answered_at: Option<Instant> },
 }
@@ -75,17 +75,23 @@ impl Stage {
 
     pub(crate) fn agent(self) -> Option<AgentId> {
         match self {
-            Self::Waiting | Self::Connected { .. } | Self::Announced { .. } => None,
-            Self::Bridged { agent, .. } | Self::Returned { agent, .. } => Some(agent),
+            Self::Bridged { agent, .. } | Self::Returned { from: Callee::Agent(agent), .. } => {
+                Some(agent)
+            }
+            Self::Waiting
+            | Self::Connected { .. }
+            | Self::Returned { from: Callee::Target(_), .. }
+            | Self::Announced { .. } => None,
         }
     }
 
     pub(crate) fn target(self) -> Option<Target> {
         match self {
-            Self::Connected { target, .. } => Some(target),
+            Self::Connected { target, .. }
+            | Self::Returned { from: Callee::Target(target), .. } => Some(target),
             Self::Waiting
             | Self::Bridged { .. }
-            | Self::Returned { .. }
+            | Self::Returned { from: Callee::Agent(_), .. }
             | Self::Announced { .. } => None,
         }
     }
@@ -98,13 +104,28 @@ impl Stage {
         }
     }
 
+    /// The word for who was answered and waited again in vain. A secretary's caller waits without an end:
+    /// that it came to one is ours. Who was forwarded has had his plan.
+    pub(crate) fn returned_in_vain(self) -> Disposition {
+        match self {
+            Self::Returned { from: Callee::Target(_), .. } => Disposition::Forwarded,
+            Self::Returned { from: Callee::Agent(_), .. }
+            | Self::Waiting
+            | Self::Bridged { .. }
+            | Self::Connected { .. }
+            | Self::Announced { .. } => Disposition::Lost,
+        }
+    }
+
     /// The word for a conversation that is over.
     pub(crate) fn talked(self) -> Disposition {
         match self {
-            Self::Connected { .. } => Disposition::Forwarded,
+            Self::Connected { .. } | Self::Returned { from: Callee::Target(_), .. } => {
+                Disposition::Forwarded
+            }
             Self::Waiting
             | Self::Bridged { .. }
-            | Self::Returned { .. }
+            | Self::Returned { from: Callee::Agent(_), .. }
             | Self::Announced { .. } => Disposition::Answered,
         }
     }
@@ -203,7 +224,7 @@ pub(crate) struct LegPort {
 
 /// Whom a leg of ours rings.
 #[derive(Copy, Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Callee {
+pub enum Callee {
     Agent(AgentId),
     /// Where the caller is forwarded to.
     Target(Target),

@@ -24,7 +24,7 @@ pub use acd::{
     PromptId, SiteId, Situation, Target, TeamId, Urgency,
 };
 pub use action::{Action, AgentCommand, CallerCommand, Input, Ledger, Notice};
-pub use calls::Stage;
+pub use calls::{Callee, Stage};
 pub use config::{
     Agent, Config, ForwardedBy, Forwarding, Limits, Link, Network, Outbound, Phone, Practice,
     Practitioner, Prompt, RegistrarLimits, Source, Trunk, TrunkId,

@@ -37,12 +37,12 @@ impl Engine {
         let Some(call) = self.state.calls.get(&caller) else {
             return;
         };
-        let is_waiting = match call.stage {
-            Stage::Waiting => true,
-            Stage::Bridged { .. }
-            | Stage::Connected { .. }
-            | Stage::Returned { .. }
-            | Stage::Announced { .. } => false,
+        let (is_waiting, before) = match call.stage {
+            Stage::Waiting => (true, None),
+            Stage::Returned { answered_at, .. } => (true, Some(answered_at)),
+            Stage::Bridged { .. } | Stage::Connected { .. } | Stage::Announced { .. } => {
+                (false, None)
+            }
         };
         let is_known = self.config.prompts.contains_key(&prompt);
         if !is_known {
@@ -50,10 +50,18 @@ impl Engine {
         }
         // Texts are kept in G.711; who has none of it hears busy.
         let is_g711 = |codec| matches!(codec, Codec::Pcma | Codec::Pcmu);
-        let format = call.leg.formats.iter().find(|format| is_g711(format.codec));
+        let promised = call.leg.frozen.as_ref();
+        let mut formats = call.leg.formats.iter();
+        let format = match before {
+            None => formats.find(|format| is_g711(format.codec)),
+            Some(_) => promised.filter(|format| is_g711(format.codec)),
+        };
         let Some(format) = format.filter(|_| is_waiting && is_known).cloned() else {
             return self.plan_is_over(now, caller);
         };
+        if let Some(answered_at) = before {
+            return self.tell_the_answered(now, caller, prompt, answered_at);
+        }
         self.state.timers.stop(Timer::RingRefresh(caller));
         let call = self.state.calls.get_mut(&caller).expect("found above");
         let sdp = answer_to(&mut call.leg, &format);
@@ -78,6 +86,26 @@ impl Engine {
             self.order_caller_media(caller);
         } else {
             self.state.timers.set(Timer::RingRefresh(caller), now + SAY_AGAIN_AFTER);
+            self.begin_text(now, caller);
+        }
+    }
+
+    /// Who was answered, and whom nobody has any longer, hears it instead of the ring tone.
+    fn tell_the_answered(
+        &mut self,
+        now: Instant,
+        caller: CallerId,
+        prompt: PromptId,
+        answered_at: Instant,
+    ) {
+        let call = self.state.calls.get_mut(&caller).expect("the caller found it");
+        call.stage = Stage::Announced { prompt, answered_at: Some(answered_at) };
+        let (reference, port) = (call.reference, call.leg.media.port);
+        let is_confirmed = call.leg.is_confirmed;
+        self.state.ports.renounce_second(port);
+        self.notice(Notice::Announced { call: reference, prompt });
+        // Else with his ACK.
+        if is_confirmed {
             self.begin_text(now, caller);
         }
     }

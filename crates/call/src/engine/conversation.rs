@@ -242,7 +242,7 @@ impl Engine {
             Stage::Announced { answered_at, .. } => {
                 self.left_the_text(now, caller, if answered_at.is_some() { 200 } else { 487 });
             }
-            Stage::Returned { .. } => self.caller_left(now, caller, Disposition::Answered, 200),
+            Stage::Returned { .. } => self.caller_left(now, caller, stage.talked(), 200),
             Stage::Bridged { .. } | Stage::Connected { .. } => {
                 self.release_callee(now, caller);
                 self.finish(now, caller, stage.talked(), 200, party);
@@ -288,18 +288,25 @@ impl Engine {
     }
 
     /// His secretary is gone before they could talk, or vanished: he waits again at the head, with
-    /// ring tone from us.
+    /// ring tone from us. Where he was forwarded to the line died: his plan goes on.
     fn give_back(&mut self, now: Instant, offer: OfferId) {
         let caller = offer.caller;
         self.close_offer(now, offer, OfferOutcome::Vanished);
         let call = self.state.calls.get_mut(&caller).expect("a bridged leg has a call");
-        if let Stage::Bridged { agent, answered_at, .. } = call.stage {
-            call.stage = Stage::Returned { agent, answered_at };
+        let (from, told) = match call.stage {
+            Stage::Connected { target, .. } => {
+                (Callee::Target(target), acd::Input::Missed { offer, miss: Miss::Dropped })
+            }
+            Stage::Bridged { agent, .. } => (Callee::Agent(agent), acd::Input::Returned { caller }),
+            Stage::Waiting | Stage::Returned { .. } | Stage::Announced { .. } => return,
+        };
+        if let Some(answered_at) = call.stage.answered_at() {
+            call.stage = Stage::Returned { from, answered_at };
         }
         let reference = call.reference;
         self.notice(Notice::Returned { call: reference });
         self.order_caller_media(caller);
-        self.inform(now, acd::Input::Returned { caller });
+        self.inform(now, told);
     }
 
     /// A leg that was silent and did not answer our OPTIONS.
@@ -345,10 +352,10 @@ impl Engine {
                 self.doubt_phone(now, flow);
             }
             Callee::Target(Target::Phone(_)) => {
-                self.callee_hung_up(now, offer);
+                self.give_back(now, offer);
                 self.doubt_phone(now, flow);
             }
-            Callee::Target(Target::Line(_)) => self.callee_hung_up(now, offer),
+            Callee::Target(Target::Line(_)) => self.give_back(now, offer),
         }
     }
 
@@ -415,7 +422,7 @@ impl Engine {
                 Stage::Bridged { .. } | Stage::Connected { .. } => {
                     self.end_by_us(now, caller, stage.talked());
                 }
-                Stage::Returned { .. } => self.end_by_us(now, caller, Disposition::Lost),
+                Stage::Returned { .. } => self.end_by_us(now, caller, stage.returned_in_vain()),
                 Stage::Waiting => {
                     let reason = "Q.850;cause=41;text=\"Temporary failure\"";
                     self.reject(now, dialog, 503, Some(reason));

@@ -542,8 +542,8 @@ impl Engine {
             Stage::Bridged { .. } | Stage::Connected { .. } => {
                 self.end_by_us(now, caller, call.stage.talked());
             }
-            // His secretary vanished, and nobody took him up again.
-            Stage::Returned { .. } => self.end_by_us(now, caller, Disposition::Lost),
+            // Whoever had him vanished, and nobody took him up again.
+            Stage::Returned { .. } => self.end_by_us(now, caller, call.stage.returned_in_vain()),
             // The scheduler has forgotten him.
             Stage::Announced { .. } => {}
         }

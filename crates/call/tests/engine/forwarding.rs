@@ -490,11 +490,8 @@ fn whoever_picks_up_when_the_next_step_has_begun_is_let_go() {
     over(&mut bench, Disposition::Abandoned, Party::Caller);
 }
 
-#[test]
-fn a_doctor_whose_line_dies_in_the_conversation_ends_it() {
-    let (mut bench, _) = asked_at_the_doctors();
-    let port = asked(&bench).0;
-    press(&mut bench, '1');
+/// The line of whom he talks with is dead: its silence is asked about, and not answered.
+fn dies(bench: &mut Bench, port: Port) {
     let owner = bench.orders.iter().rev().find_map(|order| match order {
         MediaOrder::Set { port: it, owner, .. } if *it == port => Some(*owner),
         MediaOrder::Set { .. } | MediaOrder::Release { .. } => None,
@@ -502,8 +499,65 @@ fn a_doctor_whose_line_dies_in_the_conversation_ends_it() {
     let owner = owner.expect("it is ordered");
     bench.input(Input::Media(MediaEvent::Silent { port, owner }));
     assert!(bench.ours(&Method::Options).is_some(), "silence is asked about");
+    bench.sent.clear();
     bench.run_for(Duration::from_secs(4));
-    over(&mut bench, Disposition::Forwarded, Party::Target);
+}
+
+#[test]
+fn a_caller_whose_doctors_line_dies_in_the_conversation_goes_on_with_his_plan() {
+    let (mut bench, _) = asked_at_the_doctors();
+    let port = asked(&bench).0;
+    press(&mut bench, '1');
+    let from_him = |bench: &Bench| {
+        bench.orders.iter().rev().find_map(|order| match order {
+            MediaOrder::Set { leg, .. } if leg.source == MediaSource::Fixed => leg.play,
+            MediaOrder::Set { .. } | MediaOrder::Release { .. } => None,
+        })
+    };
+    dies(&mut bench, port);
+    assert!(matches!(stage(&bench), Some(Stage::Returned { .. })), "{:?}", stage(&bench));
+    assert_eq!(from_him(&bench).map(|play| play.what), Some(Playing::RingTone));
+    let invite = invite_to(&bench, PHONE).expect("the next step: she is rung");
+    // However long his network would have waited for an answer.
+    bench.run_for(Duration::from_secs(15));
+    bench.phone_replies(&invite, 200, &sdp("203.0.113.7", 4000, "8 101"));
+    assert_eq!(to_the_caller(&bench), [0_u16; 0], "he has had his answer");
+    assert!(matches!(stage(&bench), Some(Stage::Bridged { .. })));
+    bench.run_for(Duration::from_secs(100));
+    bench.phone_within(&invite, "BYE", 2, "");
+    over(&mut bench, Disposition::Answered, Party::Agent);
+    assert_eq!(outcomes(&bench), [OfferOutcome::Vanished]);
+}
+
+#[test]
+fn who_had_the_doctor_and_has_nobody_left_hears_the_end_of_his_plan() {
+    for end in [Step::Busy, Step::Announce { prompt: ACCEPT, answer: false }] {
+        let mut bench = Bench::new(setup(&["101"], &[to(doctor()), end], |_| ()));
+        bench.invite("a", "", &offer());
+        let invite = invite_to(&bench, OUT).expect("the operator gets the call");
+        bench.phone_replies(&invite, 200, &theirs());
+        let port = asked(&bench).0;
+        press(&mut bench, '1');
+        let answer = bench.sent.iter().find(|(_, it)| it.status() == Some(200));
+        let his = text(&answer.expect("he is answered").1, HeaderName::To);
+        bench.within("a", &his, "ACK", 1, "");
+        dies(&mut bench, port);
+        match end {
+            Step::Announce { .. } => {
+                assert!(matches!(
+                    stage(&bench),
+                    Some(Stage::Announced { answered_at: Some(_), .. })
+                ));
+                over(&mut bench, Disposition::Announced, Party::Us);
+            }
+            Step::Busy | Step::Queue(_) | Step::Forward(_) | Step::Practice(_) => {
+                over(&mut bench, Disposition::Forwarded, Party::Us);
+            }
+        }
+        let record = bench.records.last().expect("it is over");
+        assert!(record.answered_at.is_some() && record.status == 200);
+        assert!(bench.engine.ledger().dispositions.get(&Disposition::Lost).is_none());
+    }
 }
 
 #[test]

@@ -128,8 +128,13 @@ impl Reference {
             (Some(Standing::Ringing(ring)), _) => ring.agent,
             // Her leg may still break between her answer and the caller's.
             (Some(Standing::Serving(agent)), Miss::Dropped) => agent,
-            (Some(Standing::Forwarded { next, .. }), _)
-            | (Some(Standing::Connected { next }), Miss::Dropped) => {
+            (Some(Standing::Forwarded { next, .. }), _) => {
+                return self.begin_step(offer.caller, next);
+            }
+            (Some(Standing::Connected { next }), Miss::Dropped) => {
+                if let Some(caller) = self.callers.get_mut(&offer.caller) {
+                    (caller.leave_by, caller.wait_max) = (None, None);
+                }
                 return self.begin_step(offer.caller, next);
             }
             (
