@@ -1,6 +1,6 @@
 //! The engine's thread: a batch in, the engine, the records, a batch out.
 //!
-//! It reads the clock once a batch, takes up to a batch of inputs, drains what the engine wants,
+//! It reads the clock once a batch, takes up to a batch of inputs, each at its own time, drains what the engine wants,
 //! hands the records to their writer *before* anything is told outside, then carries the actions
 //! out in their order, and sleeps until the next input or the engine's next timer. It never waits
 //! for a disk, a socket or a subscriber.
@@ -16,7 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::{self, Clock, Reading};
 use crate::control::{AgentOrder, CallOrder, Order, OverrideOrder};
-use crate::inbox::{FloorCopy, Inbox, Item, Outlet};
+use crate::inbox::{FloorCopy, Inbox, Item, Moments, Outlet};
 use crate::limits::{BATCH_MAX, FAREWELL, TIMER_GRAIN};
 use crate::names::Names;
 use crate::order;
@@ -51,6 +51,7 @@ pub(crate) struct Driver {
     standings: Vec<Standing>,
     overrides: BTreeMap<PracticeId, Override>,
     stage: Stage,
+    moments: Moments,
     batch: Batch,
 }
 
@@ -127,6 +128,7 @@ impl Driver {
             standings,
             overrides,
             stage: Stage::Serving,
+            moments: Moments::default(),
             batch: Batch::default(),
         }
     }
@@ -204,14 +206,15 @@ impl Driver {
         sleep
     }
 
-    /// Feeds the engine a batch: timers, refused packets, the relay's events, then what came in.
+    /// Feeds the engine a batch: refused packets, the relay's events, then what came in, each message with
+    /// the time at which the edge had it, so that no timer that was due later runs before it: an answer
+    /// that came in time is in time, however late this thread took it. The timers come last; where the
+    /// inbox may hold more, that will run those which are due before it.
     fn take(&mut self, now: sip::Instant) {
-        if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now) {
-            self.engine.handle_timeout(now);
-            self.collect();
-        }
+        let oldest = self.batch.items.iter().find_map(Item::arrived_at);
+        let first = self.moments.of(oldest.unwrap_or(now), now);
         for flow in std::mem::take(&mut self.batch.failed) {
-            self.input(now, Input::FlowFailed { flow });
+            self.input(first, Input::FlowFailed { flow });
         }
         self.batch.more_events = true;
         for _ in 0..BATCH_MAX {
@@ -219,13 +222,19 @@ impl Driver {
                 self.batch.more_events = false;
                 break;
             };
-            self.input(now, Input::Media(event));
+            self.input(first, Input::Media(event));
         }
         let mut items = std::mem::take(&mut self.batch.items);
+        let is_all = items.len() < BATCH_MAX;
         for item in items.drain(..) {
             self.item(now, item);
         }
         self.batch.items = items;
+        if is_all && self.engine.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.moments.of(now, now);
+            self.engine.handle_timeout(now);
+            self.collect();
+        }
     }
 
     fn item(&mut self, now: sip::Instant, item: Item) {
@@ -234,7 +243,8 @@ impl Driver {
                 if matches!(input, Input::Message { .. }) {
                     self.batch.arrivals.push(at);
                 }
-                self.input(now, input);
+                let at = self.moments.of(at, now);
+                self.input(at, input);
             }
             Item::Configure { config, prompts } => {
                 self.names = Arc::new(Names::clone(&self.names).with(&config));
@@ -294,6 +304,7 @@ impl Driver {
     }
 
     fn input(&mut self, now: sip::Instant, input: Input) {
+        let now = self.moments.of(now, now);
         self.engine.handle(now, input);
         self.collect();
     }
@@ -424,6 +435,7 @@ impl Driver {
         order: &CallOrder,
     ) -> Result<String, String> {
         // What is due by now may have ended his wait.
+        self.moments.of(now, now);
         self.engine.handle_timeout(now);
         self.collect();
         let (view, command) = order::caller::read(&self.engine, &self.config, call, order)?;

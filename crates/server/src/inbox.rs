@@ -35,6 +35,36 @@ pub(crate) enum Item {
     Stop { drain: Duration },
 }
 
+impl Item {
+    /// When the edge had it; orders of ours count from when they are taken.
+    pub(crate) fn arrived_at(&self) -> Option<sip::Instant> {
+        match self {
+            Self::Input { at, .. } => Some(*at),
+            Self::MediaReady
+            | Self::Idle(_)
+            | Self::Status { .. }
+            | Self::Order { .. }
+            | Self::Copy { .. }
+            | Self::Configure { .. }
+            | Self::Stop { .. } => None,
+        }
+    }
+}
+
+/// The engine's time, which never goes back, while senders on several threads stamp what they say.
+#[derive(Default)]
+pub(crate) struct Moments {
+    last: sip::Instant,
+}
+
+impl Moments {
+    /// When something happens to the engine that was stamped `at` and is taken `now`.
+    pub(crate) fn of(&mut self, at: sip::Instant, now: sip::Instant) -> sip::Instant {
+        self.last = at.min(now).max(self.last);
+        self.last
+    }
+}
+
 /// The scheduler between two inputs, and what it was set up by.
 pub(crate) struct FloorCopy {
     pub(crate) config: Arc<call::Config>,
@@ -238,6 +268,16 @@ mod tests {
         let mut items = VecDeque::new();
         outlet.take(at_most, Duration::ZERO, &mut items);
         items.len()
+    }
+
+    #[test]
+    fn what_is_taken_late_happens_when_it_came_and_never_before_what_was_taken_already() {
+        let at = sip::Instant::from_micros;
+        let mut moments = Moments::default();
+        assert_eq!(moments.of(at(50), at(90)), at(50));
+        assert_eq!(moments.of(at(40), at(90)), at(50), "another thread stamped it earlier");
+        assert_eq!(moments.of(at(95), at(90)), at(90), "no clock of a sender is ahead");
+        assert_eq!(moments.of(at(60), at(99)), at(90));
     }
 
     #[test]
