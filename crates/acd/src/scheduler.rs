@@ -282,11 +282,15 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Whom the new setup does not know logs out; all others, and every caller, stay as they are.
+    /// Whom the new setup does not know logs out, after her call; who is back before its end does not. All
+    /// others, and every caller, stay as they are.
     fn configure(&mut self, setup: Arc<Setup>) {
-        self.setup = setup;
+        let before = std::mem::replace(&mut self.setup, setup);
         for &agent in self.setup.agents.keys() {
-            self.desks.entry(agent).or_insert_with(Desk::new);
+            let desk = self.desks.entry(agent).or_insert_with(Desk::new);
+            if !before.agents.contains_key(&agent) {
+                desk.pending = None;
+            }
         }
         let known = Arc::clone(&self.setup);
         self.overrides.retain(|practice, _| known.practices.contains_key(practice));

@@ -499,16 +499,28 @@ impl Engine {
     fn configure(&mut self, now: Instant, config: Arc<Config>) {
         self.inform(now, acd::Input::Configure(Arc::clone(&config.floor)));
         let users = users(&config);
+        let mut phoneless = Vec::new();
         for (name, user) in std::mem::replace(&mut self.users, users) {
             if self.users.get(&name) == Some(&user) {
                 continue;
             }
             self.state.registrar.remove(&name);
             self.state.standings.forget(user);
+            match user {
+                User::Agent(agent) => phoneless.push(agent),
+                User::Phone(_) => {}
+            }
         }
         self.state.registrar.configure(registrar_rules(&config));
         self.state.endpoint.configure(endpoint_limits(&config));
         self.config = config;
+        // Who is in a call has a desk yet, and may be written back before its end.
+        for agent in phoneless {
+            if self.bindings(agent).next().is_none() {
+                let event = acd::AgentEvent::Unreachable;
+                self.inform(now, acd::Input::Agent { agent, event });
+            }
+        }
         self.reconsider_phones(now);
     }
 

@@ -138,9 +138,13 @@ impl Reference {
     }
 
     fn configure(&mut self, setup: Arc<Setup>) {
-        self.setup = Arc::clone(&setup);
+        let before = std::mem::replace(&mut self.setup, Arc::clone(&setup));
         for &id in setup.agents.keys() {
-            self.agents.entry(id).or_insert_with(Agent::new);
+            let agent = self.agents.entry(id).or_insert_with(Agent::new);
+            // Her removal was a wish to log out after her call: it is taken back with it.
+            if !before.agents.contains_key(&id) {
+                agent.wish = None;
+            }
         }
         self.overrides.retain(|practice, _| setup.practices.contains_key(practice));
         self.look_at_all();

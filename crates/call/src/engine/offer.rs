@@ -13,7 +13,7 @@ use crate::action::Notice;
 use crate::calls::{Callee, CallerLeg, RungLeg, RungLegState, Speech, Stage};
 use crate::media::MediaRemote;
 use crate::number::E164;
-use crate::record::{CallerNumber, Disposition, ForwardRecord, OfferOutcome, OfferRecord};
+use crate::record::{CallerNumber, ForwardRecord, OfferOutcome, OfferRecord};
 use crate::timers::{Role, Timer};
 
 /// RFC 3326: the phone shows no missed call.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::AgentId;
+use acd::{AgentId, AgentState};
 use call::{Config, Input, MediaEvent, MediaSource, Stage};
 use sip::{Message, Method};
 
@@ -253,4 +253,30 @@ fn who_vanished_from_a_call_on_one_phone_is_reachable_on_another() {
     let stages: Vec<Stage> = bench.engine.live_calls().map(|call| call.stage).collect();
     assert!(matches!(stages[..], [Stage::Returned { .. }]), "{stages:?}");
     assert!(is_reachable(&bench));
+}
+
+#[test]
+fn who_is_removed_in_her_call_and_written_back_before_its_end_takes_calls_once_her_phone_is_there()
+{
+    let with = || config(&["101", "102"], |_| ());
+    let without = config(&["101", "102"], |config| {
+        config.agents.remove(&AgentId(1));
+        Arc::make_mut(&mut config.floor).agents.remove(&AgentId(1));
+    });
+    let mut bench = Bench::new(with());
+    let to = bench.talk("a", &sdp("198.51.100.1", 4000, "8 101"));
+    let invite = bench.rung.clone().unwrap();
+    bench.within("a", &to, "ACK", 1, "");
+    bench.input(Input::Configure(without));
+    bench.input(Input::Configure(with()));
+    assert!(!is_reachable(&bench), "her registration went with her");
+    bench.run_for(Duration::from_secs(10));
+    bench.phone_within(&invite, "BYE", 2, "");
+    bench.run_for(Duration::from_secs(10));
+    let state = |bench: &Bench| bench.engine.scheduler().agent(AgentId(1)).unwrap().state;
+    assert_eq!(state(&bench), AgentState::Available, "and not logged out");
+    bench.register(PHONE, "101");
+    assert!(is_reachable(&bench));
+    bench.invite("b", "", &sdp("198.51.100.1", 4000, "8 101"));
+    assert!(bench.ours(&Method::Invite).is_some());
 }
