@@ -17,9 +17,9 @@ use crate::civil::Clock;
 use crate::decision::Decision;
 use crate::estimates::Figures;
 use crate::groups::{GroupId, Groups};
-use crate::id::{AgentId, CallerId, PracticeId, TeamId};
+use crate::id::{AgentId, CallerId, LineId, PracticeId, TeamId};
 use crate::input::{Input, Refusal};
-use crate::setup::{Override, Setup};
+use crate::setup::{Override, Setup, Situation};
 use crate::situations::Holdings;
 use crate::staff::Staff;
 use crate::steps::circle_at;
@@ -239,6 +239,12 @@ impl Scheduler {
     /// The civil time of a later moment, as far as nobody sets the clock until then.
     pub fn unix_ms_at(&self, now: Instant) -> Option<i64> {
         self.clock.map(|clock| clock.unix_ms(now))
+    }
+
+    /// In which situation's plan who calls from there would begin.
+    pub fn situation_for(&self, practice: PracticeId, line: Option<LineId>) -> Option<Situation> {
+        let known = self.setup.practices.get(&practice)?;
+        Some(self.beginning(practice, known, line, None).situation)
     }
 
     pub fn setup(&self) -> &Arc<Setup> {

@@ -292,12 +292,15 @@ impl Engine {
         };
         let port = self.state.ports.admit().ok_or(FULL)?;
         let id = caller_id(arrival.reference);
+        let line = arrival.caller.line();
+        // Ahead of his call: the scheduler has forgotten whose plan is over as soon as it begins.
+        let met = self.state.scheduler.situation_for(practice, line);
         let entered = self.schedule(
             arrival.now,
             acd::Input::Enter {
                 caller: id,
                 practice,
-                line: arrival.caller.line(),
+                line,
                 urgency: self.config.urgent_numbers.get(&dialled).copied(),
                 leave_by: Some(acd_time(self.leave_by(arrival, invite))),
             },
@@ -318,8 +321,7 @@ impl Engine {
             });
         }
         let followed = self.state.scheduler.caller(id).map(|view| view.situation);
-        let situation = followed.or_else(|| self.state.scheduler.situation(practice));
-        let situation = situation.unwrap_or(Situation::Open);
+        let situation = followed.or(met).unwrap_or(Situation::Open);
         let media = self.own(port, Role::Caller(id));
         let session = LocalSession::new(self.random_session_id(), (address, port).into());
         let leg = CallerLeg {

@@ -368,7 +368,7 @@ impl Engine {
 
     /// The queue forgets him. The withdrawal that follows must find the call, so that its offer is written
     /// down. `false`: his plan came to its end at this very instant, and his call with it.
-    fn leaves(&mut self, now: Instant, caller: CallerId) -> bool {
+    pub(super) fn leaves(&mut self, now: Instant, caller: CallerId) -> bool {
         self.inform(now, acd::Input::Leave { caller });
         self.carry_out_all(now);
         self.state.calls.contains_key(&caller)

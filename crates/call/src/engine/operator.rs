@@ -35,10 +35,16 @@ impl Engine {
     /// Only who waits: nobody is torn from a conversation or a text.
     fn release(&mut self, now: Instant, caller: CallerId, stage: Stage) {
         match stage {
-            Stage::Waiting | Stage::Returned { .. } => {
-                self.inform(now, acd::Input::Leave { caller });
-                self.carry_out_all(now);
-                self.plan_is_over(now, caller);
+            Stage::Waiting => {
+                if self.leaves(now, caller) {
+                    self.plan_is_over(now, caller);
+                }
+            }
+            // He has been spoken with, and is not lost but let go.
+            Stage::Returned { .. } => {
+                if self.leaves(now, caller) {
+                    self.end_by_us(now, caller, stage.talked());
+                }
             }
             Stage::Bridged { .. } | Stage::Connected { .. } | Stage::Announced { .. } => {}
         }
@@ -54,8 +60,8 @@ impl Engine {
         let label = self.config.practices.get(&practice).map(|it| it.label.clone());
         let Some(call) = self.state.calls.get_mut(&caller) else { return };
         call.situation = situation;
-        call.acting = practice;
-        if practice != call.practice {
+        // His own practice may take him back; another plan of the same one changes no label.
+        if practice != std::mem::replace(&mut call.acting, practice) {
             call.label = label.unwrap_or_default();
         }
         let call = call.reference;

@@ -16,6 +16,7 @@ mod ports;
 mod reachability;
 mod routing;
 mod storm;
+mod words;
 
 use std::time::Duration;
 
