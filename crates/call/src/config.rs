@@ -74,6 +74,9 @@ pub struct Trunk {
     pub transports: Vec<Transport>,
     /// How long a call of this trunk may stay unanswered before its network gives up.
     pub max_unanswered: Duration,
+    /// How much of that is spent when a call says that another phone, the practice's own, rang before
+    /// and nobody answered: the network's clock began there.
+    pub rang_before: Duration,
     /// How it writes numbers.
     pub numbers: Numbering,
     /// Where and how it takes calls of ours; `None`: it takes none.
@@ -293,6 +296,7 @@ mod tests {
             sources: vec![Source { network, port: Some(5060) }],
             transports,
             max_unanswered: Duration::from_secs(60),
+            rang_before: Duration::from_secs(25),
             numbers: Numbering::default(),
             outbound: None,
         };

@@ -57,6 +57,24 @@ pub(crate) fn came_by(invite: &Message, numbering: &Numbering, number: E164) -> 
     forwardings(invite, numbering).contains(&number)
 }
 
+/// Whether another phone rang for this call before, and nobody answered: the `reason` of `Diversion` (RFC
+/// 5806 §4), the `cause` of `History-Info` (RFC 4458 §2, RFC 7544 §5: 408).
+pub(crate) fn has_rung(invite: &Message) -> bool {
+    let diverted = invite
+        .values(HeaderName::Diversion)
+        .take(FORWARDINGS_MAX)
+        .filter_map(|value| NameAddr::read(value).ok())
+        .any(|entry| {
+            entry.params.get("reason").is_some_and(|it| is_word(it.as_bytes(), "no-answer"))
+        });
+    diverted
+        || invite
+            .values(HeaderName::HistoryInfo)
+            .take(FORWARDINGS_MAX)
+            .filter_map(|value| NameAddr::read(value).ok())
+            .any(|entry| entry.address().is_ok_and(|uri| uri.params.get("cause") == Some("408")))
+}
+
 /// `History-Info`, the latest entry first.
 fn history(invite: &Message, numbering: &Numbering) -> Vec<E164> {
     let count = invite.values(HeaderName::HistoryInfo).count();

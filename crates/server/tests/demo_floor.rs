@@ -88,6 +88,7 @@ fn config(phones: u32) -> call::Config {
                 }],
                 transports: vec![sip::Transport::Udp],
                 max_unanswered: Duration::from_secs(170),
+                rang_before: Duration::from_secs(25),
                 numbers: call::Numbering::default(),
                 outbound: None,
             },

@@ -395,6 +395,7 @@ fn trunk(id: u32, max_unanswered: Duration) -> (TrunkId, Trunk) {
         }],
         transports: vec![Transport::Udp],
         max_unanswered,
+        rang_before: Duration::from_secs(25),
         numbers: call::Numbering::default(),
         outbound: None,
     };

@@ -1,6 +1,7 @@
 //! Who may speak, and the way of an INVITE into the queue.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use acd::{PracticeId, Situation};
 use sip::sdp::{Audio, Codec, Direction, LocalSession, Offer, SdpError};
@@ -372,13 +373,15 @@ impl Engine {
             || counts.client_transactions > limits.transactions_max
     }
 
-    /// The caller's network gives up by then: the trunk's limit, or his own `Expires` (RFC 3261
-    /// §13.3.1).
+    /// The caller's network gives up by then: the trunk's limit, less what has rung before, or his own
+    /// `Expires` (RFC 3261 §13.3.1).
     fn leave_by(&self, arrival: &Arrival, invite: &Message) -> Instant {
-        let limit = self.config.trunks[&arrival.trunk].max_unanswered;
+        let trunk = &self.config.trunks[&arrival.trunk];
+        let spent = if routing::has_rung(invite) { trunk.rang_before } else { Duration::ZERO };
+        let limit = trunk.max_unanswered.saturating_sub(spent);
         let expires = invite.expires().ok().flatten().filter(|&seconds| seconds > 0);
-        let limit = expires
-            .map_or(limit, |seconds| limit.min(std::time::Duration::from_secs(u64::from(seconds))));
+        let limit =
+            expires.map_or(limit, |seconds| limit.min(Duration::from_secs(u64::from(seconds))));
         arrival.now + limit
     }
 

@@ -72,6 +72,7 @@ pub(crate) fn config(users: &[&str], change: impl FnOnce(&mut Config)) -> Arc<Co
         sources: vec![Source { network, port: None }],
         transports: vec![Transport::Udp],
         max_unanswered: seconds(85),
+        rang_before: Duration::from_secs(25),
         numbers: call::Numbering::default(),
         outbound: None,
     };

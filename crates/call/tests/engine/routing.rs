@@ -11,6 +11,7 @@ use bytes::Bytes;
 use call::{CallerNumber, Country, Disposition, E164, Notice, Numbering};
 
 use crate::bench::{Bench, PHONE, TRUNK, config, sdp};
+use crate::offer;
 
 const MARTIN: PracticeId = PracticeId(1);
 const PETIT: PracticeId = PracticeId(2);
@@ -113,4 +114,33 @@ fn the_number_that_decided_is_in_the_record() {
     bench.run_for(Duration::from_secs(100));
     assert_eq!(bench.records[0].dialled, Some(number("0262 12 00 02")));
     assert_eq!(bench.records[0].practice, Some(PETIT));
+}
+
+#[test]
+fn a_call_that_rang_elsewhere_before_is_let_wait_for_so_much_less() {
+    let limit = Duration::from_secs(85);
+    let spent = Duration::from_secs(25);
+    let cases = [
+        ("", limit),
+        ("\nDiversion: <sip:+33199001234@op>;reason=unconditional", limit),
+        ("\nDiversion: <sip:+33199001234@op>;reason=no-answer;counter=1", limit - spent),
+        ("\nDiversion: <sip:+33199001234@op>;reason=No-Answer", limit - spent),
+        ("\nHistory-Info: <sip:+33199001234@op>;index=1", limit),
+        (
+            "\nHistory-Info: <sip:+33199001234@op>;index=1, <sip:+33199001234@us;cause=408>;index=1.1",
+            limit - spent,
+        ),
+        (
+            "\nExpires: 30\nDiversion: <sip:+33199001234@op>;reason=no-answer",
+            Duration::from_secs(30),
+        ),
+    ];
+    for (headers, expected) in cases {
+        let mut bench = Bench::with(&["101"]);
+        bench.invite("a", headers, &offer());
+        bench.run_for(expected - Duration::from_millis(1));
+        assert_eq!(bench.engine.live_calls().count(), 1, "{headers}");
+        bench.run_for(Duration::from_millis(1));
+        assert_eq!(bench.engine.live_calls().count(), 0, "{headers}");
+    }
 }

@@ -100,6 +100,7 @@ fn facts(loaded: &Loaded) -> Facts {
                 listed(trunk.transports.iter().map(|it| it.uri_param().to_owned())),
             ),
             Fact::shown("max_unanswered", seconds(trunk.max_unanswered)),
+            Fact::shown("rang_before", seconds(trunk.rang_before)),
             Fact::hidden("numbers", &trunk.numbers),
             Fact::hidden("dids", loaded.dids.get(id)),
             Fact::shown("outbound", shown(trunk.outbound.as_ref().map(outbound))),

@@ -379,6 +379,7 @@ fn trunks(file: &File<'_>, mistakes: &mut Mistakes) -> BTreeMap<TrunkId, call::T
         sources: trunk.item.sources.items.iter().map(|source| source.value).collect(),
         transports: trunk_transports(&trunk.item),
         max_unanswered: trunk.item.max_unanswered,
+        rang_before: trunk.item.rang_before,
         numbers: trunk.item.numbers.clone(),
         outbound: trunk.item.outbound.as_ref().and_then(|outbound| {
             Some(call::Outbound {

@@ -63,7 +63,19 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("reload", &["watch"]),
     ("emergency_numbers", &["as_of", "numbers"]),
     ("sites", &["trunk", "number"]),
-    ("trunks", &["name", "sources", "transports", "max_unanswered", "numbers", "dids", "outbound"]),
+    (
+        "trunks",
+        &[
+            "name",
+            "sources",
+            "transports",
+            "max_unanswered",
+            "rang_before",
+            "numbers",
+            "dids",
+            "outbound",
+        ],
+    ),
     ("outbound", &["to", "transport", "forwarded_by"]),
     ("numbers", &["country", "strip"]),
     (

@@ -98,6 +98,7 @@ pub(super) struct TrunkFile<'t> {
     pub(super) sources: List<'t, Source>,
     pub(super) transports: Option<List<'t, Transport>>,
     pub(super) max_unanswered: Duration,
+    pub(super) rang_before: Duration,
     pub(super) numbers: Numbering,
     /// Which numbers its calls come to; `None`: nobody says.
     pub(super) dids: Option<List<'t, Dids>>,
@@ -419,6 +420,7 @@ fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
                 "write what the operator allows, like \"120 s\"",
             ),
         ),
+        rang_before: fields.or("rang_before", Duration::from_secs(25)),
         numbers: section(fields, "numbers", numbering),
         dids: fields.has("dids").then(|| fields.list("dids")),
         outbound: outbound(fields),

@@ -129,6 +129,7 @@ impl Cast {
             }],
             transports: vec![Transport::Udp],
             max_unanswered: Duration::from_secs(170),
+            rang_before: Duration::from_secs(25),
             numbers: call::Numbering::default(),
             outbound: None,
         };

@@ -184,6 +184,7 @@ mod tests {
             sources: Vec::new(),
             transports: Vec::new(),
             max_unanswered: Duration::from_secs(60),
+            rang_before: Duration::from_secs(25),
             numbers: call::Numbering::default(),
             outbound,
         };

@@ -621,6 +621,7 @@ fn the_commented_defaults_of_the_samples_items_are_the_real_ones() {
         "position",
         "transports",
         "max_unanswered",
+        "rang_before",
         "transport",
         "forwarded_by",
         "as_of",
