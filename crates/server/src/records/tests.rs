@@ -100,7 +100,7 @@ fn config() -> call::Config {
                 sources: Vec::new(),
                 transports: vec![sip::Transport::Udp],
                 max_unanswered: Duration::from_secs(60),
-                rang_before: std::time::Duration::from_secs(25),
+                rang_before: Duration::from_secs(25),
                 numbers: call::Numbering::default(),
                 outbound: None,
             },

@@ -27,7 +27,7 @@ impl World {
 
     fn caller_with(&self, number: &call::CallerNumber) -> Option<u16> {
         let call::CallerNumber::Known(number) = number else { return None };
-        let shows = |index: &u16| call::E164::read(&number_of(*index)) == Ok(*number);
+        let shows = |index: &u16| E164::read(&number_of(*index)) == Ok(*number);
         self.callers.iter().map(|caller| caller.index).find(shows)
     }
 
