@@ -100,6 +100,8 @@ impl Scheduler {
         {
             match &repeated.then {
                 Insistence::Rise => urgency = urgency.risen(),
+                // A life can hang on his call, however often he makes it.
+                Insistence::Limit(_) if urgency <= Urgency::Urgent => {}
                 Insistence::Limit(plan) => special = special.or_else(|| Some(own(plan))),
             }
         }

@@ -108,7 +108,7 @@ pub struct Repeated {
 pub enum Insistence {
     /// He rises by one class, not beyond [`Urgency::Urgent`].
     Rise,
-    /// He gets this plan instead.
+    /// He gets this plan instead, unless he is urgent or vital.
     Limit(Plan),
 }
 

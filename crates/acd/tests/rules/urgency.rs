@@ -186,3 +186,22 @@ fn one_practices_flood_leaves_room_for_the_others_and_for_its_urgent_callers() {
     floor.input(enter(5, DOCTOR, Some(Urgency::Urgent), None));
     assert_eq!(floor.waiting(), [5, 4, 1, 2]);
 }
+
+#[test]
+fn who_is_vital_or_urgent_is_never_limited_however_often_he_calls() {
+    let busy = || Insistence::Limit(acd::Plan { steps: vec![acd::Step::Busy] });
+    let rule = CallerRule { urgency: Some(Urgency::Vital), way: Way::Usual };
+    let mut listed = repeated(busy());
+    listed.practices.get_mut(&DOCTOR).expect("the doctor").callers.insert(LineId(7), rule);
+    let mut urgent = repeated(busy());
+    urgent.practices.get_mut(&DOCTOR).expect("the doctor").urgency = Urgency::Urgent;
+    let cases = [(listed, None), (urgent, None), (repeated(busy()), Some(Urgency::Urgent))];
+    for (setup, dialled) in cases {
+        let mut floor = Floor::with_setup(setup, &[]);
+        for caller in 1..=4 {
+            floor.input(entering(caller, DOCTOR, Some(7), dialled));
+            assert_eq!(floor.waiting(), [caller], "call {caller}");
+            floor.leaves(caller);
+        }
+    }
+}

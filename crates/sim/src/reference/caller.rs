@@ -203,7 +203,9 @@ impl Reference {
                 match &repeated.then {
                     Insistence::Rise => urgency = risen(urgency),
                     Insistence::Limit(plan) => {
-                        listed.get_or_insert(plan.steps.clone());
+                        if matches!(urgency, Urgency::Priority | Urgency::Normal) {
+                            listed.get_or_insert(plan.steps.clone());
+                        }
                     }
                 }
             }
