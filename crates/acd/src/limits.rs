@@ -20,6 +20,11 @@ pub(crate) const REMEMBERED_FOR: Duration = Duration::from_secs(31 * 24 * 3_600)
 /// The calls of one caller that are counted.
 pub const REPEATED_CALLS_MAX: u32 = 20;
 
+/// A clock that is set by more than this has jumped: it may be wrong.
+pub(crate) const CLOCK_JUMP: Duration = Duration::from_secs(3_600);
+/// How long a clock that jumped must stand before an override is over by it.
+pub(crate) const CLOCK_STANDS: Duration = Duration::from_secs(5 * 60);
+
 /// The longest text of opening hours.
 pub(crate) const HOURS_BYTES_MAX: usize = 1_000;
 

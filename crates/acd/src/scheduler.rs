@@ -42,6 +42,9 @@ pub struct Scheduler {
     /// Since when there is nobody; a team without an entry has somebody, or never had.
     pub(crate) unstaffed_since: BTreeMap<TeamId, Instant>,
     pub(crate) clock: Option<Clock>,
+    /// The clock jumped: until then no override is over by it.
+    pub(crate) doubted_until: Option<Instant>,
+    /// Those of practices that the setup does not know too: they may be back.
     pub(crate) overrides: BTreeMap<PracticeId, Override>,
     pub(crate) acquaintances: Acquaintances,
     pub(crate) figures: BTreeMap<TeamId, Figures>,
@@ -100,6 +103,7 @@ impl Scheduler {
             desks: BTreeMap::new(),
             unstaffed_since: BTreeMap::new(),
             clock: None,
+            doubted_until: None,
             overrides: BTreeMap::new(),
             acquaintances: Acquaintances::default(),
             figures: BTreeMap::new(),
@@ -155,6 +159,7 @@ impl Scheduler {
         let is_of_place = |reason: &Reason| match reason {
             Reason::Widen { .. } | Reason::Age { .. } => true,
             Reason::Boundary { .. }
+            | Reason::OverrideEnd { .. }
             | Reason::OfferDeadline { .. }
             | Reason::WaitEnd { .. }
             | Reason::RestEnd { .. }
@@ -165,6 +170,7 @@ impl Scheduler {
                 Reason::Widen { caller } => self.widen(caller),
                 Reason::Age { caller } => self.age(caller, at),
                 Reason::Boundary { .. }
+                | Reason::OverrideEnd { .. }
                 | Reason::OfferDeadline { .. }
                 | Reason::WaitEnd { .. }
                 | Reason::RestEnd { .. }
@@ -182,6 +188,7 @@ impl Scheduler {
             match reason {
                 // Crossed above: the next one is later than `now`.
                 Reason::Boundary { .. } => {}
+                Reason::OverrideEnd { practice } => self.end_override_if_over(practice),
                 Reason::OfferDeadline { offer } => self.offer_deadline(offer),
                 Reason::WaitEnd { caller, bound } => self.wait_ended(caller, bound),
                 Reason::Widen { caller } => self.widen(caller),
@@ -226,7 +233,8 @@ impl Scheduler {
         self.desks.iter().map(|(&agent, desk)| desk.view(agent))
     }
 
-    /// What practices have said against their hours and leave, and what of it still holds.
+    /// What practices have said against their hours and leave and is not over for good; a practice that the
+    /// setup does not know may be among them.
     pub fn overrides(&self) -> impl Iterator<Item = (PracticeId, Override)> {
         self.overrides.iter().map(|(&practice, &over)| (practice, over))
     }
@@ -299,7 +307,6 @@ impl Scheduler {
             }
         }
         let known = Arc::clone(&self.setup);
-        self.overrides.retain(|practice, _| known.practices.contains_key(practice));
         self.recircle();
         self.rebuild();
         let removed: Vec<_> =
@@ -331,6 +338,7 @@ impl Scheduler {
         self.followers = BTreeMap::new();
         self.hot.clear();
         self.reckon_holdings();
+        self.arm_override_ends();
         let before = std::mem::take(&mut self.staff);
         for agent in self.desks.keys().copied().collect::<Vec<_>>() {
             if let Some((at, reason)) = self.desk(agent).state.timer(agent) {

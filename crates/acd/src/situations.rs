@@ -13,7 +13,7 @@ use crate::civil::Clock;
 use crate::decision::{Decision, Withdrawal};
 use crate::id::{CallerId, PracticeId};
 use crate::input::Refusal;
-use crate::limits::HOPS_MAX;
+use crate::limits::{CLOCK_JUMP, CLOCK_STANDS, HOPS_MAX};
 use crate::scheduler::Scheduler;
 use crate::setup::{AtClosing, Forward, Override, Overriding, Plan, Practice, Situation, Step};
 use crate::time::Instant;
@@ -157,7 +157,12 @@ impl Scheduler {
     }
 
     pub(crate) fn set_clock(&mut self, unix_ms: i64) {
-        let was_unknown = self.clock.replace(Clock { at: self.now, unix_ms }).is_none();
+        self.disarm_override_ends();
+        let counted = self.unix_ms();
+        self.clock = Some(Clock { at: self.now, unix_ms });
+        if counted.is_some_and(|counted| has_jumped(counted, unix_ms)) {
+            self.doubted_until = Some(self.now + CLOCK_STANDS);
+        }
         let before = std::mem::take(&mut self.holdings);
         for (&practice, holding) in &before {
             if let Some(at) = holding.boundary {
@@ -165,12 +170,15 @@ impl Scheduler {
             }
         }
         self.reckon_holdings();
-        if was_unknown {
-            // It took everything for open, for want of a clock: nothing has opened or closed.
-            return;
+        // Without a clock it took everything for open: nothing has opened or closed.
+        if counted.is_some() {
+            let before = before.into_iter().map(|(practice, holding)| (practice, holding.what));
+            self.turn(before.collect());
         }
-        let before = before.into_iter().map(|(practice, holding)| (practice, holding.what));
-        self.turn(before.collect());
+        for practice in self.overrides.keys().copied().collect::<Vec<_>>() {
+            self.end_override_if_over(practice);
+        }
+        self.arm_override_ends();
     }
 
     /// What holds at `now` is reckoned for all practices that have come to a boundary, before anybody
@@ -178,7 +186,8 @@ impl Scheduler {
     pub(crate) fn cross_boundaries(&mut self) {
         let due = self.timers.due_by(self.now).filter_map(|reason| match reason {
             Reason::Boundary { practice } => Some(practice),
-            Reason::OfferDeadline { .. }
+            Reason::OverrideEnd { .. }
+            | Reason::OfferDeadline { .. }
             | Reason::WaitEnd { .. }
             | Reason::Widen { .. }
             | Reason::Age { .. }
@@ -199,6 +208,20 @@ impl Scheduler {
         with: Option<Override>,
     ) -> Result<(), Refusal> {
         let before = self.holdings.get(&practice).ok_or(Refusal::UnknownPractice)?.what;
+        self.disarm_override_ends();
+        let set = self.replace_override(practice, with);
+        self.arm_override_ends();
+        set?;
+        self.reckon(practice);
+        self.turn(vec![(practice, before)]);
+        Ok(())
+    }
+
+    fn replace_override(
+        &mut self,
+        practice: PracticeId,
+        with: Option<Override>,
+    ) -> Result<(), Refusal> {
         match with {
             Some(over) => {
                 if self.unix_ms().is_none_or(|now| over.until_unix_ms <= now) {
@@ -210,18 +233,44 @@ impl Scheduler {
                 self.overrides.remove(&practice);
             }
         }
-        self.reckon(practice);
-        self.turn(vec![(practice, before)]);
         Ok(())
     }
 
-    fn end_override_if_over(&mut self, practice: PracticeId) {
-        let now = self.unix_ms();
+    /// For good, by a clock that is believed.
+    pub(crate) fn end_override_if_over(&mut self, practice: PracticeId) {
+        let is_believed = self.doubted_until.is_none_or(|until| until <= self.now);
+        let now = self.unix_ms().filter(|_| is_believed);
         let is_over = |over: &Override| now.is_some_and(|now| over.until_unix_ms <= now);
         if self.overrides.get(&practice).is_some_and(is_over) {
+            self.disarm_override_ends();
             self.overrides.remove(&practice);
+            self.arm_override_ends();
             self.decide(Decision::OverrideOver { practice });
         }
+    }
+
+    pub(crate) fn arm_override_ends(&mut self) {
+        for (at, reason) in self.override_ends() {
+            self.timers.arm(at, reason);
+        }
+    }
+
+    /// Ahead of any change of the clock or of an override.
+    fn disarm_override_ends(&mut self) {
+        for (at, reason) in self.override_ends() {
+            self.timers.disarm(at, reason);
+        }
+    }
+
+    /// When each is over for good. They are few: operators make them.
+    fn override_ends(&self) -> Vec<(Instant, Reason)> {
+        let Some(clock) = self.clock else { return Vec::new() };
+        let doubted_until = self.doubted_until.unwrap_or_default();
+        let ends = self.overrides.iter().map(|(&practice, over)| {
+            let at = clock.instant(over.until_unix_ms).max(doubted_until);
+            (at, Reason::OverrideEnd { practice })
+        });
+        ends.collect()
     }
 
     /// These have been reckoned anew: tells what has changed, then moves whom that moves, each of them
@@ -300,4 +349,8 @@ impl Scheduler {
         self.follow(id, practice);
         true
     }
+}
+
+fn has_jumped(counted_ms: i64, told_ms: i64) -> bool {
+    u128::from(counted_ms.abs_diff(told_ms)) > CLOCK_JUMP.as_millis()
 }

@@ -11,8 +11,12 @@ use crate::time::Instant;
 /// the same instant are handled; boundaries that are due come before all others, whatever their instant.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Debug, Serialize, Deserialize)]
 pub enum Reason {
-    /// This practice opens or closes, its leave begins or ends, its override is over.
+    /// This practice opens or closes, its leave begins or ends, its override counts no more.
     Boundary {
+        practice: PracticeId,
+    },
+    /// The override of this practice is over for good.
+    OverrideEnd {
         practice: PracticeId,
     },
     /// Nobody took this offer, or the caller where he was forwarded to.

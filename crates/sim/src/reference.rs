@@ -39,6 +39,8 @@ pub struct Reference {
     turns: u64,
     /// The wall clock as last told.
     clock: Option<(Instant, i64)>,
+    /// When it was last set by more than an hour.
+    jumped_at: Option<Instant>,
     overrides: BTreeMap<PracticeId, Override>,
     /// What held for each practice when it was last looked at.
     looks: BTreeMap<PracticeId, Look>,
@@ -59,6 +61,7 @@ impl Reference {
             firsts: 0,
             turns: 0,
             clock: None,
+            jumped_at: None,
             overrides: BTreeMap::new(),
             looks: BTreeMap::new(),
             memory: BTreeMap::new(),
@@ -146,7 +149,6 @@ impl Reference {
                 agent.wish = None;
             }
         }
-        self.overrides.retain(|practice, _| setup.practices.contains_key(practice));
         self.look_at_all();
         self.redraw_circles();
         let removed: Vec<AgentId> =
@@ -206,6 +208,10 @@ impl Reference {
             let at = self.boundary(practice);
             all.extend(at.map(|at| (at, Reason::Boundary { practice })));
         }
+        for &practice in self.overrides.keys() {
+            let at = self.override_end(practice);
+            all.extend(at.map(|at| (at, Reason::OverrideEnd { practice })));
+        }
         for caller in self.callers.values() {
             self.due_of(caller, &mut all);
         }
@@ -253,6 +259,7 @@ impl Reference {
         match reason {
             // Crossed before: what comes next is later than now.
             Reason::Boundary { .. } => {}
+            Reason::OverrideEnd { practice } => self.end_override(practice),
             Reason::OfferDeadline { offer } => self.deadline_passes(offer),
             Reason::WaitEnd { caller, bound } => self.wait_ends(caller, bound),
             Reason::Widen { caller } => self.widen(caller),
@@ -315,7 +322,8 @@ impl Reference {
 fn rank(reason: Reason) -> (u8, u64, u32) {
     match reason {
         Reason::Boundary { practice } => (0, practice.0.into(), 0),
-        Reason::OfferDeadline { offer } => (1, offer.caller.0, offer.generation),
+        Reason::OverrideEnd { practice } => (1, practice.0.into(), 0),
+        Reason::OfferDeadline { offer } => (2, offer.caller.0, offer.generation),
         Reason::WaitEnd { caller, bound } => {
             let bound = match bound {
                 Bound::LeaveBy => 0,
@@ -323,12 +331,12 @@ fn rank(reason: Reason) -> (u8, u64, u32) {
                 Bound::StepEnd => 2,
                 Bound::Nobody => 3,
             };
-            (2, caller.0, bound)
+            (3, caller.0, bound)
         }
-        Reason::Widen { caller } => (3, caller.0, 0),
-        Reason::Age { caller } => (4, caller.0, 0),
-        Reason::RestEnd { agent } => (5, agent.0.into(), 0),
-        Reason::WrapUpEnd { agent } => (6, agent.0.into(), 0),
+        Reason::Widen { caller } => (4, caller.0, 0),
+        Reason::Age { caller } => (5, caller.0, 0),
+        Reason::RestEnd { agent } => (6, agent.0.into(), 0),
+        Reason::WrapUpEnd { agent } => (7, agent.0.into(), 0),
     }
 }
 

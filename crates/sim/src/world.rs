@@ -421,6 +421,7 @@ impl World {
                 bound: acd::Bound::LeaveBy | acd::Bound::StepEnd | acd::Bound::Nobody,
                 ..
             }
+            | acd::Reason::OverrideEnd { .. }
             | acd::Reason::OfferDeadline { .. }
             | acd::Reason::RestEnd { .. }
             | acd::Reason::WrapUpEnd { .. } => return,

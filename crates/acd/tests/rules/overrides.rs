@@ -171,14 +171,66 @@ fn an_override_without_a_time_of_day_or_of_the_past_is_refused() {
 }
 
 #[test]
-fn a_redirected_practice_whose_target_answers_nobody_ends_with_busy() {
-    let to = Forward { target: Target::Line(LineId(33_600_000_000)), ring_for: seconds(25) };
+fn an_override_outlives_a_setup_that_forgets_its_practice_for_a_while() {
     let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
     floor.is_told("2026-01-05T10:00:00+01:00");
-    floor.input(over(Overriding::Redirect(to), "2026-01-05T12:00:00+01:00"));
-    floor.enters(1, DOCTOR);
-    let caller = acd::CallerId(1);
-    assert_eq!(floor.misses(1, 1, acd::Miss::Unreachable), [Decision::Busy { caller }]);
+    floor.input(over(Overriding::Closed, "2026-01-05T12:00:00+01:00"));
+    let mut without = with_hours(|_| {});
+    without.practices.remove(&DOCTOR);
+    assert_eq!(floor.configures(without), []);
+    assert_eq!(floor.scheduler.overrides().count(), 1);
+    floor.configures(with_hours(|_| {}));
+    assert_eq!(floor.scheduler.situation(DOCTOR), Some(Situation::Closed));
+}
+
+#[test]
+fn an_override_of_a_practice_that_is_gone_is_over_at_its_time() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+    floor.is_told("2026-01-05T10:00:00+01:00");
+    floor.input(over(Overriding::Closed, "2026-01-05T10:01:00+01:00"));
+    let mut without = with_hours(|_| {});
+    without.practices.remove(&DOCTOR);
+    floor.configures(without);
+    assert_eq!(floor.until(69), []);
+    assert_eq!(floor.until(70), [Decision::OverrideOver { practice: DOCTOR }]);
+    assert_eq!(floor.scheduler.overrides().count(), 0);
+}
+
+#[test]
+fn a_clock_that_is_wrong_for_a_minute_ends_no_override() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+    floor.is_told("2026-01-05T10:00:00+01:00");
+    floor.input(over(Overriding::Closed, "2026-01-05T20:00:00+01:00"));
+    floor.is_told("2027-01-05T10:00:00+01:00");
+    assert_eq!(floor.scheduler.situation(DOCTOR), Some(Situation::Open), "by that clock");
+    floor.until(70);
+    floor.is_told("2026-01-05T10:01:00+01:00");
+    assert_eq!(floor.scheduler.situation(DOCTOR), Some(Situation::Closed));
+    assert_eq!(floor.until(600), []);
+    assert_eq!(floor.scheduler.overrides().count(), 1);
+}
+
+#[test]
+fn an_override_that_a_clock_jumped_past_is_over_once_that_clock_has_stood_for_a_while() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+    floor.is_told("2026-01-05T10:00:00+01:00");
+    floor.input(over(Overriding::Closed, "2026-01-05T12:00:00+01:00"));
+    floor.is_told("2026-01-05T13:00:00+01:00");
+    let ends = Reason::OverrideEnd { practice: DOCTOR };
+    assert_eq!(floor.next_timer(), Some((at(310), ends)));
+    assert_eq!(floor.until(310), [Decision::OverrideOver { practice: DOCTOR }]);
+}
+
+#[test]
+fn a_clock_that_is_set_by_less_than_an_hour_ends_what_is_over() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+    floor.is_told("2026-01-05T10:00:00+01:00");
+    floor.input(over(Overriding::Closed, "2026-01-05T10:30:00+01:00"));
+    let unix_ms = unix_ms("2026-01-05T10:40:00+01:00");
+    assert_eq!(
+        floor.input(Input::Clock { unix_ms }),
+        [Decision::OverrideOver { practice: DOCTOR }, turned(Situation::Open)]
+    );
 }
 
 /// The doctor and the clinic close at 19:00, and who waits for the doctor is handed to the clinic then.

@@ -134,12 +134,34 @@ impl Reference {
     }
 
     pub(super) fn set_clock(&mut self, unix_ms: i64) {
+        let expected = self.unix_ms();
+        if expected.is_some_and(|expected| (expected - unix_ms).abs() > 3_600_000) {
+            self.jumped_at = Some(self.now);
+        }
         let is_first = self.clock.replace((self.now, unix_ms)).is_none();
         let before: Vec<(PracticeId, Look)> = std::mem::take(&mut self.looks).into_iter().collect();
         self.look_at_all();
         if !is_first {
             self.compare(&before);
         }
+        for practice in self.overrides.keys().copied().collect::<Vec<_>>() {
+            self.end_override(practice);
+        }
+    }
+
+    /// The clock has not jumped for five minutes.
+    fn believed_from(&self) -> Instant {
+        let stands = std::time::Duration::from_secs(300);
+        self.jumped_at.map_or(Instant::ZERO, |at| at + stands)
+    }
+
+    /// When what was said counts no more, whatever the clock is set to later.
+    pub(super) fn override_end(&self, id: PracticeId) -> Option<Instant> {
+        let (at, told_ms) = self.clock?;
+        let said = self.overrides.get(&id)?;
+        let ahead = u64::try_from(said.until_unix_ms - told_ms).unwrap_or(0);
+        let by_clock = at + std::time::Duration::from_millis(ahead);
+        Some(by_clock.max(self.believed_from()))
     }
 
     pub(super) fn set_override(
@@ -168,8 +190,8 @@ impl Reference {
         Ok(())
     }
 
-    fn end_override(&mut self, id: PracticeId) {
-        let Some(now) = self.unix_ms() else { return };
+    pub(super) fn end_override(&mut self, id: PracticeId) {
+        let Some(now) = self.unix_ms().filter(|_| self.now >= self.believed_from()) else { return };
         if self.overrides.get(&id).is_some_and(|said| said.until_unix_ms <= now) {
             self.overrides.remove(&id);
             self.decisions.push(Decision::OverrideOver { practice: id });

@@ -10,7 +10,7 @@ use acd::{
 #[derive(Default)]
 pub(crate) struct Seen(BTreeMap<&'static str, u64>);
 
-const ALL: [&str; 43] = [
+const ALL: [&str; 44] = [
     "offer",
     "serve",
     "stale answer",
@@ -40,6 +40,7 @@ const ALL: [&str; 43] = [
     "an own circle",
     "a skilled circle",
     "boundary",
+    "override end",
     "offer deadline",
     "leave by",
     "wait max",
@@ -118,6 +119,7 @@ impl Seen {
     pub(crate) fn timer(&mut self, reason: Reason) {
         self.add(match reason {
             Reason::Boundary { .. } => "boundary",
+            Reason::OverrideEnd { .. } => "override end",
             Reason::OfferDeadline { .. } => "offer deadline",
             Reason::WaitEnd { bound: Bound::LeaveBy, .. } => "leave by",
             Reason::WaitEnd { bound: Bound::WaitMax, .. } => "wait max",
