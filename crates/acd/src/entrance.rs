@@ -36,7 +36,7 @@ impl Scheduler {
         let practice = setup.practices.get(&practice_id).ok_or(Refusal::UnknownPractice)?;
         let beginning = self.beginning(practice_id, practice, line, urgency);
         let Beginning { urgency, situation, plan, through } = beginning;
-        if self.makes_wait(&plan) {
+        if self.makes_wait(Arc::clone(&plan)) {
             self.check_room(practice_id, practice, urgency, through)?;
         }
         let redials = line.and_then(|line| self.place_of_redialler(practice_id, line));
@@ -115,19 +115,20 @@ impl Scheduler {
 
     /// Who begins this plan waits for somebody, here or with the practices that it hands him on to; else
     /// he is told something and ended in the same breath.
-    fn makes_wait(&self, plan: &Plan) -> bool {
-        let mut first = plan.steps.first().copied();
-        for _ in 0..=HOPS_MAX {
-            first = match first {
+    fn makes_wait(&self, plan: Arc<Plan>) -> bool {
+        let (mut plan, mut step, mut hops) = (plan, 0, 0);
+        loop {
+            match plan.steps.get(step).copied() {
                 Some(Step::Queue(_) | Step::Forward(_)) => return true,
                 Some(Step::Announce { .. } | Step::Busy) | None => return false,
-                Some(Step::Practice(practice)) => {
-                    self.holding_plan(practice).and_then(|(_, plan)| plan.steps.first().copied())
-                }
-            };
+                Some(Step::Practice(practice)) => match self.holding_plan(practice) {
+                    Some((_, next)) if hops < HOPS_MAX => {
+                        (plan, step, hops) = (Arc::clone(next), 0, hops + 1);
+                    }
+                    Some(_) | None => step += 1,
+                },
+            }
         }
-        // Handed on too often.
-        false
     }
 
     fn check_room(

@@ -10,7 +10,8 @@ pub(crate) const WAITING_MAX: usize = 10_000;
 /// How far from now a wrap-up can be prolonged.
 pub const WRAP_UP_MAX: Duration = Duration::from_secs(30 * 60);
 
-/// How often a caller may be handed from one practice's plan to another's; then he hears busy.
+/// How often a caller may be handed from one practice's plan to another's; then such steps are passed
+/// over.
 pub const HOPS_MAX: u8 = 8;
 
 /// Callers who are remembered for their next call; beyond, who called the longest ago is forgotten.

@@ -150,7 +150,7 @@ pub enum Step {
     /// Ring somebody else for him: the practice's own reception, a doctor on call. He moves on when
     /// nobody has taken him there for so long, or as soon as that is hopeless.
     Forward(Forward),
-    /// Go on with the plan of another practice, in its own situation.
+    /// Go on with the plan of another practice, in its own situation; passed over when it is gone.
     Practice(PracticeId),
     /// Play him a text and end him: `answer` says whether his call is answered for it.
     Announce { prompt: PromptId, answer: bool },

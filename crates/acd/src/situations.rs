@@ -341,11 +341,14 @@ impl Scheduler {
 
     /// Another practice takes him over. `false`: he has been handed on too often, or it is gone.
     pub(crate) fn hand_on(&mut self, id: CallerId, practice: PracticeId) -> bool {
-        let caller = self.caller_mut(id);
-        caller.hops = caller.hops.saturating_add(1);
-        if caller.hops > HOPS_MAX || !self.setup.practices.contains_key(&practice) {
+        if !self.setup.practices.contains_key(&practice) {
             return false;
         }
+        let caller = self.caller_mut(id);
+        if caller.hops >= HOPS_MAX {
+            return false;
+        }
+        caller.hops += 1;
         self.follow(id, practice);
         true
     }

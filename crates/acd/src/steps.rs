@@ -54,7 +54,7 @@ impl Scheduler {
                     return;
                 }
                 Step::Practice(practice) => {
-                    step = if self.hand_on(id, practice) { 0 } else { usize::MAX };
+                    step = if self.hand_on(id, practice) { 0 } else { step + 1 };
                 }
                 last @ (Step::Announce { .. } | Step::Busy) => {
                     self.callers.remove(&id);

@@ -202,3 +202,30 @@ fn a_practice_that_is_gone_takes_nobody_over() {
     let mut floor = Floor::with_setup(setup, &[ANNA]);
     assert_eq!(floor.enters(1, DOCTOR), [Decision::Busy { caller: acd::CallerId(1) }]);
 }
+
+#[test]
+fn a_practice_that_is_gone_is_passed_over_and_his_plan_goes_on() {
+    let mut setup = setup();
+    let steps = [queue(OTHER_TEAM, Some(5)), Step::Practice(CLINIC), queue(TEAM, None)];
+    setup.practices.insert(DOCTOR, practice(30, &steps));
+    let mut floor = Floor::with_setup(setup.clone(), &[ANNA]);
+    floor.enters(1, DOCTOR);
+    setup.practices.remove(&CLINIC);
+    floor.configures(setup);
+    assert_eq!(floor.until(15), [overflowed(1, 2), offered(1, 1, ANNA, DOCTOR, at(30))]);
+}
+
+#[test]
+fn who_was_handed_on_too_often_has_the_rest_of_the_plan_that_he_follows() {
+    let mut setup = setup();
+    setup.practices.insert(DOCTOR, practice(30, &[Step::Practice(CLINIC), queue(TEAM, None)]));
+    setup.practices.insert(CLINIC, practice(30, &[Step::Practice(DOCTOR)]));
+    setup.practices.get_mut(&DOCTOR).expect("the doctor").waiting_max = Some(0);
+    let mut floor = Floor::with_setup(setup.clone(), &[ANNA]);
+    let refused = floor.try_input(enter(1, DOCTOR, None, None));
+    assert_eq!(refused, Err(acd::Refusal::PracticeFull), "he would wait in the end");
+    setup.practices.get_mut(&DOCTOR).expect("the doctor").waiting_max = None;
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    let decisions = floor.enters(1, DOCTOR);
+    assert_eq!(decisions.last(), Some(&offered(1, 1, ANNA, DOCTOR, at(25))));
+}

@@ -271,12 +271,16 @@ impl Reference {
 
     /// Whether who begins with these steps rings or waits at all.
     fn leads_to_somebody(&self, steps: &[Step], hops_left: u8) -> bool {
-        match steps.first() {
-            None | Some(Step::Busy | Step::Announce { .. }) => false,
-            Some(Step::Queue(_) | Step::Forward(_)) => true,
-            Some(Step::Practice(next)) => {
-                hops_left > 0 && self.leads_to_somebody(&self.plan_now(*next).1, hops_left - 1)
+        match steps {
+            [] | [Step::Busy | Step::Announce { .. }, ..] => false,
+            [Step::Queue(_) | Step::Forward(_), ..] => true,
+            [Step::Practice(next), ..]
+                if hops_left > 0 && self.setup.practices.contains_key(next) =>
+            {
+                self.leads_to_somebody(&self.plan_now(*next).1, hops_left - 1)
             }
+            // Passed over.
+            [Step::Practice(_), later @ ..] => self.leads_to_somebody(later, hops_left),
         }
     }
 

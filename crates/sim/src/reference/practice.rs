@@ -255,10 +255,10 @@ impl Reference {
     /// Whether that practice takes him over.
     pub(super) fn hand_on(&mut self, id: CallerId, practice: PracticeId) -> bool {
         let Some(caller) = self.callers.get_mut(&id) else { return false };
-        caller.hops += 1;
-        if caller.hops > u32::from(HOPS_MAX) || !self.setup.practices.contains_key(&practice) {
+        if caller.hops == u32::from(HOPS_MAX) || !self.setup.practices.contains_key(&practice) {
             return false;
         }
+        caller.hops += 1;
         self.follow(id, practice);
         true
     }

@@ -32,10 +32,11 @@ impl Reference {
                     return self.forward(id, to, step + 1);
                 }
                 Some(Step::Practice(practice)) => {
-                    if !self.hand_on(id, practice) {
-                        return self.busy(id);
+                    if self.hand_on(id, practice) {
+                        step = 0;
+                    } else {
+                        step += 1;
                     }
-                    step = 0;
                 }
                 Some(Step::Announce { prompt, answer }) => {
                     self.callers.remove(&id);
