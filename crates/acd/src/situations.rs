@@ -67,13 +67,17 @@ impl What {
         }
     }
 
-    fn plan(self, practice: &Practice) -> Plan {
+    fn plan(self, practice: &Practice, unix_ms: Option<i64>) -> Plan {
         match self {
             Self::Open => practice.open.clone(),
             Self::Closed => practice.closed.clone(),
             Self::Leave(index) => practice.leave[index].plan.clone(),
             Self::Away => practice.away.clone(),
-            Self::Redirected(to) => Plan { steps: vec![Step::Forward(to), Step::Busy] },
+            // Whom nobody takes there meets what would hold anyway.
+            Self::Redirected(to) => {
+                let beneath = Self::at(practice, None, unix_ms).plan(practice, unix_ms);
+                Plan { steps: [Step::Forward(to)].into_iter().chain(beneath.steps).collect() }
+            }
         }
     }
 }
@@ -129,7 +133,7 @@ impl Scheduler {
         let plan = match what {
             What::Open => Arc::clone(&open),
             What::Closed | What::Leave(_) | What::Away | What::Redirected(_) => {
-                Arc::new(what.plan(practice))
+                Arc::new(what.plan(practice, self.unix_ms()))
             }
         };
         let before = self.holdings.insert(id, Holding { what, plan, open, boundary });

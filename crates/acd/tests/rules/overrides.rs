@@ -171,6 +171,26 @@ fn an_override_without_a_time_of_day_or_of_the_past_is_refused() {
 }
 
 #[test]
+fn a_redirected_practice_whose_target_answers_nobody_goes_on_with_the_plan_that_holds_beneath() {
+    let to = Forward { target: Target::Line(LineId(33_600_000_000)), ring_for: seconds(25) };
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[ANNA, CLEO]);
+    floor.is_told("2026-01-05T18:59:50+01:00");
+    floor.input(over(Overriding::Redirect(to), "2026-01-05T22:00:00+01:00"));
+    floor.enters(1, DOCTOR);
+    let overflowed = |caller| Decision::Overflow { caller: acd::CallerId(caller), step: 1 };
+    assert_eq!(
+        floor.misses(1, 1, acd::Miss::Unreachable),
+        [overflowed(1), offered(1, 2, ANNA, DOCTOR, at(25))]
+    );
+    assert_eq!(floor.until(20), [], "it closes beneath, and is redirected still");
+    floor.enters(2, DOCTOR);
+    assert_eq!(
+        floor.misses(2, 1, acd::Miss::Busy),
+        [overflowed(2), offered(2, 2, CLEO, DOCTOR, at(35))]
+    );
+}
+
+#[test]
 fn an_override_outlives_a_setup_that_forgets_its_practice_for_a_while() {
     let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
     floor.is_told("2026-01-05T10:00:00+01:00");

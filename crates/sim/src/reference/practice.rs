@@ -14,6 +14,8 @@ use crate::hours;
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Look {
     what: What,
+    /// What would hold if nothing had been said otherwise.
+    anyway: What,
     unix_ms: Option<i64>,
 }
 
@@ -26,6 +28,18 @@ enum What {
     /// A leave that was only said.
     Away,
     Elsewhere(Forward),
+}
+
+impl What {
+    fn steps(self, practice: &Practice) -> Vec<Step> {
+        match self {
+            Self::Open => practice.open.steps.clone(),
+            Self::Closed => practice.closed.steps.clone(),
+            Self::Leave(at) => practice.leave[at].plan.steps.clone(),
+            Self::Away => practice.away.steps.clone(),
+            Self::Elsewhere(to) => vec![Step::Forward(to)],
+        }
+    }
 }
 
 impl Look {
@@ -54,33 +68,19 @@ impl Reference {
     fn look(&self, id: PracticeId) -> Look {
         let unix_ms = self.unix_ms();
         let practice = &self.setup.practices[&id];
-        let what = unix_ms.map_or(What::Open, |unix_ms| self.what_holds(id, practice, unix_ms));
-        Look { what, unix_ms }
+        let anyway = unix_ms.map_or(What::Open, |unix_ms| by_hours(practice, unix_ms));
+        let what = unix_ms.and_then(|unix_ms| self.what_is_said(id, unix_ms)).unwrap_or(anyway);
+        Look { what, anyway, unix_ms }
     }
 
-    fn what_holds(&self, id: PracticeId, practice: &Practice, unix_ms: i64) -> What {
-        if let Some(said) = self.overrides.get(&id)
-            && unix_ms < said.until_unix_ms
-        {
-            return match said.what {
-                Overriding::Open => What::Open,
-                Overriding::Closed => What::Closed,
-                Overriding::Leave => What::Away,
-                Overriding::Redirect(to) => What::Elsewhere(to),
-            };
-        }
-        for (at, leave) in practice.leave.iter().enumerate() {
-            let (from, until) = leave.period.into();
-            if from <= unix_ms && unix_ms < until {
-                return What::Leave(at);
-            }
-        }
-        let hours = &practice.hours;
-        if hours::is_open(hours.text(), &hours.zone().to_string(), unix_ms) {
-            What::Open
-        } else {
-            What::Closed
-        }
+    fn what_is_said(&self, id: PracticeId, unix_ms: i64) -> Option<What> {
+        let said = self.overrides.get(&id).filter(|said| unix_ms < said.until_unix_ms)?;
+        Some(match said.what {
+            Overriding::Open => What::Open,
+            Overriding::Closed => What::Closed,
+            Overriding::Leave => What::Away,
+            Overriding::Redirect(to) => What::Elsewhere(to),
+        })
     }
 
     /// The plan that who comes now follows.
@@ -89,13 +89,10 @@ impl Reference {
         else {
             return (Situation::Closed, Vec::new());
         };
-        let steps = match look.what {
-            What::Open => practice.open.steps.clone(),
-            What::Closed => practice.closed.steps.clone(),
-            What::Leave(at) => practice.leave[at].plan.steps.clone(),
-            What::Away => practice.away.steps.clone(),
-            What::Elsewhere(to) => vec![Step::Forward(to), Step::Busy],
-        };
+        let mut steps = look.what.steps(practice);
+        if let What::Elsewhere(_) = look.what {
+            steps.extend(look.anyway.steps(practice));
+        }
         (look.situation(), steps)
     }
 
@@ -261,5 +258,20 @@ impl Reference {
         caller.hops += 1;
         self.follow(id, practice);
         true
+    }
+}
+
+fn by_hours(practice: &Practice, unix_ms: i64) -> What {
+    for (at, leave) in practice.leave.iter().enumerate() {
+        let (from, until) = leave.period.into();
+        if from <= unix_ms && unix_ms < until {
+            return What::Leave(at);
+        }
+    }
+    let hours = &practice.hours;
+    if hours::is_open(hours.text(), &hours.zone().to_string(), unix_ms) {
+        What::Open
+    } else {
+        What::Closed
     }
 }
