@@ -19,8 +19,10 @@ use crate::decision::{Decision, Withdrawal};
 use crate::groups::GroupId;
 use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, Target, TeamId};
 use crate::input::Refusal;
+use crate::limits::RETURNED_MAX;
 use crate::scheduler::Scheduler;
-use crate::setup::{Circle, Plan, Situation};
+use crate::setup::{Circle, Plan, Setup, Situation, Step};
+use crate::steps::circle_at;
 use crate::time::Instant;
 use crate::timer::Bound;
 
@@ -141,7 +143,7 @@ pub(crate) struct Caller {
     pub(crate) wait_max: Option<Instant>,
     /// He has been in his class since.
     pub(crate) class_since: Instant,
-    /// He has been answered, and waits again: without any end.
+    /// He has been answered, and waits again: never without an end.
     pub(crate) is_returned: bool,
     /// We cannot ring one phone more for him.
     pub(crate) lacks_room: bool,
@@ -230,6 +232,26 @@ impl Caller {
         let step_end = self.queue.as_ref().and_then(|it| it.step_end);
         let step_end = step_end.map(|at| (at, Bound::StepEnd));
         [leave_by, wait_max, step_end].into_iter().flatten().min()
+    }
+
+    /// Of a step that he is in from now on.
+    pub(crate) fn step_end(&self, until: Option<Duration>, now: Instant) -> Option<Instant> {
+        let must_end = self.is_returned && self.wait_max.is_none();
+        let until = until.or(must_end.then_some(RETURNED_MAX));
+        until.map(|until| now + until)
+    }
+
+    /// Whom he may be given in a queue that he enters: who has been answered is anybody's.
+    pub(crate) fn circle_in(
+        &self,
+        team: TeamId,
+        setup: &Setup,
+        now: Instant,
+    ) -> (Circle, Option<Instant>) {
+        if self.is_returned {
+            return (Circle::Everyone, None);
+        }
+        circle_at(setup, self.acting, team, now, now)
     }
 
     /// He is about to move on: an offer would be withdrawn in the same breath.
@@ -367,15 +389,25 @@ impl Scheduler {
         };
         self.rest(agent, id, false, |after| after.dropped);
         let now = self.now;
+        let caller = &self.callers[&id];
+        let practice = self.setup.practices.get(&caller.practice);
+        let wait_max = practice.and_then(|practice| practice.wait_max);
+        let until = match caller.plan.steps.get(caller.step) {
+            Some(Step::Queue(queue)) => queue.until,
+            Some(Step::Forward(_) | Step::Practice(_) | Step::Announce { .. } | Step::Busy)
+            | None => None,
+        };
         let caller = self.caller_mut(id);
         caller.is_returned = true;
         caller.place.deadline = Instant::ZERO;
         caller.class_since = now;
+        caller.since = now;
         caller.leave_by = None;
-        caller.wait_max = None;
+        caller.wait_max = wait_max.map(|wait_max| now + wait_max);
+        // The practice's word goes before the step's.
+        let step_end = caller.step_end(until.filter(|_| wait_max.is_none()), now);
         if let Some(queue) = &mut caller.queue {
-            queue.step_end = None;
-            queue.nobody = None;
+            queue.step_end = step_end;
             queue.circle = Circle::Everyone;
             queue.widens_at = None;
         }

@@ -14,6 +14,9 @@ pub const WRAP_UP_MAX: Duration = Duration::from_secs(30 * 60);
 /// over.
 pub const HOPS_MAX: u8 = 8;
 
+/// How long who came back from a conversation waits in a queue that has no end of its own.
+pub(crate) const RETURNED_MAX: Duration = Duration::from_secs(10 * 60);
+
 /// Callers who are remembered for their next call; beyond, who called the longest ago is forgotten.
 pub(crate) const ACQUAINTANCES_MAX: usize = 100_000;
 /// Nobody is remembered longer.

@@ -7,8 +7,7 @@ use crate::decision::Withdrawal;
 use crate::id::{CallerId, TeamId};
 use crate::input::Refusal;
 use crate::scheduler::Scheduler;
-use crate::setup::{Circle, Forward};
-use crate::steps::circle_at;
+use crate::setup::Forward;
 
 impl Scheduler {
     /// Offers that are out stay. Who is put first goes before all of his class, whoever was put first
@@ -42,14 +41,12 @@ impl Scheduler {
         let now = self.now;
         let caller = self.caller_mut(id);
         caller.since = now;
-        let (circle, widens_at) = match &self.callers[&id] {
-            // Who has been answered is anybody's.
-            caller if caller.is_returned => (Circle::Everyone, None),
-            caller => circle_at(&self.setup, caller.acting, team, now, now),
-        };
+        let caller = &self.callers[&id];
+        let (circle, widens_at) = caller.circle_in(team, &self.setup, now);
+        let step_end = caller.step_end(None, now);
         self.caller_mut(id).queue = Some(InQueue {
             team,
-            step_end: None,
+            step_end,
             nobody: None,
             nobody_at: None,
             circle,

@@ -322,7 +322,7 @@ impl Scheduler {
                 }
             }
         };
-        // Who came back from a conversation waits without any end.
+        // Who came back from a conversation goes on with the plan that he has.
         if moves && !caller.is_returned {
             self.follow(id, practice);
             self.begin_step(id, 0);

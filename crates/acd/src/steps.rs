@@ -42,12 +42,15 @@ impl Scheduler {
             let caller = self.caller_mut(id);
             caller.stage = Stage::Waiting;
             caller.queue = None;
+            let is_returned = caller.is_returned;
             match caller.plan.steps.get(step).copied().unwrap_or(Step::Busy) {
                 Step::Queue(queue) if self.takes(id, &queue) => {
                     self.begin_queue(id, step, &queue);
                     return;
                 }
                 Step::Queue(_) => step += 1,
+                // Whom a human has had waits for a human here.
+                Step::Forward(_) if is_returned => step += 1,
                 Step::Forward(to) => {
                     self.note_step(id, step);
                     self.begin_forward(id, to, step + 1);
@@ -79,10 +82,11 @@ impl Scheduler {
         let now = self.now;
         self.note_step(id, step);
         let caller = &self.callers[&id];
-        let (circle, widens_at) = circle_at(&self.setup, caller.acting, queue.team, now, now);
+        let (circle, widens_at) = caller.circle_in(queue.team, &self.setup, now);
+        let step_end = caller.step_end(queue.until, now);
         self.caller_mut(id).queue = Some(InQueue {
             team: queue.team,
-            step_end: queue.until.map(|until| now + until),
+            step_end,
             nobody: queue.nobody,
             nobody_at: None,
             circle,

@@ -1,6 +1,8 @@
 //! Who comes back into a queue from a call, or comes into another team's.
 
-use acd::{CallerId, Circle, Input, Miss, Urgency, Widening};
+use acd::{
+    CallerId, Circle, Decision, Forward, Input, LineId, Miss, Step, Target, Urgency, Widening,
+};
 
 use crate::floor::*;
 
@@ -46,4 +48,52 @@ fn who_is_moved_has_the_class_that_the_new_team_gives_for_his_wait() {
     let waiting = floor.scheduler.waiting().next().unwrap();
     assert_eq!(waiting.urgency, Urgency::Priority);
     assert_eq!(floor.next_timer().map(|(due, _)| due), Some(at(20)), "and rises again");
+}
+
+/// Anna had him and vanished; nobody else is there.
+fn returned(steps: &[Step], wait_max_s: Option<u64>) -> Floor {
+    let mut setup = setup();
+    setup.practices.insert(DOCTOR, practice(30, steps));
+    setup.practices.get_mut(&DOCTOR).expect("the doctor").wait_max = wait_max_s.map(seconds);
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    floor.until(100);
+    floor.returns(1);
+    floor.agent(ANNA, acd::AgentEvent::LogOut);
+    floor
+}
+
+#[test]
+fn who_came_back_waits_as_long_as_his_practice_or_his_step_says_else_ten_minutes() {
+    let cases = [
+        ([queue(TEAM, Some(20)), announce(3)], Some(40), 140),
+        ([queue(TEAM, Some(20)), announce(3)], None, 120),
+        ([queue(TEAM, None), announce(3)], None, 700),
+    ];
+    for (steps, wait_max_s, end_s) in cases {
+        let mut floor = returned(&steps, wait_max_s);
+        assert_eq!(floor.until(end_s - 1), []);
+        assert_eq!(floor.until(end_s), [announced(1, 1, 3)]);
+    }
+}
+
+#[test]
+fn who_came_back_goes_through_the_later_queues_as_anybodys_and_is_forwarded_nowhere() {
+    let to = Forward { target: Target::Line(LineId(1)), ring_for: seconds(9) };
+    let steps = [queue(TEAM, Some(20)), Step::Forward(to), queue(OTHER_TEAM, None)];
+    let mut floor = returned(&steps, None);
+    let caller = CallerId(1);
+    assert_eq!(floor.until(120), [Decision::Overflow { caller, step: 2 }]);
+    assert_eq!(floor.until(719), []);
+    assert_eq!(floor.until(720), [Decision::Busy { caller }]);
+}
+
+#[test]
+fn who_came_back_into_a_team_that_is_gone_does_not_wait_for_ever() {
+    let mut floor = returned(&[queue(TEAM, None)], None);
+    let mut smaller = setup();
+    smaller.teams.remove(&TEAM);
+    floor.configures(smaller);
+    assert_eq!(floor.until(700), [Decision::Busy { caller: CallerId(1) }]);
 }

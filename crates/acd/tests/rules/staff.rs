@@ -119,14 +119,15 @@ fn the_next_step_has_its_own_count() {
 }
 
 #[test]
-fn a_returned_caller_waits_for_her_to_come_back_without_end() {
+fn a_returned_caller_moves_on_too_after_so_long_without_anybody_counted_from_his_return() {
     let mut floor = Floor::with_setup(five_seconds(), &[ANNA]);
     floor.enters(1, DOCTOR);
     floor.answers(1, 1);
+    floor.until(30);
     floor.returns(1);
     floor.agent(ANNA, AgentEvent::Unreachable);
-    assert_eq!(floor.until(3_600), []);
-    assert_eq!(floor.waiting(), [1]);
+    assert_eq!(floor.until(34), []);
+    assert_eq!(floor.until(35), [announced(1, 1, LATE)]);
 }
 
 #[test]

@@ -172,6 +172,9 @@ impl Caller {
     }
 }
 
+/// Who has been answered waits in no queue without an end.
+pub(super) const RETURNED_MAX: Duration = Duration::from_secs(600);
+
 /// One class up; nobody becomes vital.
 fn risen(urgency: Urgency) -> Urgency {
     match urgency {
@@ -350,20 +353,29 @@ impl Reference {
         Ok(())
     }
 
-    /// He waits again at the head of his class, without an end and for anybody; she rests.
+    /// He waits again at the head of his class and for anybody, with a new end; she rests.
     pub(super) fn returned(&mut self, id: CallerId) -> Result<(), Refusal> {
         let caller = self.callers.get(&id).ok_or(Refusal::UnknownCaller)?;
         let Stage::Served { agent, .. } = caller.stage else { return Err(Refusal::NotServed) };
         self.rest(agent, id, false, |after| after.dropped);
         let now = self.now;
+        let rules = self.setup.practices.get(&self.callers[&id].practice);
+        let longest = rules.and_then(|rules| rules.wait_max);
         if let Some(caller) = self.callers.get_mut(&id) {
             caller.has_returned = true;
             caller.deadline = Instant::ZERO;
             caller.class_since = now;
-            (caller.leave_by, caller.wait_max) = (None, None);
+            caller.since = now;
+            caller.leave_by = None;
+            caller.wait_max = longest.map(|longest| now + longest);
             caller.stage = Stage::Waiting;
+            let of_step = match caller.steps.get(caller.step) {
+                Some(Step::Queue(queue)) => queue.until.unwrap_or(RETURNED_MAX),
+                _ => RETURNED_MAX,
+            };
             if let Some(queue) = &mut caller.queue {
-                (queue.step_end, queue.nobody) = (None, None);
+                queue.step_end = if longest.is_none() { Some(now + of_step) } else { None };
+                queue.alone_since = None;
                 (queue.circle, queue.widens_at) = (Circle::Everyone, None);
             }
         }

@@ -8,7 +8,7 @@ use acd::{
 };
 
 use super::Reference;
-use super::caller::{Caller, InQueue, Stage};
+use super::caller::{Caller, InQueue, RETURNED_MAX, Stage};
 
 impl Reference {
     /// On to the first step from this one on that takes him; past the end of a plan is busy.
@@ -18,6 +18,7 @@ impl Reference {
             let Some(caller) = self.callers.get_mut(&id) else { return };
             caller.queue = None;
             caller.stage = Stage::Waiting;
+            let has_returned = caller.has_returned;
             match caller.steps.get(step).copied() {
                 Some(Step::Queue(queue)) => {
                     if self.is_worth_entering(id, &queue) {
@@ -27,6 +28,8 @@ impl Reference {
                     }
                     step += 1;
                 }
+                // Not away from who is to have him again.
+                Some(Step::Forward(_)) if has_returned => step += 1,
                 Some(Step::Forward(to)) => {
                     self.note_step(id, step);
                     return self.forward(id, to, step + 1);
@@ -79,6 +82,11 @@ impl Reference {
             self.circle_of(caller, team, now)
         };
         if let Some(caller) = self.callers.get_mut(&id) {
+            let step_end = if caller.has_returned && caller.wait_max.is_none() {
+                step_end.or(Some(now + RETURNED_MAX))
+            } else {
+                step_end
+            };
             caller.stage = Stage::Waiting;
             caller.queue =
                 Some(InQueue { team, step_end, nobody, alone_since: None, circle, widens_at });
