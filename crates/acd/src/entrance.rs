@@ -141,7 +141,8 @@ impl Scheduler {
         if self.callers.len() - self.served >= self.setup.limits.waiting_max {
             return Err(Refusal::Full);
         }
-        let waiting = self.followers.get(&id).map_or(0, |followers| followers.len());
+        // Its own callers, wherever they have been handed on to, and nobody else's.
+        let waiting = self.unanswered.get(&id).copied().unwrap_or(0);
         let is_full = practice.waiting_max.is_some_and(|max| waiting >= max);
         if is_full && urgency > Urgency::Urgent && !through {
             return Err(Refusal::PracticeFull);

@@ -35,16 +35,23 @@ impl Scheduler {
     }
 
     fn index_follower(&mut self, id: CallerId) {
-        let acting = self.callers[&id].acting;
-        self.followers.entry(acting).or_default().insert(id);
+        let &Caller { acting, practice, .. } = &self.callers[&id];
+        if self.followers.entry(acting).or_default().insert(id) {
+            *self.unanswered.entry(practice).or_default() += 1;
+        }
     }
 
     fn unindex_follower(&mut self, id: CallerId) {
-        let acting = self.callers[&id].acting;
-        if let Some(followers) = self.followers.get_mut(&acting) {
-            followers.remove(&id);
-            if followers.is_empty() {
-                self.followers.remove(&acting);
+        let &Caller { acting, practice, .. } = &self.callers[&id];
+        let Some(followers) = self.followers.get_mut(&acting) else { return };
+        let was_here = followers.remove(&id);
+        if followers.is_empty() {
+            self.followers.remove(&acting);
+        }
+        if was_here && let Some(unanswered) = self.unanswered.get_mut(&practice) {
+            *unanswered -= 1;
+            if *unanswered == 0 {
+                self.unanswered.remove(&practice);
             }
         }
     }

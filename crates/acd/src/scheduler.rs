@@ -72,6 +72,9 @@ pub struct Scheduler {
     /// Who follows a practice's plan and has not been answered by a human.
     #[serde(skip)]
     pub(crate) followers: BTreeMap<PracticeId, BTreeSet<CallerId>>,
+    /// How many called a practice and have not been answered by a human, whoever's plan they follow.
+    #[serde(skip)]
+    pub(crate) unanswered: BTreeMap<PracticeId, usize>,
     /// Groups where somebody may be offered who might not before, since the last matching; some of
     /// them twice.
     #[serde(skip)]
@@ -118,6 +121,7 @@ impl Scheduler {
             served: 0,
             forwarded: 0,
             followers: BTreeMap::new(),
+            unanswered: BTreeMap::new(),
             hot: Vec::new(),
         };
         scheduler.attach(setup);
@@ -336,6 +340,7 @@ impl Scheduler {
         self.served = 0;
         self.forwarded = 0;
         self.followers = BTreeMap::new();
+        self.unanswered = BTreeMap::new();
         self.hot.clear();
         self.reckon_holdings();
         self.arm_override_ends();

@@ -205,3 +205,24 @@ fn who_is_vital_or_urgent_is_never_limited_however_often_he_calls() {
         }
     }
 }
+
+#[test]
+fn who_is_handed_on_fills_no_other_practices_room() {
+    let mut setup = setup();
+    let steps = [queue(TEAM, Some(5)), acd::Step::Practice(CLINIC)];
+    setup.practices.insert(DOCTOR, practice(30, &steps));
+    for (practice, max) in [(DOCTOR, 2), (CLINIC, 1)] {
+        setup.practices.get_mut(&practice).expect("it is there").waiting_max = Some(max);
+    }
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.enters(1, DOCTOR);
+    floor.enters(2, DOCTOR);
+    floor.until(15);
+    let refused = floor.try_input(enter(3, DOCTOR, None, None));
+    assert_eq!(refused, Err(acd::Refusal::PracticeFull), "they are the doctor's still");
+    assert_eq!(floor.enters(4, CLINIC), []);
+    let refused = floor.try_input(enter(5, CLINIC, None, None));
+    assert_eq!(refused, Err(acd::Refusal::PracticeFull));
+    floor.leaves(1);
+    assert_eq!(floor.enters(6, DOCTOR), []);
+}

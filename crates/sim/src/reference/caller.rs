@@ -302,7 +302,7 @@ impl Reference {
             .and_then(|line| rules.callers.get(&line))
             .is_some_and(|rule| matches!(rule.way, Way::Through));
         let is_urgent = matches!(urgency, Urgency::Vital | Urgency::Urgent);
-        let of_practice = unserved().filter(|caller| caller.acting == practice).count();
+        let of_practice = unserved().filter(|caller| caller.practice == practice).count();
         match rules.waiting_max {
             Some(max) if of_practice >= max && !goes_through && !is_urgent => {
                 Err(Refusal::PracticeFull)
