@@ -6,7 +6,7 @@ use std::time::Duration;
 use acd::{Holidays, Hours, PracticeId, PromptId, Situation, Step, TeamId, TimeZone};
 use call::{
     CallRecord, Disposition, Input, MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner, Party,
-    Play, Playing, Port, Prompt, ToneCodec,
+    Play, Playing, Port, Prompt, Stage, ToneCodec,
 };
 use sip::{HeaderName, Message, Method};
 
@@ -235,4 +235,28 @@ fn an_early_text_is_heard_though_the_first_183_is_lost() {
     let said: Vec<_> = bench.sent.iter().map(|(_, it)| it).filter(is_early).collect();
     assert_eq!(said.len(), 2);
     assert!(!said[0].body().is_empty() && said[0].body() == said[1].body());
+}
+
+#[test]
+fn whom_nobody_takes_up_again_hears_the_text_on_the_line_that_he_has() {
+    let mut bench = bench_with(Step::Busy);
+    bench.input(Input::Clock { unix_ms: MORNING });
+    let to = bench.talk("a", &sdp("198.51.100.9", 6000, PCMA));
+    bench.within("a", &to, "ACK", 1, "");
+    let (port, owner, _) = bench.leg(MediaSource::Latch);
+    bench.input(Input::Media(MediaEvent::Silent { port, owner }));
+    bench.run_for(Duration::from_secs(3));
+    let is_returned = |bench: &Bench| {
+        bench.engine.live_calls().all(|call| matches!(call.stage, Stage::Returned { .. }))
+    };
+    assert!(is_returned(&bench));
+    bench.sent.clear();
+    bench.run_for(Duration::from_secs(21));
+    assert!(!is_returned(&bench));
+    assert_eq!(caller(&bench).2.play, text(8, ToneCodec::Pcma));
+    assert!(!bench.lines().iter().any(|line| line.starts_with("200 INVITE")), "answered once");
+    bench.run_for(LENGTH + Duration::from_secs(6));
+    let record = only_record(&bench);
+    assert_eq!((record.disposition, record.status), (Disposition::Announced, 200));
+    assert!(bench.lines().contains(&"BYE".to_string()), "{:?}", bench.lines());
 }
