@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::caller::{Caller, Place, Stage, Urgency};
 use crate::id::{CallerId, LineId, PracticeId};
 use crate::input::Refusal;
-use crate::limits::HOPS_MAX;
+use crate::limits::{HOPS_MAX, room};
 use crate::scheduler::Scheduler;
 use crate::setup::{Insistence, Plan, Practice, Situation, Step, Way};
 use crate::time::Instant;
@@ -138,13 +138,14 @@ impl Scheduler {
         urgency: Urgency,
         through: bool,
     ) -> Result<(), Refusal> {
-        if self.callers.len() - self.served >= self.setup.limits.waiting_max {
+        let unserved = self.callers.len() - self.served;
+        if unserved >= room(self.setup.limits.waiting_max, urgency) {
             return Err(Refusal::Full);
         }
         // Its own callers, wherever they have been handed on to, and nobody else's.
         let waiting = self.unanswered.get(&id).copied().unwrap_or(0);
-        let is_full = practice.waiting_max.is_some_and(|max| waiting >= max);
-        if is_full && urgency > Urgency::Urgent && !through {
+        let is_full = practice.waiting_max.is_some_and(|max| waiting >= room(max, urgency));
+        if is_full && !through {
             return Err(Refusal::PracticeFull);
         }
         Ok(())

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::caller::Urgency;
+
 /// Callers that may wait at once unless the setup says otherwise.
 pub(crate) const WAITING_MAX: usize = 10_000;
 
@@ -32,10 +34,22 @@ pub(crate) const CLOCK_STANDS: Duration = Duration::from_secs(5 * 60);
 /// The longest text of opening hours.
 pub(crate) const HOURS_BYTES_MAX: usize = 1_000;
 
+/// With how many unserved callers one more of this class finds no room, where `max` is the limit: a
+/// quarter of it and four are kept for urgent callers, and as much again for vital ones.
+pub(crate) fn room(max: usize, urgency: Urgency) -> usize {
+    let head_room = (max / 4).saturating_add(4);
+    match urgency {
+        Urgency::Priority | Urgency::Normal => max,
+        Urgency::Urgent => max.saturating_add(head_room),
+        Urgency::Vital => max.saturating_add(head_room).saturating_add(head_room),
+    }
+}
+
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// Callers waiting or offered at once; one more is refused with
-    /// [`Refusal::Full`](crate::Refusal::Full). Callers that were served and came back always fit:
+    /// [`Refusal::Full`](crate::Refusal::Full). Urgent callers have head-room beyond it: a quarter of it
+    /// and four more; vital ones twice that. Callers that were served and came back always fit:
     /// they are at most one an agent.
     pub waiting_max: usize,
 }

@@ -48,7 +48,8 @@ pub struct Practice {
     /// Time after a call for it, unless the agent has her own.
     pub wrap_up: Option<Duration>,
     /// Callers of it that may wait at once; one more is refused with
-    /// [`Refusal::PracticeFull`](crate::Refusal::PracticeFull). Urgent ones always fit.
+    /// [`Refusal::PracticeFull`](crate::Refusal::PracticeFull). Urgent and vital ones have the head-room of
+    /// [`Limits`] beyond it.
     pub waiting_max: Option<usize>,
     /// How long a caller may wait in its queues altogether; then he goes on to the first step that is
     /// none.

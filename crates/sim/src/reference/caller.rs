@@ -295,18 +295,21 @@ impl Reference {
         urgency: Urgency,
     ) -> Result<(), Refusal> {
         let unserved = || self.callers.values().filter(|caller| caller.is_unserved());
-        if unserved().count() >= self.setup.limits.waiting_max {
+        let head_rooms = match urgency {
+            Urgency::Vital => 2,
+            Urgency::Urgent => 1,
+            Urgency::Priority | Urgency::Normal => 0,
+        };
+        let fits = |present: usize, max: usize| present < max + head_rooms * (4 + max / 4);
+        if !fits(unserved().count(), self.setup.limits.waiting_max) {
             return Err(Refusal::Full);
         }
         let goes_through = line
             .and_then(|line| rules.callers.get(&line))
             .is_some_and(|rule| matches!(rule.way, Way::Through));
-        let is_urgent = matches!(urgency, Urgency::Vital | Urgency::Urgent);
         let of_practice = unserved().filter(|caller| caller.practice == practice).count();
         match rules.waiting_max {
-            Some(max) if of_practice >= max && !goes_through && !is_urgent => {
-                Err(Refusal::PracticeFull)
-            }
+            Some(max) if !fits(of_practice, max) && !goes_through => Err(Refusal::PracticeFull),
             Some(_) | None => Ok(()),
         }
     }
