@@ -147,6 +147,8 @@ pub(crate) struct Caller {
     pub(crate) is_returned: bool,
     /// We cannot ring one phone more for him.
     pub(crate) lacks_room: bool,
+    /// An operator moved or redirected him: no boundary takes him from there.
+    pub(crate) is_placed: bool,
     /// Of his last offer; 0 before the first.
     pub(crate) generation: u32,
     pub(crate) stage: Stage,

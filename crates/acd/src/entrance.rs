@@ -67,6 +67,7 @@ impl Scheduler {
             class_since: now,
             is_returned: false,
             lacks_room: false,
+            is_placed: false,
             generation: 0,
             stage: Stage::Waiting,
         };

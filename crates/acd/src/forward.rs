@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::caller::Stage;
 use crate::decision::{Decision, Withdrawal};
 use crate::id::{CallerId, OfferId};
+use crate::limits::RETURNED_MAX;
 use crate::offer::RING_MIN;
 use crate::scheduler::Scheduler;
 use crate::setup::{Forward, Step};
@@ -57,19 +58,24 @@ impl Scheduler {
         }
     }
 
-    /// Nobody there, or who had the caller is gone: no network ends the wait of who has been answered.
+    /// Nobody there, or who had the caller is gone: no network ends the wait of who has been answered, so
+    /// that has an end of its own from now on.
     pub(crate) fn forward_failed(&mut self, offer: OfferId) {
         let (next, was_connected) = match self.callers[&offer.caller].stage {
             Stage::Forwarded { next, .. } => (next, false),
             Stage::Connected { next, .. } => (next, true),
             Stage::Waiting | Stage::Offered { .. } | Stage::Served { .. } => return,
         };
-        if was_connected {
-            let caller = self.caller_mut(offer.caller);
-            (caller.leave_by, caller.wait_max) = (None, None);
-        }
         self.unindex_caller(offer.caller);
-        self.begin_step(offer.caller, next);
+        if was_connected {
+            let practice = self.setup.practices.get(&self.callers[&offer.caller].practice);
+            let wait_max = practice.and_then(|it| it.wait_max).unwrap_or(RETURNED_MAX);
+            let end = self.now + wait_max;
+            let caller = self.caller_mut(offer.caller);
+            (caller.leave_by, caller.wait_max) = (None, Some(end));
+        }
+        self.caller_mut(offer.caller).stage = Stage::Waiting;
+        self.go_on(offer.caller, next);
     }
 
     /// Its timer ran, hence it is current.
@@ -83,7 +89,7 @@ impl Scheduler {
         if capped {
             self.go_to_the_end(offer.caller);
         } else {
-            self.begin_step(offer.caller, next);
+            self.go_on(offer.caller, next);
         }
     }
 

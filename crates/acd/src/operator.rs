@@ -41,6 +41,7 @@ impl Scheduler {
         let now = self.now;
         let caller = self.caller_mut(id);
         caller.since = now;
+        caller.is_placed = true;
         let caller = &self.callers[&id];
         let (circle, widens_at) = caller.circle_in(team, &self.setup, now);
         let step_end = caller.step_end(None, now);
@@ -57,7 +58,8 @@ impl Scheduler {
         Ok(())
     }
 
-    /// If nobody takes him there, he begins his step again.
+    /// If nobody takes him there, he begins his step again, or the plan that a boundary would have given
+    /// him meanwhile.
     pub(crate) fn redirect(&mut self, id: CallerId, to: Forward) -> Result<(), Refusal> {
         self.check_unserved(id)?;
         // Who has been answered waits in the queue: his plan has nothing better.
@@ -65,7 +67,9 @@ impl Scheduler {
             return Err(Refusal::NotWaiting);
         }
         self.take_out(id, Withdrawal::Overflowed);
-        let step = self.callers[&id].step;
+        let caller = self.caller_mut(id);
+        caller.is_placed = true;
+        let step = caller.step;
         self.begin_forward(id, to, step);
         Ok(())
     }

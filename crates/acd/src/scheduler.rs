@@ -301,8 +301,9 @@ impl Scheduler {
     }
 
     /// Whom the new setup does not know logs out, after her call; who is back before its end does not. All
-    /// others, and every caller, stay as they are.
+    /// others, and every caller, stay as they are, unless a practice turns by it.
     fn configure(&mut self, setup: Arc<Setup>) {
+        let held = std::mem::take(&mut self.holdings);
         let before = std::mem::replace(&mut self.setup, setup);
         for &agent in self.setup.agents.keys() {
             let desk = self.desks.entry(agent).or_insert_with(Desk::new);
@@ -318,6 +319,7 @@ impl Scheduler {
         for agent in removed {
             self.log_out(agent);
         }
+        self.turn_from(&held);
         self.forget_teams();
     }
 

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::caller::Caller;
 use crate::civil::Clock;
 use crate::decision::{Decision, Withdrawal};
 use crate::id::{CallerId, PracticeId};
@@ -304,10 +305,46 @@ impl Scheduler {
         self.followers.get(&practice).into_iter().flatten().copied()
     }
 
+    /// A new setup may say that a practice has been open for long.
+    pub(crate) fn turn_from(&mut self, before: &Holdings) {
+        let turned = before.iter().filter_map(|(&practice, before)| {
+            let holding = self.holdings.get(&practice)?;
+            let has_turned = holding.what.situation() != before.what.situation();
+            has_turned.then_some((practice, before.what))
+        });
+        self.turn(turned.collect());
+    }
+
     fn reconsider_plan(&mut self, id: CallerId, practice: PracticeId, situation: Situation) {
         let caller = &self.callers[&id];
+        // Who came back from a conversation goes on with the plan that he has; an operator knows why.
+        let is_left_alone = caller.is_returned || caller.is_placed;
+        if !is_left_alone && self.is_moved_by(caller, practice, situation) {
+            self.follow(id, practice);
+            self.begin_step(id, 0);
+        }
+    }
+
+    /// He is in no step: he goes on with this one of his plan. Whom an operator had sent away may have
+    /// missed a boundary.
+    pub(crate) fn go_on(&mut self, id: CallerId, next: usize) {
+        let caller = &self.callers[&id];
+        let practice = caller.acting;
+        let missed = self.situation(practice).is_some_and(|situation| {
+            caller.is_placed
+                && situation != caller.situation
+                && self.is_moved_by(caller, practice, situation)
+        });
+        if missed {
+            self.follow(id, practice);
+        }
+        self.begin_step(id, if missed { 0 } else { next });
+    }
+
+    /// Whether a practice that turns so gives him its plan.
+    fn is_moved_by(&self, caller: &Caller, practice: PracticeId, situation: Situation) -> bool {
         let at_closing = self.setup.practices.get(&practice).map(|practice| practice.at_closing);
-        let moves = match caller.situation {
+        match caller.situation {
             // A plan of his own.
             Situation::Listed => false,
             Situation::Open | Situation::Closed | Situation::Leave | Situation::Redirected => {
@@ -321,11 +358,6 @@ impl Scheduler {
                     Situation::Listed => false,
                 }
             }
-        };
-        // Who came back from a conversation goes on with the plan that he has.
-        if moves && !caller.is_returned {
-            self.follow(id, practice);
-            self.begin_step(id, 0);
         }
     }
 

@@ -42,6 +42,7 @@ impl Scheduler {
             let caller = self.caller_mut(id);
             caller.stage = Stage::Waiting;
             caller.queue = None;
+            caller.is_placed = false;
             let is_returned = caller.is_returned;
             match caller.plan.steps.get(step).copied().unwrap_or(Step::Busy) {
                 Step::Queue(queue) if self.takes(id, &queue) => {

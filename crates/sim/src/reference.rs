@@ -142,6 +142,7 @@ impl Reference {
 
     fn configure(&mut self, setup: Arc<Setup>) {
         let before = std::mem::replace(&mut self.setup, Arc::clone(&setup));
+        let looked = self.looks.clone();
         for &id in setup.agents.keys() {
             let agent = self.agents.entry(id).or_insert_with(Agent::new);
             // Her removal was a wish to log out after her call: it is taken back with it.
@@ -156,6 +157,7 @@ impl Reference {
         for id in removed {
             self.log_out(id);
         }
+        self.compare_setups(&looked);
         self.forget_removed();
     }
 

@@ -253,6 +253,38 @@ fn a_clock_that_is_set_by_less_than_an_hour_ends_what_is_over() {
     );
 }
 
+#[test]
+fn whom_an_operator_redirected_or_moved_no_boundary_takes_back() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[ANNA]);
+    floor.is_told("2026-01-05T07:59:50+01:00");
+    floor.enters(1, DOCTOR);
+    floor.enters(2, DOCTOR);
+    let target = Target::Line(LineId(33_600_000_000));
+    let to = Forward { target, ring_for: seconds(25) };
+    floor.input(Input::Redirect { caller: acd::CallerId(1), to });
+    floor.input(Input::Move { caller: acd::CallerId(2), team: OTHER_TEAM });
+    assert_eq!(floor.until(20), [turned(Situation::Open)]);
+    let recalled = Decision::Recall { offer: offer_id(1, 1), why: Withdrawal::Expired };
+    assert_eq!(
+        floor.until(35),
+        [recalled, plan(1, Situation::Open), offered(1, 2, ANNA, DOCTOR, at(50))],
+        "nobody took him there: he is served as everybody"
+    );
+    assert_eq!(floor.waiting(), [2]);
+}
+
+#[test]
+fn a_new_setup_that_opens_a_practice_takes_back_who_waits_as_opening_time_does() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[ANNA]);
+    floor.is_told("2026-01-05T07:50:00+01:00");
+    floor.enters(1, DOCTOR);
+    let earlier = with_hours(|doctor| doctor.hours = hours("Mo-Fr 07:00-19:00"));
+    assert_eq!(
+        floor.configures(earlier),
+        [turned(Situation::Open), plan(1, Situation::Open), offered(1, 1, ANNA, DOCTOR, at(25))]
+    );
+}
+
 /// The doctor and the clinic close at 19:00, and who waits for the doctor is handed to the clinic then.
 fn closing_together(change: impl FnOnce(&mut acd::Practice)) -> acd::Setup {
     let mut setup = with_hours(|doctor| {

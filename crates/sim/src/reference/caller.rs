@@ -41,6 +41,8 @@ pub(super) struct Caller {
     pub(super) has_returned: bool,
     /// No phone more can be rung for him.
     pub(super) lacks_room: bool,
+    /// Where an operator put him.
+    pub(super) by_hand: bool,
     /// Offers and forwardings of him until now.
     pub(super) generation: u32,
     pub(super) stage: Stage,
@@ -245,6 +247,7 @@ impl Reference {
                 class_since: self.now,
                 has_returned: false,
                 lacks_room: false,
+                by_hand: false,
                 generation: 0,
                 stage: Stage::Waiting,
             },

@@ -7,7 +7,7 @@ use acd::{
 };
 
 use super::Reference;
-use super::caller::{Caller, Ring, Stage};
+use super::caller::{Caller, RETURNED_MAX, Ring, Stage};
 
 /// Nothing rings for no time at all.
 const RING_MIN: Duration = Duration::from_micros(1);
@@ -129,13 +129,11 @@ impl Reference {
             // Her leg may still break between her answer and the caller's.
             (Some(Standing::Serving(agent)), Miss::Dropped) => agent,
             (Some(Standing::Forwarded { next, .. }), _) => {
-                return self.begin_step(offer.caller, next);
+                return self.nobody_took(offer.caller, next);
             }
             (Some(Standing::Connected { next }), Miss::Dropped) => {
-                if let Some(caller) = self.callers.get_mut(&offer.caller) {
-                    (caller.leave_by, caller.wait_max) = (None, None);
-                }
-                return self.begin_step(offer.caller, next);
+                self.line_died(offer.caller);
+                return self.nobody_took(offer.caller, next);
             }
             (
                 Some(Standing::Serving(_) | Standing::Connected { .. }),
@@ -171,10 +169,19 @@ impl Reference {
             }
             Some(Standing::Forwarded { is_capped: false, next }) => {
                 self.call_off(offer.caller, Withdrawal::Expired);
-                self.begin_step(offer.caller, next);
+                self.nobody_took(offer.caller, next);
             }
             Some(Standing::Serving(_) | Standing::Connected { .. }) | None => {}
         }
+    }
+
+    /// Who had him is gone. No network ends his wait any more: it ends as his practice says.
+    fn line_died(&mut self, id: CallerId) {
+        let Some(caller) = self.callers.get_mut(&id) else { return };
+        let rules = self.setup.practices.get(&caller.practice);
+        let longest = rules.and_then(|rules| rules.wait_max).unwrap_or(RETURNED_MAX);
+        caller.leave_by = None;
+        caller.wait_max = Some(self.now + longest);
     }
 
     /// No phone could be rung for him: neither hers nor another one, until there is room.

@@ -34,6 +34,7 @@ impl Reference {
         let now = self.now;
         if let Some(caller) = self.callers.get_mut(&id) {
             caller.since = now;
+            caller.by_hand = true;
         }
         self.join(id, team, None, None);
         Ok(())
@@ -47,6 +48,9 @@ impl Reference {
         }
         let step = caller.step;
         self.call_off(id, Withdrawal::Overflowed);
+        if let Some(caller) = self.callers.get_mut(&id) {
+            caller.by_hand = true;
+        }
         self.forward(id, to, step);
         Ok(())
     }

@@ -8,6 +8,7 @@ use acd::{
 };
 
 use super::Reference;
+use super::caller::{Caller, Stage};
 use crate::hours;
 
 /// What held at that time of day; `None`: it was not known.
@@ -221,21 +222,50 @@ impl Reference {
 
     fn compare_plan(&mut self, caller: CallerId, id: PracticeId) {
         let Some(him) = self.callers.get(&caller) else { return };
-        if !him.is_unserved() || him.has_returned {
+        if !him.is_unserved() || him.has_returned || him.by_hand {
             return;
         }
+        if self.is_moved(him, id) {
+            self.follow(caller, id);
+            self.begin_step(caller, 0);
+        }
+    }
+
+    /// Where he was sent nobody wants him. What his practice did while an operator had him away he meets
+    /// now.
+    pub(super) fn nobody_took(&mut self, caller: CallerId, next: usize) {
+        let Some(him) = self.callers.get_mut(&caller) else { return };
+        him.stage = Stage::Waiting;
+        let (id, by_hand, situation) = (him.acting, him.by_hand, him.situation);
+        let turned = self.looks.get(&id).is_some_and(|look| look.situation() != situation);
+        if by_hand && turned && self.is_moved(&self.callers[&caller], id) {
+            self.follow(caller, id);
+            self.begin_step(caller, 0);
+        } else {
+            self.begin_step(caller, next);
+        }
+    }
+
+    fn is_moved(&self, him: &Caller, id: PracticeId) -> bool {
         let situation = self.looks[&id].situation();
-        let moves = if him.situation == Situation::Listed {
+        if him.situation == Situation::Listed {
             false
         } else if situation == Situation::Open {
             him.situation != Situation::Open
         } else {
             self.setup.practices[&id].at_closing == AtClosing::Move
-        };
-        if moves {
-            self.follow(caller, id);
-            self.begin_step(caller, 0);
         }
+    }
+
+    /// Who opened or closed by a new setup.
+    pub(super) fn compare_setups(&mut self, before: &BTreeMap<PracticeId, Look>) {
+        let mut turned = Vec::new();
+        for (&id, &old) in before {
+            if self.situation(id).is_some_and(|new| new != old.situation()) {
+                turned.push((id, old));
+            }
+        }
+        self.compare(&turned);
     }
 
     fn follow(&mut self, id: CallerId, practice: PracticeId) {

@@ -18,6 +18,7 @@ impl Reference {
             let Some(caller) = self.callers.get_mut(&id) else { return };
             caller.queue = None;
             caller.stage = Stage::Waiting;
+            caller.by_hand = false;
             let has_returned = caller.has_returned;
             match caller.steps.get(step).copied() {
                 Some(Step::Queue(queue)) => {
