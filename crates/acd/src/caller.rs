@@ -204,7 +204,8 @@ pub(crate) struct Ring {
     pub(crate) offer: OfferId,
     pub(crate) agent: AgentId,
     pub(crate) deadline: Instant,
-    /// The deadline is the end of his wait, not of her ringing: no miss of hers.
+    pub(crate) since: Instant,
+    /// The deadline is the end of his wait, not of her ringing.
     pub(crate) capped: bool,
 }
 
@@ -430,7 +431,7 @@ impl Scheduler {
             Stage::Offered { rings } => {
                 for ring in rings {
                     self.withdraw(ring.offer, ring.agent, why);
-                    self.settle(ring.agent, AgentState::Available);
+                    self.not_answered(ring.agent);
                 }
             }
             Stage::Forwarded { offer, .. } => self.decide(Decision::Recall { offer, why }),

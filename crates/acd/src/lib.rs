@@ -51,7 +51,7 @@ pub use id::{
     TeamId,
 };
 pub use input::{AgentEvent, Input, Miss, Refusal};
-pub use limits::{HOPS_MAX, Limits, REPEATED_CALLS_MAX, WRAP_UP_MAX};
+pub use limits::{HOPS_MAX, Limits, REPEATED_CALLS_MAX, RUNG_ENOUGH, WRAP_UP_MAX};
 pub use scheduler::{Counts, Scheduler};
 pub use setup::{
     Agent, AtClosing, CallerRule, Circle, Forward, Insistence, Leave, Override, Overriding, Plan,

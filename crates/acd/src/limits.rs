@@ -31,6 +31,10 @@ pub(crate) const CLOCK_JUMP: Duration = Duration::from_secs(3_600);
 /// How long a clock that jumped must stand before an override is over by it.
 pub(crate) const CLOCK_STANDS: Duration = Duration::from_secs(5 * 60);
 
+/// Who lets her phone ring for so long until the caller's time in the queue is over has missed him, even if
+/// her team lets it ring longer.
+pub const RUNG_ENOUGH: Duration = Duration::from_secs(10);
+
 /// The longest text of opening hours.
 pub(crate) const HOURS_BYTES_MAX: usize = 1_000;
 

@@ -16,6 +16,7 @@ use crate::caller::{Ring, Stage};
 use crate::decision::{Decision, Withdrawal};
 use crate::id::{AgentId, CallerId, OfferId};
 use crate::input::{Miss, Refusal};
+use crate::limits::RUNG_ENOUGH;
 use crate::scheduler::Scheduler;
 use crate::setup::RetryAfter;
 
@@ -24,7 +25,7 @@ pub(crate) const RING_MIN: Duration = Duration::from_micros(1);
 
 /// Where an offer is, if it is current.
 enum Current {
-    Ringing { agent: AgentId, capped: bool },
+    Ringing(Ring),
     Serving { agent: AgentId },
     Forwarded,
     Connected,
@@ -35,12 +36,13 @@ impl Scheduler {
         let team = self.callers[&id].team();
         let ring_for = self.setup.teams.get(&team).map_or(RING_MIN, |team| team.ring_for);
         let rings_until = self.now + ring_for.max(RING_MIN);
+        let since = self.now;
         let caller = self.caller_mut(id);
         let offer = caller.next_offer();
         let practice = caller.acting;
         let wait_end = caller.wait_end().map(|(at, _)| at).filter(|&at| at < rings_until);
         let deadline = wait_end.unwrap_or(rings_until);
-        let ring = Ring { offer, agent, deadline, capped: wait_end.is_some() };
+        let ring = Ring { offer, agent, deadline, since, capped: wait_end.is_some() };
         let rings = match &caller.stage {
             Stage::Offered { rings } => rings.iter().copied().chain([ring]).collect(),
             Stage::Waiting
@@ -60,7 +62,7 @@ impl Scheduler {
 
     pub(crate) fn answered(&mut self, offer: OfferId) {
         match self.current(offer) {
-            Some(Current::Ringing { agent, .. }) => self.serve(offer, agent),
+            Some(Current::Ringing(ring)) => self.serve(offer, ring.agent),
             Some(Current::Forwarded) => self.connected(offer),
             Some(Current::Serving { .. } | Current::Connected) | None => {
                 self.decide(Decision::Refuse { offer });
@@ -88,7 +90,7 @@ impl Scheduler {
 
     pub(crate) fn missed(&mut self, offer: OfferId, miss: Miss) {
         let agent = match (self.current(offer), miss) {
-            (Some(Current::Ringing { agent, .. }), _)
+            (Some(Current::Ringing(Ring { agent, .. })), _)
             | (Some(Current::Serving { agent }), Miss::Dropped) => agent,
             (Some(Current::Forwarded), _) | (Some(Current::Connected), Miss::Dropped) => {
                 return self.forward_failed(offer);
@@ -134,21 +136,35 @@ impl Scheduler {
     /// Its timer ran, hence the offer is current.
     pub(crate) fn offer_deadline(&mut self, offer: OfferId) {
         match self.current(offer) {
-            Some(Current::Ringing { agent, capped: true }) => {
-                self.withdraw(offer, agent, Withdrawal::Overflowed);
-                self.settle(agent, AgentState::Available);
-                self.ring_is_over(offer);
-            }
-            Some(Current::Ringing { agent, capped: false }) => {
-                self.withdraw(offer, agent, Withdrawal::Expired);
-                self.rest(agent, offer.caller, true, |after| after.no_answer);
-                self.ring_is_over(offer);
-            }
+            Some(Current::Ringing(ring)) => self.rang_out(ring),
             Some(Current::Forwarded) => self.forward_deadline(offer),
             Some(Current::Serving { .. } | Current::Connected) | None => {
                 debug_assert!(false, "the deadline of {offer:?} outlived it");
             }
         }
+    }
+
+    /// Nobody else can have whose wait is over: she was the only one to answer him, and had the time.
+    fn rang_out(&mut self, Ring { offer, agent, since, capped, .. }: Ring) {
+        let team = self.setup.teams.get(&self.callers[&offer.caller].team());
+        let enough = team.map_or(RING_MIN, |team| team.ring_for).min(RUNG_ENOUGH);
+        if capped && self.now.saturating_duration_since(since) < enough {
+            self.withdraw(offer, agent, Withdrawal::Overflowed);
+            self.not_answered(agent);
+        } else {
+            if capped {
+                self.desk_mut(agent).idle_since = self.now;
+            }
+            self.withdraw(offer, agent, Withdrawal::Expired);
+            self.rest(agent, offer.caller, true, |after| after.no_answer);
+        }
+        self.ring_is_over(offer);
+    }
+
+    /// He is gone before she answered. Whether she is absent nobody knows: the other idle go before her.
+    pub(crate) fn not_answered(&mut self, agent: AgentId) {
+        self.desk_mut(agent).idle_since = self.now;
+        self.settle(agent, AgentState::Available);
     }
 
     /// Her phone rings for him no more: he waits again, or the others ring on.
@@ -208,8 +224,7 @@ impl Scheduler {
         match &caller.stage {
             Stage::Waiting => None,
             Stage::Offered { rings } => {
-                let &Ring { agent, capped, .. } = rings.iter().find(|ring| ring.offer == offer)?;
-                Some(Current::Ringing { agent, capped })
+                rings.iter().find(|ring| ring.offer == offer).copied().map(Current::Ringing)
             }
             Stage::Forwarded { offer: of, .. } => (*of == offer).then_some(Current::Forwarded),
             &Stage::Served { offer: of, agent, .. } => {

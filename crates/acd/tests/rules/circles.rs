@@ -124,6 +124,9 @@ fn an_affinity_is_of_one_practice_and_ends() {
     assert_eq!(to(floor.calls(2, CLINIC, 7)), ANNA);
     floor.leaves(2);
     floor.clears(ANNA, 2, 1);
+    floor.until(31);
+    floor.agent(BEA, acd::AgentEvent::LogOut);
+    floor.agent(BEA, acd::AgentEvent::LogIn);
     floor.until(10 + 601);
     assert_eq!(to(floor.calls(3, DOCTOR, 7)), ANNA, "ten minutes are over");
 }

@@ -75,6 +75,18 @@ fn a_secretary_who_missed_keeps_her_place_among_the_idle() {
 }
 
 #[test]
+fn whoever_was_rung_for_a_caller_who_hung_up_goes_behind_the_other_idle_without_a_miss() {
+    let mut floor = Floor::with(&[ANNA, BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, ANNA, DOCTOR, at(25))]);
+    floor.until(24);
+    floor.leaves(1);
+    floor.clears(ANNA, 1, 1);
+    let anna = floor.scheduler.agent(ANNA).unwrap();
+    assert_eq!((anna.state, anna.misses), (AgentState::Available, 0));
+    assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, BEA, DOCTOR, at(39))]);
+}
+
+#[test]
 fn she_is_not_offered_again_before_her_line_is_clear() {
     let mut floor = Floor::with(&[ANNA]);
     floor.enters(1, DOCTOR);

@@ -82,15 +82,22 @@ fn leave_by_and_the_end_of_a_step_at_once_is_busy() {
     assert_eq!(floor.until(30), [busy(1)]);
 }
 
-#[test]
-fn an_offer_ends_with_the_step_and_is_no_miss_of_hers() {
+/// The step's last `ring_s` seconds are left when Anna comes.
+fn rung_until_the_step_ends(ring_s: u64) -> (Floor, Vec<Decision>) {
     let mut floor = Floor::with(&[]);
     floor.enters(1, DENTIST);
-    floor.until(20);
+    floor.until(30 - ring_s);
     assert_eq!(floor.starts(ANNA), [offered(1, 1, ANNA, DENTIST, at(30))]);
     floor.starts(CLEO);
+    let decisions = floor.until(30);
+    (floor, decisions)
+}
+
+#[test]
+fn an_offer_that_the_end_of_the_step_cuts_short_is_no_miss_but_puts_her_behind_the_other_idle() {
+    let (floor, decisions) = rung_until_the_step_ends(9);
     assert_eq!(
-        floor.until(30),
+        decisions,
         [
             withdrawn(1, 1, ANNA, Withdrawal::Overflowed),
             overflowed(1, 1),
@@ -99,14 +106,45 @@ fn an_offer_ends_with_the_step_and_is_no_miss_of_hers() {
     );
     let anna = floor.scheduler.agent(ANNA).unwrap();
     assert_eq!((anna.state, anna.misses, anna.free), (AgentState::Available, 0, false));
-    assert_eq!(anna.idle_since, at(20));
+    assert_eq!(anna.idle_since, at(30));
+}
+
+#[test]
+fn who_rang_for_ten_seconds_until_the_end_of_the_step_has_missed_him() {
+    let (floor, decisions) = rung_until_the_step_ends(10);
+    assert_eq!(
+        decisions,
+        [
+            withdrawn(1, 1, ANNA, Withdrawal::Expired),
+            overflowed(1, 1),
+            offered(1, 2, CLEO, DENTIST, at(45)),
+        ]
+    );
+    let anna = floor.scheduler.agent(ANNA).unwrap();
+    let resting = AgentState::Resting { until: at(30 + NO_ANSWER_S) };
+    assert_eq!((anna.state, anna.misses, anna.idle_since), (resting, 1, at(30)));
+}
+
+#[test]
+fn an_absent_secretary_does_not_swallow_the_callers_of_a_short_step() {
+    for step_s in [8, 14] {
+        let mut setup = setup();
+        setup.practices.insert(DOCTOR, practice(30, &[queue(TEAM, Some(step_s)), Step::Busy]));
+        let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+        assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, ANNA, DOCTOR, at(10 + step_s))]);
+        floor.until(10 + step_s);
+        floor.clears(ANNA, 1, 1);
+        // However long she rests.
+        floor.until(100);
+        assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, BEA, DOCTOR, at(100 + step_s))]);
+    }
 }
 
 #[test]
 fn a_caller_at_the_end_of_his_step_is_not_offered_to_the_next_free_secretary() {
     let mut floor = Floor::with(&[ANNA, BEA]);
     floor.input(enter(1, DOCTOR, None, Some(at(20))));
-    assert_eq!(floor.until(20), [withdrawn(1, 1, ANNA, Withdrawal::Overflowed), busy(1)]);
+    assert_eq!(floor.until(20), [withdrawn(1, 1, ANNA, Withdrawal::Expired), busy(1)]);
 }
 
 #[test]

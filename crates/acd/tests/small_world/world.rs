@@ -231,6 +231,8 @@ impl World {
             }
             Input::Leave { .. }
             | Input::Answered { .. }
+            | Input::PickedUp { .. }
+            | Input::Room { .. }
             | Input::Agent { .. }
             | Input::Rank { .. }
             | Input::Move { .. }

@@ -83,11 +83,12 @@ pub(super) enum Stage {
     },
 }
 
-/// `is_capped`: the deadline is the end of his wait, not of her ringing.
+/// `is_capped`: the deadline is the end of his wait, not of her ringing, which began at `made`.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Ring {
     pub(super) offer: OfferId,
     pub(super) agent: AgentId,
+    pub(super) made: Instant,
     pub(super) deadline: Instant,
     pub(super) is_capped: bool,
 }
@@ -395,6 +396,7 @@ impl Reference {
         match std::mem::replace(&mut caller.stage, Stage::Waiting) {
             Stage::Offered(rings) => {
                 for ring in rings {
+                    self.put_behind(ring.agent);
                     self.let_off(ring, why);
                 }
             }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use acd::{
-    AgentId, AgentState, CallerId, Decision, Forward, Miss, OfferId, RetryAfter, Withdrawal,
+    AgentId, AgentState, CallerId, Decision, Forward, Miss, OfferId, RUNG_ENOUGH, RetryAfter,
+    Withdrawal,
 };
 
 use super::Reference;
@@ -31,7 +32,7 @@ impl Reference {
         let deadline = ends.chain([rings_until]).min().unwrap_or(rings_until);
         caller.generation += 1;
         let offer = OfferId { caller: id, generation: caller.generation };
-        let ring = Ring { offer, agent, deadline, is_capped: deadline < rings_until };
+        let ring = Ring { offer, agent, made: now, deadline, is_capped: deadline < rings_until };
         if let Stage::Offered(rings) = &mut caller.stage {
             rings.push(ring);
         } else {
@@ -153,12 +154,16 @@ impl Reference {
 
     pub(super) fn deadline_passes(&mut self, offer: OfferId) {
         match self.standing(offer) {
-            Some(Standing::Ringing(ring)) if ring.is_capped => {
+            Some(Standing::Ringing(ring)) if ring.is_capped && !self.has_rung_enough(ring) => {
+                self.put_behind(ring.agent);
                 self.let_off(ring, Withdrawal::Overflowed);
                 self.rings_no_more(offer);
             }
-            Some(Standing::Ringing(Ring { agent, .. })) => {
+            Some(Standing::Ringing(Ring { agent, is_capped, .. })) => {
                 let why = Withdrawal::Expired;
+                if is_capped {
+                    self.put_behind(agent);
+                }
                 self.decisions.push(Decision::Withdraw { offer, agent, why });
                 self.rest(agent, offer.caller, true, |after| after.no_answer);
                 self.rings_no_more(offer);
@@ -190,6 +195,22 @@ impl Reference {
             caller.lacks_room = true;
         }
         self.not_to_blame(agent);
+    }
+
+    /// For a miss: as long as her team lets it ring, or long enough for anybody.
+    fn has_rung_enough(&self, ring: Ring) -> bool {
+        let rang = self.now.saturating_duration_since(ring.made);
+        let queue = self.callers.get(&ring.offer.caller).and_then(|caller| caller.queue.as_ref());
+        let team = queue.and_then(|queue| self.setup.teams.get(&queue.team));
+        rang >= RUNG_ENOUGH || rang >= team.map_or(RING_MIN, |team| team.ring_for)
+    }
+
+    /// Whoever else is idle goes before her.
+    pub(super) fn put_behind(&mut self, id: AgentId) {
+        let now = self.now;
+        if let Some(agent) = self.agents.get_mut(&id) {
+            agent.idle_since = now;
+        }
     }
 
     /// The offer is withdrawn from her; she is not to blame.
