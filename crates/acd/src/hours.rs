@@ -11,6 +11,8 @@
 //! it lasts into them is gone, and what their own nights last into the day after stays. That is the
 //! syntax's, not ours.
 
+mod nights;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,6 +31,8 @@ use serde::{Deserialize, Serialize};
 use crate::civil::TimeZone;
 use crate::holidays::Holidays;
 use crate::limits::HOURS_BYTES_MAX;
+
+pub use nights::CutNight;
 
 /// Public holidays are looked up in a table over these years.
 const HOLIDAY_YEARS: Range<i32> = 2000..2150;

@@ -45,7 +45,7 @@ pub use decision::{Decision, Withdrawal};
 pub use estimates::{ErlangA, Figures, Outlook, erlang_a, expected_wait};
 pub use groups::Unsuited;
 pub use holidays::{Holidays, Territory};
-pub use hours::{Calendars, Hours, HoursError, HoursState};
+pub use hours::{Calendars, CutNight, Hours, HoursError, HoursState};
 pub use id::{
     AgentId, CallerId, LineId, OfferId, PhoneId, PracticeId, PromptId, SiteId, SkillId, Target,
     TeamId,
