@@ -26,6 +26,7 @@ mod secret;
 mod staff;
 mod tree;
 mod value;
+mod warning;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ pub use fields::KEYS;
 pub use ids::Ids;
 pub(crate) use mistake::nearest;
 pub use mistake::{Mistake, Mistakes};
+pub use warning::{Remark, Warning};
 
 use crate::log::LogSettings;
 use crate::settings::ServerSettings;
@@ -55,6 +57,8 @@ pub struct Loaded {
     pub pools: BTreeMap<TeamId, String>,
     pub skills: BTreeMap<acd::SkillId, String>,
     pub sites: BTreeMap<acd::SiteId, String>,
+    /// What is hardly meant so.
+    pub warnings: Vec<Warning>,
     /// For the next reading.
     pub ids: Ids,
 }
@@ -71,9 +75,12 @@ pub fn load_again(path: &Path, ids: Ids) -> Result<Loaded, Mistakes> {
     let loaded = tree.as_ref().and_then(|tree| {
         domain::load(tree, file::File::read(tree, ids, &mut mistakes), &mut mistakes)
     });
+    let mistakes = mistakes.sorted();
     match loaded {
-        Some(loaded) if mistakes.is_empty() => Ok(loaded),
-        _ => Err(mistakes.sorted()),
+        Some(loaded) if mistakes.is_empty() => {
+            Ok(Loaded { warnings: mistakes.warnings().to_vec(), ..loaded })
+        }
+        Some(_) | None => Err(mistakes),
     }
 }
 

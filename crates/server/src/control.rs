@@ -8,13 +8,14 @@
 //! `{"command":"call","call":"1-abc-1","order":{"rank":{"urgency":"urgent"}}}`,
 //! `{"command":"override","practice":"Dr Martin","order":{"close":{"until":{"at":"18:00"}}}}`. Whatever
 //! is refused is answered by `{"error":"…"}`. The socket's file mode is the permission: owner and group.
-//! Who gave an order is logged by the user id that the system knows of the connection.
+//! Who gave an order is logged and recorded by the user id that the system knows of the connection:
+//! `{"command":"orders","since_ms":0}` is answered by `{"orders":[…]}`.
 
 use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,10 +26,13 @@ use tracing::{debug, warn};
 
 use crate::card::{self, Card};
 use crate::explain::{self, Explanation, Question};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Item};
 use crate::limits::{
     ACCEPT_REST, ASK_TIMEOUT, CONTROL_CONNECTIONS_MAX, CONTROL_IDLE, CONTROL_LINE_BYTES_MAX,
+    ORDERS_SHOWN_MAX,
 };
+use crate::order;
+use crate::records::{OrderRow, Reader};
 use crate::reload::Reloader;
 use crate::server::StartError;
 use crate::status::Status;
@@ -64,6 +68,10 @@ pub enum Command {
     Practice {
         /// As of an override.
         practice: String,
+    },
+    /// What was ordered since then (milliseconds since 1970).
+    Orders {
+        since_ms: i64,
     },
     /// Read the configuration again.
     Reload,
@@ -142,6 +150,7 @@ pub enum Reply {
     Done(String),
     Explained(Box<Explanation>),
     Practice(Box<Card>),
+    Orders(Vec<OrderRow>),
     /// What changed, a line each.
     Reloaded(Vec<String>),
     Error(String),
@@ -192,18 +201,66 @@ impl AgentOrder {
     }
 }
 
+/// An order as it is kept in the log and the records. Of numbers two digits are shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Audited {
+    /// `agent`, `call`, `override` or `reload`.
+    pub(crate) kind: &'static str,
+    pub(crate) whom: String,
+    /// In words.
+    pub(crate) what: String,
+    /// As JSON.
+    pub(crate) command: String,
+}
+
+impl Audited {
+    fn reload() -> Self {
+        Self::of("reload", "configuration".to_owned(), "reload".to_owned(), &Command::Reload)
+    }
+
+    fn of(kind: &'static str, whom: String, what: String, command: &Command) -> Self {
+        let command = serde_json::to_string(command);
+        // It came as JSON, and becomes nothing else.
+        Self { kind, whom, what, command: command.unwrap_or_default() }
+    }
+}
+
 impl Order {
-    /// In the log: whom, and what. Of numbers two digits are shown.
-    pub(crate) fn audited(&self) -> (String, String) {
+    pub(crate) fn audited(&self, config: &call::Config) -> Audited {
         match self {
-            Self::Agent { user, order } => (user.clone(), order.audited()),
-            Self::Call { call, order } => (call.clone(), order.audited()),
-            Self::Override { practice, order } => (redacted(practice), order.audited()),
+            Self::Agent { user, order } => {
+                let is_known = config.agents.values().any(|agent| agent.user == *user);
+                let user = if is_known { user.clone() } else { redacted(user) };
+                let command = order.clone().of(user.clone());
+                Audited::of("agent", user, order.audited(), &command)
+            }
+            Self::Call { call, order } => {
+                let is_call = call.matches('-').count() == 2;
+                let call = if is_call { call.clone() } else { redacted(call) };
+                let command = Command::Call { call: call.clone(), order: order.redacted() };
+                Audited::of("call", call, order.audited(), &command)
+            }
+            Self::Override { practice, order } => {
+                // However it was named: the key is what stays.
+                let found = order::practice::find(config, practice).ok();
+                let known = found.and_then(|practice| config.practices.get(&practice));
+                let practice = known.map_or_else(|| redacted(practice), |known| known.key.clone());
+                let command =
+                    Command::Override { practice: practice.clone(), order: order.redacted() };
+                Audited::of("override", practice, order.audited(), &command)
+            }
         }
     }
 }
 
 impl CallOrder {
+    fn redacted(&self) -> Self {
+        match self {
+            Self::Redirect { to } => Self::Redirect { to: redacted(to) },
+            Self::Rank { .. } | Self::Move { .. } | Self::Release => self.clone(),
+        }
+    }
+
     fn audited(&self) -> String {
         match self {
             Self::Rank { urgency: Some(urgency), first: false } => format!("urgency {urgency:?}"),
@@ -219,6 +276,17 @@ impl CallOrder {
 }
 
 impl OverrideOrder {
+    fn redacted(&self) -> Self {
+        match self {
+            Self::Redirect { to, until } => {
+                Self::Redirect { to: redacted(to), until: until.clone() }
+            }
+            Self::Close { .. } | Self::Leave { .. } | Self::Open { .. } | Self::Clear => {
+                self.clone()
+            }
+        }
+    }
+
     fn audited(&self) -> String {
         match self {
             Self::Close { until } => format!("close {until}"),
@@ -239,9 +307,18 @@ impl fmt::Display for Until {
     }
 }
 
-/// What is a number shows two digits.
+/// What is a number shows two digits, and what may be meant for one.
 fn redacted(text: &str) -> String {
-    call::E164::read(text).map_or_else(|_| text.to_owned(), call::E164::redacted)
+    match call::E164::read(text) {
+        Ok(number) => number.redacted(),
+        Err(_) => {
+            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            match digits.len() {
+                0..6 => text.to_owned(),
+                length => format!("…{}", &digits[length - 2..]),
+            }
+        }
+    }
 }
 
 /// Why a running server could not be asked.
@@ -285,6 +362,7 @@ pub fn ask(socket: &Path, command: &Command) -> Result<Reply, AskError> {
             | Command::Call { .. }
             | Command::Override { .. }
             | Command::Practice { .. }
+            | Command::Orders { .. }
             | Command::Explain(_) => ASK_TIMEOUT * 2,
         };
         stream.set_read_timeout(Some(patience))?;
@@ -299,6 +377,7 @@ pub fn ask(socket: &Path, command: &Command) -> Result<Reply, AskError> {
         | Reply::Done(_)
         | Reply::Explained(_)
         | Reply::Practice(_)
+        | Reply::Orders(_)
         | Reply::Reloaded(_)) => Ok(reply),
     }
 }
@@ -342,10 +421,11 @@ impl Control {
         self,
         inbox: Inbox,
         reloader: Option<Arc<Reloader>>,
+        records: PathBuf,
     ) -> Result<(), StartError> {
         let listener = tokio::net::UnixListener::from_std(self.listener)
             .map_err(|source| StartError::System { what: "serve the control socket", source })?;
-        tokio::spawn(accept(listener, Door { inbox, reloader }));
+        tokio::spawn(accept(listener, Door { inbox, reloader, records: records.into() }));
         Ok(())
     }
 }
@@ -355,6 +435,8 @@ impl Control {
 struct Door {
     inbox: Inbox,
     reloader: Option<Arc<Reloader>>,
+    /// The file, for who asks of the past.
+    records: Arc<Path>,
 }
 
 async fn accept(listener: tokio::net::UnixListener, door: Door) {
@@ -439,11 +521,29 @@ impl Door {
                 },
                 Err(error) => Reply::Error(error.to_string()),
             },
-            Command::Reload => match self.reloader.as_ref().map(|reloader| reloader.reload()) {
-                Some(Ok(changes)) => Reply::Reloaded(changes),
-                Some(Err(refused)) => Reply::Error(refused.to_string()),
-                None => Reply::Error("this server was not started from files".to_owned()),
+            Command::Orders { since_ms } => match self.orders(since_ms) {
+                Ok(orders) => Reply::Orders(orders),
+                Err(error) => Reply::Error(format!("the records cannot be read: {error}")),
             },
+            Command::Reload => self.reload(uid),
+        }
+    }
+
+    fn orders(&self, since_ms: i64) -> rusqlite::Result<Vec<OrderRow>> {
+        Reader::open(&self.records)?.orders(since_ms, ORDERS_SHOWN_MAX)
+    }
+
+    fn reload(&self, uid: u32) -> Reply {
+        let Some(reloader) = &self.reloader else {
+            return Reply::Error("this server was not started from files".to_owned());
+        };
+        let reloaded = reloader.reload();
+        let (order, is_done) = (Audited::reload(), reloaded.is_ok());
+        // An engine that has ended has nobody to tell either.
+        let _ended = self.inbox.send(Item::Audit { uid, order, is_done });
+        match reloaded {
+            Ok(changes) => Reply::Reloaded(changes),
+            Err(refused) => Reply::Error(refused.to_string()),
         }
     }
 

@@ -15,12 +15,13 @@ use tokio::sync::{broadcast, watch};
 use tracing::{debug, error, info, warn};
 
 use crate::clock::{self, Clock, Reading};
-use crate::control::{AgentOrder, CallOrder, Order, OverrideOrder};
+use crate::control::{AgentOrder, Audited, CallOrder, Order, OverrideOrder};
 use crate::inbox::{FloorCopy, Inbox, Item, Moments, Outlet};
 use crate::limits::{BATCH_MAX, FAREWELL, TIMER_GRAIN};
 use crate::names::Names;
 use crate::order;
-use crate::records::{CallEntry, Entry, Kept, KeptOverride, Records, RecordsStatus};
+use crate::prompts::Prompts;
+use crate::records::{CallEntry, Entry, Kept, KeptOrder, KeptOverride, Records, RecordsStatus};
 use crate::relay::Media;
 use crate::reload::Reloads;
 use crate::server::Told;
@@ -246,11 +247,8 @@ impl Driver {
                 let at = self.moments.of(at, now);
                 self.input(at, input);
             }
-            Item::Configure { config, prompts } => {
-                self.names = Arc::new(Names::clone(&self.names).with(&config));
-                self.config = Arc::clone(&config);
-                self.media.set_prompts(prompts);
-                self.input(now, Input::Configure(config));
+            Item::Configure { config, prompts, reply } => {
+                let _ = reply.try_send(self.configure(now, config, prompts));
             }
             // Its events were taken at the head of the batch, or will be in the next.
             Item::MediaReady => {}
@@ -260,13 +258,10 @@ impl Driver {
             }
             Item::Order { uid, order, reply } => {
                 let done = self.order(now, &order);
-                let (whom, what) = order.audited();
-                match &done {
-                    Ok(_) => info!(uid, whom, what, "an operator's order"),
-                    Err(_) => info!(uid, whom, what, "an operator's order was refused"),
-                }
+                self.audit(uid, order.audited(&self.config), done.is_ok());
                 let _ = reply.try_send(done);
             }
+            Item::Audit { uid, order, is_done } => self.audit(uid, order, is_done),
             // What is tried with it may take long: not here.
             Item::Copy { reply } => {
                 let _ = reply.try_send(FloorCopy {
@@ -284,6 +279,36 @@ impl Driver {
                 self.stop(now, now + drain);
             }
         }
+    }
+
+    /// What it ends or leaves without effect, a line each.
+    fn configure(
+        &mut self,
+        now: sip::Instant,
+        config: Arc<call::Config>,
+        prompts: Prompts,
+    ) -> Vec<String> {
+        let removal = order::removal::of(&self.engine, &self.config, &config);
+        self.names = Arc::new(Names::clone(&self.names).with(&config));
+        self.config = Arc::clone(&config);
+        self.media.set_prompts(prompts);
+        self.input(now, Input::Configure(config));
+        for practice in removal.ended {
+            self.input(now, Input::Override { practice, with: None });
+        }
+        removal.told
+    }
+
+    /// An operator's order, in the log and in the records.
+    fn audit(&self, uid: u32, order: Audited, is_done: bool) {
+        let (whom, what) = (&order.whom, &order.what);
+        match is_done {
+            true => info!(uid, whom, what, "an operator's order"),
+            false => info!(uid, whom, what, "an operator's order was refused"),
+        }
+        let reading = self.clock.read();
+        let at_ms = reading.epoch_ms(reading.now);
+        self.records.keep(Entry::Order(KeptOrder { at_ms, uid, order, is_done }));
     }
 
     /// A second order may only shorten the drain.
@@ -460,13 +485,11 @@ impl Driver {
             return Err("there is no override to clear".to_owned());
         }
         self.input(now, Input::Override { practice, with });
-        let scheduler = self.engine.scheduler();
         let after = holds(&self.engine);
         if after != with {
             return Err("the override could not be set: see the log".to_owned());
         }
-        let situation = scheduler.situation(practice);
-        Ok(order::practice::told(&self.config, practice, after.as_ref(), situation))
+        Ok(order::practice::told(&self.engine, &self.config, practice, after.as_ref()))
     }
 
     fn calls(&self) -> usize {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::control::Order;
+use crate::control::{Audited, Order};
 use crate::limits::{ASK_TIMEOUT, INBOX_MAX, ROOM_RETRY};
 use crate::prompts::Prompts;
 use crate::status::Status;
@@ -29,7 +29,10 @@ pub(crate) enum Item {
     /// The scheduler as it is, for who wants to try something with it.
     Copy { reply: SyncSender<FloorCopy> },
     /// A configuration that was checked, with the audio of its prompts.
-    Configure { config: Arc<call::Config>, prompts: Prompts },
+    /// The answer is what it ended or left without effect, a line each, once it holds.
+    Configure { config: Arc<call::Config>, prompts: Prompts, reply: SyncSender<Vec<String>> },
+    /// For the records: what an operator had done that is no matter of the engine's.
+    Audit { uid: u32, order: Audited, is_done: bool },
     /// Drain: refuse new calls, end when the last is over or after this time, then hang up. Given
     /// again, it may only shorten the time.
     Stop { drain: Duration },

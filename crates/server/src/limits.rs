@@ -42,6 +42,8 @@ pub(crate) const EDGE_END: Duration = Duration::from_secs(3);
 pub(crate) const CONTROL_CONNECTIONS_MAX: usize = 16;
 /// Octets of one control command. Beyond: the connection is closed.
 pub(crate) const CONTROL_LINE_BYTES_MAX: usize = 16 * 1024;
+/// Orders that an answer lists, the latest. Beyond: `--since` chooses.
+pub(crate) const ORDERS_SHOWN_MAX: usize = 10_000;
 /// How long a control connection may be idle.
 pub(crate) const CONTROL_IDLE: Duration = Duration::from_secs(30);
 /// Connections to `/metrics` at once. Beyond: closed at once.

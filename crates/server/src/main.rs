@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use server::config::{self, Mistakes};
+use server::config::{self, Mistakes, Remark};
 use server::control::{
     self, AgentOrder, AskError, CallOrder, Command as Control, OverrideOrder, Reply, Until,
 };
@@ -19,7 +19,7 @@ use server::{Status, views};
 /// Answers the phone lines of medical practices with a shared pool of secretaries: one call at a
 /// time each, and no call lost.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "monoligne", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -37,7 +37,8 @@ enum Command {
     Demo(server::demo::Options),
     /// Check a configuration and print every mistake; changes nothing.
     ///
-    /// Exit code 2: it is wrong.
+    /// What is allowed and hardly meant is printed as a warning. Exit code 2: it is wrong; warnings change
+    /// nothing of it.
     Check(CheckArgs),
     /// Show the running server in a page: calls, secretaries, counters.
     Status(ShowArgs),
@@ -53,6 +54,8 @@ enum Command {
     Trunks(ShowArgs),
     /// Show the customers and their callers; with the name of one, all that is known of it.
     ///
+    /// [unidentified] is one of them, by the key `unidentified`; its numbers are those that practices share.
+    ///
     /// Of one: what holds and until when, override, hours, leave, numbers, plans in words, and its card:
     /// greeting, identity, instructions, practitioners, links. --json prints one object of the same.
     Practices(PracticesArgs),
@@ -61,12 +64,19 @@ enum Command {
     /// Do something with a caller who waits: his class, his place, his team, somewhere else, or the end.
     ///
     /// `monoligne queue` shows who waits. His clock runs on, and conversations are never touched. Who gave
-    /// the order is logged.
+    /// the order is recorded.
     Call(CallArgs),
     /// Say for a practice that it is closed, on leave, open or elsewhere, until a given time.
     ///
-    /// It holds before hours and leave, ends by itself, and outlasts a restart. Who said it is logged.
+    /// It holds before hours and leave, ends by itself, and outlasts a restart. Who said it is recorded.
+    /// [unidentified] can say it as well, by its key `unidentified`: for callers of whom it is not known
+    /// which practice they mean.
     Override(OverrideArgs),
+    /// Show what was ordered of the running server, by whom, and whether it was done.
+    ///
+    /// Of secretaries (`agent`), callers (`call`), practices (`override`) and the configuration (`reload`).
+    /// The records keep it; of numbers two digits are shown. At most the last 10,000.
+    Orders(OrdersArgs),
     /// Tell step by step what would happen to a call, and which line of the configuration says so.
     ///
     /// From the files alone, as if all secretaries were logged in and free and nobody picked up; with
@@ -125,7 +135,7 @@ struct ServeArgs {
 struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// One JSON list of mistakes, empty where there are none, instead of text.
+    /// One JSON list of mistakes and warnings (`level`), empty where there are none, instead of text.
     #[arg(long)]
     json: bool,
 }
@@ -166,6 +176,18 @@ struct PracticesArgs {
 }
 
 #[derive(Args)]
+struct OrdersArgs {
+    /// How far back: "90 s", "45 min", "2h", "3 d".
+    #[arg(long, value_name = "TIME", default_value = "7 d")]
+    since: Span,
+    /// One JSON list instead of a table.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    ask: AskArgs,
+}
+
+#[derive(Args)]
 struct AgentArgs {
     /// The secretary's user: the name of her table or file.
     user: String,
@@ -183,7 +205,7 @@ enum Order {
         #[arg(long)]
         reason: Option<String>,
     },
-    /// End a pause, or not responding.
+    /// End a pause, or not responding. Who is logged out is to be logged in instead.
     Resume,
     /// End the time after a call early.
     EndWrapUp,
@@ -437,6 +459,7 @@ fn main() -> ExitCode {
         Command::Agent(args) => agent(args),
         Command::Call(args) => call(args),
         Command::Override(args) => override_practice(args),
+        Command::Orders(args) => orders(&args),
         Command::Explain(args) => explain(args),
         Command::Diff(options) => diff(&options),
         Command::Replay(options) => server::replay::run(&options).and_then(|text| say(&text)),
@@ -458,21 +481,31 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let loaded = config::load(&args.config.config);
     if args.json {
         let empty = Mistakes::default();
-        let mistakes = loaded.as_ref().err().unwrap_or(&empty);
-        let list: Vec<_> = mistakes.iter().collect();
-        say(&serde_json::to_string(&list)?)?;
+        let (mistakes, warnings) = match &loaded {
+            Ok(loaded) => (&empty, loaded.warnings.as_slice()),
+            Err(mistakes) => (mistakes, mistakes.warnings()),
+        };
+        say(&serde_json::to_string(&Remark::all(mistakes, warnings))?)?;
         return Ok(ExitCode::from(if mistakes.is_empty() { 0 } else { 2 }));
     }
     let loaded = loaded?;
+    for warning in &loaded.warnings {
+        say(&warning.to_string())?;
+    }
     let engine = &loaded.engine;
     say(&format!(
-        "{}: fine ({} trunks, {} practices, {} numbers, {} teams, {} secretaries)",
+        "{}: fine ({} trunks, {} practices, {} numbers, {} teams, {} secretaries){}",
         loaded.path.display(),
         engine.trunks.len(),
         engine.practices.len(),
         engine.numbers.len(),
         engine.floor.teams.len(),
         engine.agents.len(),
+        match loaded.warnings.len() {
+            0 => String::new(),
+            1 => ", 1 warning".to_owned(),
+            count => format!(", {count} warnings"),
+        },
     ))
 }
 
@@ -484,6 +517,7 @@ fn show(view: View, args: &ShowArgs) -> anyhow::Result<ExitCode> {
         | Reply::Explained(_)
         | Reply::Practice(_)
         | Reply::Reloaded(_)
+        | Reply::Orders(_)
         | Reply::Error(_) => anyhow::bail!(OTHER_ANSWER),
     })
 }
@@ -497,6 +531,7 @@ fn show_one(practice: &str, args: &ShowArgs) -> anyhow::Result<ExitCode> {
         | Reply::Done(_)
         | Reply::Explained(_)
         | Reply::Reloaded(_)
+        | Reply::Orders(_)
         | Reply::Error(_) => anyhow::bail!(OTHER_ANSWER),
     })
 }
@@ -538,6 +573,21 @@ fn override_practice(args: OverrideArgs) -> anyhow::Result<ExitCode> {
     order(&ask, &Control::Override { practice, order: OverrideArgs::order(what) })
 }
 
+fn orders(args: &OrdersArgs) -> anyhow::Result<ExitCode> {
+    let back = i64::try_from(args.since.0.as_millis()).unwrap_or(i64::MAX);
+    let since_ms = now_ms().saturating_sub(back);
+    match ask(&socket(&args.ask)?, &Control::Orders { since_ms })? {
+        Reply::Orders(orders) if args.json => say(&serde_json::to_string(&orders)?),
+        Reply::Orders(orders) => say(&views::orders(&orders)),
+        Reply::Status(_)
+        | Reply::Done(_)
+        | Reply::Explained(_)
+        | Reply::Practice(_)
+        | Reply::Reloaded(_)
+        | Reply::Error(_) => anyhow::bail!(OTHER_ANSWER),
+    }
+}
+
 /// Gives an order to the running server and says what became of it.
 fn order(args: &AskArgs, command: &Control) -> anyhow::Result<ExitCode> {
     match ask(&socket(args)?, command)? {
@@ -546,6 +596,7 @@ fn order(args: &AskArgs, command: &Control) -> anyhow::Result<ExitCode> {
         | Reply::Explained(_)
         | Reply::Practice(_)
         | Reply::Reloaded(_)
+        | Reply::Orders(_)
         | Reply::Error(_) => {
             anyhow::bail!(OTHER_ANSWER)
         }
@@ -562,6 +613,7 @@ fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
             | Reply::Done(_)
             | Reply::Practice(_)
             | Reply::Reloaded(_)
+            | Reply::Orders(_)
             | Reply::Error(_) => {
                 anyhow::bail!(OTHER_ANSWER)
             }
@@ -610,6 +662,7 @@ fn reload(args: &AskArgs) -> anyhow::Result<ExitCode> {
         | Reply::Done(_)
         | Reply::Explained(_)
         | Reply::Practice(_)
+        | Reply::Orders(_)
         | Reply::Error(_) => {
             anyhow::bail!(OTHER_ANSWER)
         }

@@ -1,9 +1,11 @@
 //! What an operator orders: read, checked against what is, and told back. Here of a secretary's state;
-//! `caller` of who waits, `practice` of hours and leave, `redirection` where callers may be sent.
+//! `caller` of who waits, `practice` of hours and leave, `redirection` where callers may be sent, `removal`
+//! what a new configuration ends of it.
 
 pub(crate) mod caller;
 pub(crate) mod practice;
 pub(crate) mod redirection;
+pub(crate) mod removal;
 
 use acd::AgentView;
 use call::{AgentCommand, AgentId, AgentState};
@@ -66,7 +68,9 @@ pub(crate) fn check(
     let Some(view) = before else { return Err(format!("{user} has just been removed")) };
     let is = |what: &str| Err(format!("{user} is {}: {what}", state_word(&view.state)));
     match (order, view.state) {
-        (AgentOrder::Pause { .. }, AgentState::LoggedOut) => is("log her in first"),
+        (AgentOrder::Pause { .. } | AgentOrder::Resume, AgentState::LoggedOut) => {
+            is("log her in first")
+        }
         (AgentOrder::EndWrapUp, AgentState::WrapUp { .. }) => Ok(()),
         (AgentOrder::EndWrapUp, _) => is("there is no wrap-up to end"),
         (AgentOrder::Prolong { .. }, AgentState::WrapUp { .. }) => Ok(()),

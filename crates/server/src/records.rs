@@ -1,10 +1,12 @@
-//! What lasts of calls: one row a call, one an offer and one a forwarding, in SQLite.
+//! What lasts of calls: one row a call, one an offer and one a forwarding, in SQLite. Beside them what
+//! lasts of secretaries and practices, and who ordered what.
 //!
 //! `Records` is the driver's end and never waits; one `Writer` thread owns the file and writes
 //! one transaction a batch. While the disk fails it keeps what comes in memory and tries again;
 //! what does not fit any more is counted as lost. [`Reader`] is for tests, `demo` and tools: the
 //! file is SQLite in WAL mode and may be read at any time.
 
+mod orders;
 mod overrides;
 mod reader;
 mod schema;
@@ -24,6 +26,8 @@ use tracing::{error, warn};
 use crate::clock::Reading;
 use crate::names::Names;
 
+pub(crate) use orders::KeptOrder;
+pub use orders::OrderRow;
 pub(crate) use overrides::{KeptOverride, Unclaimed};
 pub use reader::{CallRow, ForwardRow, OfferRow, Reader};
 pub use schema::OpenError;
@@ -37,6 +41,7 @@ pub(crate) enum Entry {
     Standing(Kept),
     /// In place of what was kept of the practice before.
     Override(KeptOverride),
+    Order(KeptOrder),
 }
 
 /// A record, and what turns its instants and ids into civil time and names.
@@ -116,6 +121,10 @@ impl Records {
             Entry::Standing(kept) => warn!(user = kept.user, "not remembered: the disk fails"),
             Entry::Override(kept) => {
                 warn!(practice = kept.practice(), "override not remembered: the disk fails");
+            }
+            Entry::Order(kept) => {
+                let (uid, whom, what) = (kept.uid, &kept.order.whom, &kept.order.what);
+                error!(uid, whom, what, "an operator's order is not recorded: the disk fails");
             }
         }
     }

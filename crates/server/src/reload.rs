@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::config::{self, Loaded, Mistakes};
 use crate::inbox::{Ended, Inbox, Item};
+use crate::limits::ASK_TIMEOUT;
 use crate::notify::notify;
 
 /// What was loaded last, and from where. One reload at a time.
@@ -59,12 +61,26 @@ pub enum ReloadError {
     Ended(#[from] Ended),
 }
 
+/// A line each.
+struct Reloaded {
+    changes: Vec<String>,
+    /// What was ended with them, or has no effect any more.
+    ended: Vec<String>,
+}
+
+/// What is hardly meant so, and held all the same.
+pub(crate) fn log_warnings(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        warn!("configuration: {warning}");
+    }
+}
+
 impl Reloader {
     pub(crate) fn new(loaded: Loaded, inbox: Inbox, clock: Clock, counters: Arc<Reloads>) -> Self {
         Self { path: loaded.path.clone(), inbox, clock, loaded: Mutex::new(loaded), counters }
     }
 
-    /// What changed, a line each. It holds when this returns; files are read meanwhile, so do not call
+    /// What changed and what ended with it, a line each. It holds when this returns; files are read meanwhile, so do not call
     /// it where tasks run.
     pub(crate) fn reload(&self) -> Result<Vec<String>, ReloadError> {
         // A panic while it was held left the last good value: it is replaced as a whole.
@@ -74,8 +90,10 @@ impl Reloader {
         notify("READY=1");
         self.counters.count(result.is_ok(), self.clock.read().epoch_ms(self.clock.now()));
         match &result {
-            Ok(changes) if changes.is_empty() => info!("configuration read again: nothing changed"),
-            Ok(changes) => {
+            Ok(Reloaded { changes, .. }) if changes.is_empty() => {
+                info!("configuration read again: nothing changed");
+            }
+            Ok(Reloaded { changes, .. }) => {
                 for change in changes {
                     info!(%change, "configuration changed");
                 }
@@ -88,10 +106,16 @@ impl Reloader {
             }
             Err(refused) => warn!("configuration refused: {refused}"),
         }
-        result
+        let Reloaded { mut changes, ended } = result?;
+        for what in &ended {
+            warn!(what, "the new configuration has consequences");
+        }
+        log_warnings(&loaded);
+        changes.extend(ended);
+        Ok(changes)
     }
 
-    fn replace(&self, loaded: &mut Loaded) -> Result<Vec<String>, ReloadError> {
+    fn replace(&self, loaded: &mut Loaded) -> Result<Reloaded, ReloadError> {
         let next =
             config::load_again(&self.path, loaded.ids.clone()).map_err(ReloadError::Wrong)?;
         let fixed = config::needing_restart(loaded, &next);
@@ -99,14 +123,16 @@ impl Reloader {
             return Err(ReloadError::NeedsRestart(fixed));
         }
         let changes = config::changes(loaded, &next);
+        let (reply, answer) = sync_channel(1);
         self.inbox.send(Item::Configure {
             config: Arc::new(next.engine.clone()),
             prompts: next.settings.prompts.clone(),
+            reply,
         })?;
+        // It is on its way, and will hold even if the engine does not answer in time.
         *loaded = next;
-        // The inbox keeps its order: once this is answered, the above holds.
-        self.inbox.ask_status(false)?;
-        Ok(changes)
+        let ended = answer.recv_timeout(ASK_TIMEOUT).map_err(|_| Ended)?;
+        Ok(Reloaded { changes, ended })
     }
 
     /// Of the configuration that holds.

@@ -16,6 +16,7 @@ use crate::driver::Report;
 use crate::files::{Files, LOOK_EVERY};
 use crate::inbox::Item;
 use crate::notify::notify;
+use crate::reload::log_warnings;
 use crate::server::Server;
 use crate::settings::ListenTransports;
 
@@ -28,6 +29,7 @@ pub fn run(path: &Path, watch: Option<bool>) -> anyhow::Result<ExitCode> {
     let is_watched = watch.unwrap_or(loaded.settings.watch);
     let watched = Watched { path, watch, files: is_watched.then_some(files) };
     crate::log::init(&loaded.log);
+    log_warnings(&loaded);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

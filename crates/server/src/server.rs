@@ -21,8 +21,8 @@ use crate::inbox::{Ended, Inbox, Item, inbox};
 use crate::limits::{EDGE_END, NOTICES_MAX};
 use crate::metrics::Metrics;
 use crate::names::Names;
-use crate::order::redirection;
-use crate::records::{self, Kept, KeptOverride, Opened, Unclaimed, Writer};
+use crate::order::removal;
+use crate::records::{self, Entry, Kept, KeptOverride, Opened, Records, Unclaimed, Writer};
 use crate::relay::Media;
 use crate::reload::{ReloadError, Reloader, Reloads};
 use crate::settings::ServerSettings;
@@ -135,7 +135,7 @@ impl Server {
                 .map_err(|source| StartError::Records { path: settings.records.clone(), source })?;
         let reading = clock.read();
         let standings = standings(&kept, &config, &locals, &reading);
-        let overrides = self::overrides(&overrides, &config, &reading);
+        let overrides = self::overrides(&overrides, &config, &reading, &records);
         let mut media = Media::start(&settings.media, settings.prompts)?;
         media.watch(inbox.clone())?;
 
@@ -143,7 +143,7 @@ impl Server {
         let sockets = {
             let _entered = edge.enter();
             if let Some(control) = control {
-                control.serve(inbox.clone(), reloader.clone())?;
+                control.serve(inbox.clone(), reloader.clone(), settings.records.clone())?;
             }
             if let Some(metrics) = metrics {
                 metrics.serve(inbox.clone())?;
@@ -362,37 +362,32 @@ fn overrides(
     kept: &[KeptOverride],
     config: &call::Config,
     reading: &Reading,
+    records: &Records,
 ) -> BTreeMap<call::PracticeId, call::Override> {
-    let mut all = BTreeMap::new();
+    let (mut all, mut forgotten) = (BTreeMap::new(), Vec::new());
     for kept in kept {
         match kept.restored(config, reading) {
-            Ok((practice, over)) if still_holds(config, practice, &over) => {
+            Ok((practice, over)) if removal::still_holds(config, practice, &over) => {
                 all.insert(practice, over);
             }
-            // Told there.
-            Ok(_) => {}
+            // As a reload would have it: what may be again one day is to be said again.
+            Ok((practice, _)) => {
+                forgotten.push(practice);
+                let practice = kept.practice();
+                warn!(practice, "its redirection is not allowed any more: hours and leave hold");
+            }
             Err(Unclaimed::Over) => {}
             Err(why @ (Unclaimed::Nobody | Unclaimed::Several(_) | Unclaimed::Nowhere)) => {
                 warn!(practice = kept.practice(), %why, "an override does not hold")
             }
         }
     }
-    all
-}
-
-/// A redirection that is not allowed any more, or that no trunk would carry, is not taken up again.
-fn still_holds(config: &call::Config, practice: call::PracticeId, over: &call::Override) -> bool {
-    match &over.what {
-        call::Overriding::Open | call::Overriding::Closed | call::Overriding::Leave => true,
-        call::Overriding::Redirect(to) => {
-            let holds = redirection::still_holds(config, practice, to);
-            if !holds {
-                let practice = config.practices.get(&practice).map(|it| it.name.as_str());
-                warn!(practice, "its redirection is not allowed any more: hours and leave hold");
-            }
-            holds
-        }
+    // Of two rows of a practice the other may hold.
+    for practice in forgotten.into_iter().filter(|practice| !all.contains_key(practice)) {
+        let kept = KeptOverride::of(practice, None, reading, config);
+        kept.into_iter().for_each(|kept| records.keep(Entry::Override(kept)));
     }
+    all
 }
 
 /// The engine's secret randomness, from the system's generator.

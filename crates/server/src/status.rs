@@ -364,7 +364,7 @@ impl Sources<'_> {
             *live.entry(call.practice).or_default() += 1;
         }
         let mut numbers: BTreeMap<PracticeId, usize> = BTreeMap::new();
-        for practice in self.config.numbers.values() {
+        for practice in self.config.numbers.values().chain(self.config.shared.values()) {
             *numbers.entry(*practice).or_default() += 1;
         }
         let now = acd::Instant::from_micros(self.now.as_micros());

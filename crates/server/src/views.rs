@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use call::EmergencyOutcome;
 
+use crate::records::OrderRow;
 use crate::status::{AgentStatus, Status, TeamStatus};
 use crate::table::Side::{Left, Right};
 use crate::table::Table;
@@ -346,6 +347,29 @@ pub fn practices(status: &Status) -> String {
         ]);
     }
     table.or("no practices are configured")
+}
+
+/// On the clock of mainland France.
+pub fn orders(orders: &[OrderRow]) -> String {
+    let mut table = Table::new([
+        ("WHEN", Left),
+        ("WHO", Left),
+        ("OF", Left),
+        ("WHOM", Left),
+        ("ORDER", Left),
+        ("OUTCOME", Left),
+    ]);
+    for order in orders {
+        table.row([
+            acd::TimeZone::PARIS.wall(order.ordered_ms).replace('T', " "),
+            order.user.clone().unwrap_or_else(|| format!("uid {}", order.uid)),
+            order.kind.clone(),
+            order.whom.clone(),
+            order.what.clone(),
+            order.outcome.clone(),
+        ]);
+    }
+    table.or("nothing was ordered")
 }
 
 fn dash() -> String {

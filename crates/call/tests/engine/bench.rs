@@ -428,11 +428,12 @@ impl Bench {
         let text = |name| answer.text(name).expect("our answer has it").to_string();
         let head = format!(
             "{method} sip:192.0.2.1:5060 SIP/2.0
-             Via: SIP/2.0/UDP {from};rport;branch=z9hG4bKdialled{method}{cseq}
+             Via: SIP/2.0/UDP {from};rport;branch=z9hG4bKof{}{method}{cseq}
              From: {}
              To: {}
              Call-ID: {}
              CSeq: {cseq} {method}",
+            text(HeaderName::CallId),
             text(HeaderName::From),
             text(HeaderName::To),
             text(HeaderName::CallId),

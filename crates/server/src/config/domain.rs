@@ -113,6 +113,7 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         pools: pools.collect(),
         skills: names.skills.into_iter().map(|(name, id)| (id, name)).collect(),
         sites: names.sites.into_iter().map(|(name, id)| (id, name)).collect(),
+        warnings: Vec::new(),
         ids: file.ids,
     })
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::warning::Warning;
+
 #[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
 pub struct Mistake {
     pub file: PathBuf,
@@ -36,9 +38,9 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All that is wrong, by file and line.
+/// All that is wrong, by file and line; besides, what only looks so.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Mistakes(Vec<Mistake>);
+pub struct Mistakes(Vec<Mistake>, Vec<Warning>);
 
 impl Mistakes {
     pub(super) fn push(&mut self, mistake: Mistake) {
@@ -57,6 +59,15 @@ impl Mistakes {
         });
     }
 
+    /// Refuses nothing.
+    pub(super) fn warn(&mut self, warning: Mistake) {
+        self.1.push(Warning(warning));
+    }
+
+    pub fn warnings(&self) -> &[Warning] {
+        &self.1
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -66,7 +77,10 @@ impl Mistakes {
     }
 
     pub(super) fn sorted(mut self) -> Self {
-        self.0.sort_by(|a, b| (&a.file, a.line, &a.key).cmp(&(&b.file, b.line, &b.key)));
+        let order =
+            |a: &Mistake, b: &Mistake| (&a.file, a.line, &a.key).cmp(&(&b.file, b.line, &b.key));
+        self.0.sort_by(order);
+        self.1.sort_by(|a, b| order(&a.0, &b.0));
         self
     }
 }

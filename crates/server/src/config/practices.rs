@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use acd::{
-    Calendars, CallerRule, CivilError, Holidays, Hours, HoursError, Insistence, Leave, Period,
-    Plan, PracticeId, REPEATED_CALLS_MAX, Repeated, Step, Way,
+    Calendars, CallerRule, CivilError, CutNight, Holidays, Hours, HoursError, Insistence, Leave,
+    Period, Plan, PracticeId, REPEATED_CALLS_MAX, Repeated, Step, Way,
 };
 use call::E164;
 
 use super::fields::{Located, Place};
 use super::file::{CallersFile, File, LeaveFile, Named, PracticeFile, RepeatedFile, ThenFile};
-use super::mistake::Mistakes;
+use super::mistake::{Mistake, Mistakes};
 use super::names::{AGENT, SITE, SKILL};
 use super::outside;
 use super::plans::{CLOSED, Known, LEAVE, Links, Planner};
@@ -31,6 +31,7 @@ pub(super) fn practices<'t>(
 ) -> Practices {
     let mut all = Practices { floor: BTreeMap::new(), call: BTreeMap::new() };
     let (mut calendars, now_ms) = (Calendars::default(), now_ms());
+    same_names(file, mistakes);
     for Named { name: key, id, item, place } in &file.practices {
         let id = PracticeId(*id);
         let mut planner = Planner {
@@ -61,6 +62,25 @@ pub(super) fn practices<'t>(
         );
     }
     all
+}
+
+/// Orders must name them by their keys, and nobody can tell them apart in a table or a log.
+fn same_names(file: &File<'_>, mistakes: &mut Mistakes) {
+    let mut known: BTreeMap<&str, &Place<'_>> = BTreeMap::new();
+    for Named { item, place, .. } in &file.practices {
+        match known.get(item.name.as_str()) {
+            Some(other) if !item.name.is_empty() => mistakes.warn(Mistake {
+                value: format!("{:?}", item.name),
+                ..place.within("name").missing(
+                    format!("another practice is called so too, in {}", other.shown()),
+                    "tell them apart, as by a place: \"Dr Martin, Lyon\"; callers never hear it",
+                )
+            }),
+            Some(_) | None => {
+                known.insert(&item.name, place);
+            }
+        }
+    }
 }
 
 /// Which of its lists a caller is on, by name.
@@ -256,7 +276,18 @@ fn hours(
     let holidays = Holidays { removed, ..holidays };
     let hours = Hours::sharing(&written.value, file.time_zone, holidays, calendars);
     match hours {
-        Ok(hours) if hours.opens_from(now_ms) => Some(hours),
+        Ok(hours) if hours.opens_from(now_ms) => {
+            if let Some(CutNight { night, by }) = hours.cut_night(now_ms) {
+                mistakes.warn(written.place.mistake(
+                    format!("the night of `{night}` ends at midnight where `{by}` has the day after"),
+                    format!(
+                        "write `,` instead of `;` between them, so that both hold: `{night}, {by}`; or, \
+                         if it shall end then, write 24:00"
+                    ),
+                ));
+            }
+            Some(hours)
+        }
         Ok(_) => {
             mistakes.push(written.place.mistake(
                 "they never open within the next two years: nobody would ever be served",

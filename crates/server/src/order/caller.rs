@@ -1,7 +1,7 @@
 //! What an operator orders of a caller who waits.
 
-use acd::{CallerStage, Urgency};
-use call::{CallView, CallerCommand, Engine, Stage};
+use acd::{AgentState, CallerStage, Circle, Unsuited, Urgency};
+use call::{AgentId, CallView, CallerCommand, Engine, PracticeId, Stage, TeamId};
 
 use super::redirection;
 use crate::config::nearest;
@@ -44,7 +44,11 @@ pub(crate) fn read(
             }
             CallerCommand::Rank { urgency, first: *first }
         }
-        CallOrder::Move { team } => CallerCommand::Move { team: self::team(config, team)? },
+        CallOrder::Move { team } => {
+            let team = self::team(config, team)?;
+            somebody_may_have(config, waiting.acting, team)?;
+            CallerCommand::Move { team }
+        }
         CallOrder::Redirect { to } => {
             if matches!(view.stage, Stage::Returned { .. }) {
                 return Err(format!(
@@ -65,7 +69,7 @@ fn urgency(word: &str) -> Result<Urgency, String> {
     known.ok_or_else(|| format!("no such class {word:?}: vital, urgent, priority or normal"))
 }
 
-fn team(config: &call::Config, name: &str) -> Result<call::TeamId, String> {
+fn team(config: &call::Config, name: &str) -> Result<TeamId, String> {
     if let Some((team, _)) = config.teams.iter().find(|(_, known)| *known == name) {
         return Ok(*team);
     }
@@ -73,6 +77,53 @@ fn team(config: &call::Config, name: &str) -> Result<call::TeamId, String> {
     Err(match nearest(name, names.iter().copied()) {
         Some(near) => format!("there is no team {name:?}: did you mean {near:?}?"),
         None => format!("there is no team {name:?}: the teams are {}", names.join(", ")),
+    })
+}
+
+/// Whom of the team he may have: the circles widen to all of it.
+fn suited(
+    config: &call::Config,
+    practice: PracticeId,
+    team: TeamId,
+) -> impl Iterator<Item = AgentId> {
+    let all = acd::verdicts(&config.floor, practice, team, Circle::Everyone);
+    all.into_iter().filter(|verdict| verdict.unsuited.is_none()).map(|verdict| verdict.agent)
+}
+
+/// Who would wait for nobody, ever, is not moved.
+fn somebody_may_have(
+    config: &call::Config,
+    practice: PracticeId,
+    team: TeamId,
+) -> Result<(), String> {
+    if suited(config, practice, team).next().is_some() {
+        return Ok(());
+    }
+    let name = config.teams.get(&team).map_or("?", String::as_str);
+    let of_team = acd::verdicts(&config.floor, practice, team, Circle::Everyone);
+    let is_of_sites = of_team.iter().any(|verdict| verdict.unsuited == Some(Unsuited::Site));
+    Err(match is_of_sites {
+        true => {
+            let practice = config.practices.get(&practice).map_or("?", |it| it.name.as_str());
+            format!(
+                "nobody of {name} may have callers of {practice}: all work where it wants none of its \
+                 callers answered (`sites` of its file); choose another team"
+            )
+        }
+        false => format!("nobody is in the team {name}: choose another one"),
+    })
+}
+
+/// Somebody who may have him is logged in with a phone that rings, busy or not.
+fn is_somebody_there(
+    engine: &Engine,
+    config: &call::Config,
+    practice: PracticeId,
+    team: TeamId,
+) -> bool {
+    suited(config, practice, team).filter_map(|agent| engine.scheduler().agent(agent)).any(|view| {
+        let is_in = !matches!(view.state, AgentState::LoggedOut | AgentState::NotResponding);
+        is_in && view.reachable
     })
 }
 
@@ -100,7 +151,8 @@ pub(crate) fn told(
         CallerStage::Waiting => {
             let place = scheduler.waiting().position(|it| it.caller == view.caller);
             let place = place.map_or_else(String::new, |place| format!(", place {}", place + 1));
-            format!("{call}: {class}, waits for {team}{place}")
+            let nobody = nobody(engine, config, caller.acting, command);
+            format!("{call}: {class}, waits for {team}{place}{nobody}")
         }
         CallerStage::Offered { agent, .. } => {
             format!("{call}: {class}, rings {} ({})", names.user(agent), names.agent(agent))
@@ -111,5 +163,27 @@ pub(crate) fn told(
         CallerStage::Served { .. } | CallerStage::Connected { .. } => {
             format!("{call}: is being answered")
         }
+    }
+}
+
+/// Why he waits on although the order was carried out; mostly empty.
+fn nobody(
+    engine: &Engine,
+    config: &call::Config,
+    practice: PracticeId,
+    command: &CallerCommand,
+) -> String {
+    match command {
+        CallerCommand::Move { team } if !is_somebody_there(engine, config, practice, *team) => {
+            ", but nobody is there who may have him".to_owned()
+        }
+        CallerCommand::Redirect { to } if !redirection::is_reachable(engine, to.target) => {
+            let place = redirection::place(config, to.target);
+            format!(": no phone of {place} can be reached, so his plan goes on")
+        }
+        CallerCommand::Move { .. }
+        | CallerCommand::Redirect { .. }
+        | CallerCommand::Rank { .. }
+        | CallerCommand::Release => String::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! What an operator says for a practice against its hours and leave.
 
 use acd::TimeZone;
-use call::{Override, Overriding, PracticeId};
+use call::{Engine, Override, Overriding, PracticeId};
 
 use super::redirection;
 use crate::config::nearest;
@@ -42,14 +42,18 @@ pub(crate) fn read(
     Ok((practice, Some(Override { what, until_unix_ms })))
 }
 
-/// By its key, its name, its label or one of its numbers. A key is one practice's alone, hence goes first.
+/// By its key, its name, its label or one of its numbers. A key is one practice's alone, hence goes first;
+/// who writes `[unidentified]` as the file does means its key.
 pub(crate) fn find(config: &call::Config, text: &str) -> Result<PracticeId, String> {
     let all = &config.practices;
+    let text = if text == "[unidentified]" { "unidentified" } else { text };
     if let Some((practice, _)) = all.iter().find(|(_, it)| it.key == text) {
         return Ok(*practice);
     }
     let wanted = text.to_lowercase();
-    let by_number = call::E164::read(text).ok().and_then(|number| config.numbers.get(&number));
+    let by_number = call::E164::read(text)
+        .ok()
+        .and_then(|number| config.numbers.get(&number).or_else(|| config.shared.get(&number)));
     let is_it = |id: &PracticeId, it: &call::Practice| {
         let mut names = [&it.key, &it.name, &it.label].into_iter();
         by_number == Some(id) || names.any(|name| name.to_lowercase() == wanted)
@@ -79,7 +83,7 @@ pub(crate) fn find(config: &call::Config, text: &str) -> Result<PracticeId, Stri
     }
 }
 
-fn zone(config: &call::Config, practice: PracticeId) -> TimeZone {
+pub(super) fn zone(config: &call::Config, practice: PracticeId) -> TimeZone {
     config.floor.practices.get(&practice).map(|it| it.hours.zone()).unwrap_or_default()
 }
 
@@ -136,15 +140,27 @@ pub(crate) fn said(config: &call::Config, practice: PracticeId, over: &Override)
 
 /// How it stands after the order.
 pub(crate) fn told(
+    engine: &Engine,
     config: &call::Config,
     practice: PracticeId,
     over: Option<&Override>,
-    situation: Option<call::Situation>,
 ) -> String {
     let name = config.practices.get(&practice).map_or("?", |it| it.name.as_str());
     match over {
-        Some(over) => format!("{name}: {}", said(config, practice, over)),
+        Some(over) => {
+            let nobody = match over.what {
+                Overriding::Redirect(to) if !redirection::is_reachable(engine, to.target) => {
+                    ", but no phone of it can be reached: its callers hear busy"
+                }
+                Overriding::Redirect(_)
+                | Overriding::Open
+                | Overriding::Closed
+                | Overriding::Leave => "",
+            };
+            format!("{name}: {}{nobody}", said(config, practice, over))
+        }
         None => {
+            let situation = engine.scheduler().situation(practice);
             let situation = situation.map_or("?", call::Situation::as_str);
             format!("{name}: no override, {situation} by its hours and leave")
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use acd::{Insistence, Plan, Step, Way};
-use call::{E164, Forward, PracticeId, Target};
+use call::{E164, Engine, Forward, PracticeId, Target};
 
 /// How long it rings there when no plan of the practice says it.
 const RING_FOR: Duration = Duration::from_secs(30);
@@ -88,6 +88,16 @@ fn is_possible(config: &call::Config, practice: PracticeId, target: Target) -> R
         Target::Line(_) => Err("no trunk takes calls of ours, so nobody can be forwarded to a \
                                 number outside: give a trunk its [outbound] and reload"
             .to_owned()),
+    }
+}
+
+/// Whether somebody there could be rung now; of a number outside nobody knows.
+pub(crate) fn is_reachable(engine: &Engine, target: Target) -> bool {
+    match target {
+        Target::Phone(phone) => {
+            engine.phone_bindings(phone).any(|binding| !engine.is_dead(&binding.flow))
+        }
+        Target::Line(_) => true,
     }
 }
 

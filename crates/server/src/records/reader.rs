@@ -6,6 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Row};
 use serde::{Deserialize, Serialize};
 
+use super::orders::OrderRow;
+
 pub struct Reader {
     connection: Connection,
 }
@@ -113,6 +115,14 @@ impl Reader {
              FROM forwards ORDER BY offered_ms, call, number",
         )?;
         statement.query_map([], forward_row)?.collect()
+    }
+
+    /// The latest of what operators ordered since then, in order.
+    pub fn orders(&self, since_ms: i64, at_most: usize) -> rusqlite::Result<Vec<OrderRow>> {
+        match self.version()? {
+            0..8 => Ok(Vec::new()),
+            _ => super::orders::read(&self.connection, since_ms, at_most),
+        }
     }
 
     fn version(&self) -> rusqlite::Result<u32> {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 use crate::clock::Reading;
 
 /// `PRAGMA user_version` of files that this program reads and writes.
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 /// `PRAGMA application_id`: whose file it is, `mono`.
 const APPLICATION: u32 = u32::from_be_bytes(*b"mono");
 
@@ -158,6 +158,23 @@ const OVERRIDES_BY_NAME: (&str, &str) = (
      DROP TABLE overrides_by_name;",
 );
 
+/// Since version 8: what operators ordered.
+const ORDERS: &str = "
+CREATE TABLE orders (
+    number       INTEGER PRIMARY KEY,
+    ordered_at   TEXT NOT NULL,            -- civil time (ISO 8601, UTC)
+    ordered_ms   INTEGER NOT NULL,
+    uid          INTEGER NOT NULL,         -- of the control socket's peer
+    user         TEXT,                     -- its name then
+    kind         TEXT NOT NULL,            -- agent, call, override, reload
+    whom         TEXT NOT NULL,            -- a secretary's user, a call (of `calls`), a practice's key
+    what         TEXT NOT NULL,            -- in words
+    command      TEXT NOT NULL,            -- the same as JSON; of numbers two digits are shown
+    outcome      TEXT NOT NULL             -- done, refused
+) STRICT;
+CREATE INDEX orders_ordered ON orders (ordered_ms);
+";
+
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -251,6 +268,9 @@ pub(super) fn open(path: &Path, at: Reading) -> Result<(Connection, u32), OpenEr
         transaction.execute_batch(before)?;
         transaction.execute_batch(OVERRIDES)?;
         transaction.execute_batch(after)?;
+    }
+    if found < 8 {
+        transaction.execute_batch(ORDERS)?;
     }
     if found < VERSION {
         transaction.pragma_update(None, "application_id", APPLICATION)?;

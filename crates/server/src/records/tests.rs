@@ -7,6 +7,7 @@ use call::{CallRef, CallerNumber, Disposition, E164, OfferOutcome, OfferRecord, 
 use rusqlite::Connection;
 
 use super::*;
+use crate::control::Audited;
 use crate::limits::{RECORDS_BATCH_MAX, RECORDS_HELD_MAX};
 
 /// A file of its own, removed at the end.
@@ -232,7 +233,9 @@ fn a_file_of_the_third_version_gets_its_forwardings_and_keeps_the_rest() {
     writer.finish();
     let older = Connection::open(&file.0).unwrap();
     older
-        .execute_batch("DROP TABLE forwards; DROP TABLE overrides; PRAGMA user_version = 3")
+        .execute_batch(
+            "DROP TABLE forwards; DROP TABLE overrides; DROP TABLE orders; PRAGMA user_version = 3",
+        )
         .unwrap();
     let before = Reader::open(&file.0).unwrap();
     assert!(before.calls().unwrap().len() == 1 && before.forwards().unwrap().is_empty());
@@ -446,7 +449,7 @@ fn a_file_of_the_first_version_is_read_as_it_is_and_carried_over_by_the_server()
     let older = Connection::open(&file.0).unwrap();
     let downgrade = "ALTER TABLE calls DROP COLUMN situation; ALTER TABLE calls DROP COLUMN prompt;
          DROP TABLE phones; DROP TABLE secretaries; DROP TABLE overrides; DROP TABLE forwards;
-         PRAGMA application_id = 0";
+         DROP TABLE orders; PRAGMA application_id = 0";
     older.execute_batch(downgrade).unwrap();
     older.pragma_update(None, "user_version", 1).unwrap();
     drop(older);
@@ -589,6 +592,7 @@ fn a_file_of_the_sixth_version_keeps_the_secretaries_phones() {
                  user_agent TEXT, PRIMARY KEY (user, place)) STRICT, WITHOUT ROWID;
              INSERT INTO phones SELECT * FROM newer;
              DROP TABLE newer;
+             DROP TABLE orders;
              PRAGMA user_version = 6",
         )
         .unwrap();
@@ -697,6 +701,7 @@ fn what_the_fifth_version_kept_by_a_name_goes_to_the_only_practice_that_has_it()
              INSERT INTO overrides VALUES
                  ('Dr Martin', 'redirect', '+33199001234', 20000, {until_ms}, '2026-11-26'),
                  ('Dr Blanc', 'closed', NULL, 0, {until_ms}, '2026-11-26');
+             DROP TABLE orders;
              PRAGMA user_version = 5"
         ))
         .unwrap();
@@ -724,4 +729,42 @@ fn what_the_fifth_version_kept_by_a_name_goes_to_the_only_practice_that_has_it()
     let kept: Vec<&str> = overrides.iter().map(KeptOverride::practice).collect();
     assert_eq!(kept, ["Dr Blanc", "martin"]);
     assert_eq!(restored(&overrides[1], &both), Ok((practice, over)));
+}
+
+fn order(whom: &str, at_ms: i64) -> Entry {
+    let order = Audited {
+        kind: "agent",
+        whom: whom.to_owned(),
+        what: "pause".to_owned(),
+        command: "{}".to_owned(),
+    };
+    Entry::Order(KeptOrder { at_ms, uid: 0, order, is_done: at_ms > 1_000 })
+}
+
+#[test]
+fn a_file_of_the_seventh_version_takes_up_orders_and_tells_the_latest_since_then() {
+    let file = File::new("seventh");
+    drop(schema::open(&file.0, reading()).unwrap());
+    let older = Connection::open(&file.0).unwrap();
+    older.execute_batch("DROP TABLE orders; PRAGMA user_version = 7").unwrap();
+    drop(older);
+    let before = Reader::open(&file.0).unwrap().orders(0, 10).unwrap();
+    assert_eq!(before, [], "not opened by a server of this version yet");
+
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
+    for (whom, at_ms) in [("101", 1_000), ("102", 2_000), ("103", 3_000)] {
+        records.keep(order(whom, at_ms));
+    }
+    drop(records);
+    assert_eq!(writer.finish(), RecordsStatus::default(), "these are no records of calls");
+    let read = |since, at_most| Reader::open(&file.0).unwrap().orders(since, at_most).unwrap();
+    let whom = |since, at_most| -> Vec<String> {
+        read(since, at_most).into_iter().map(|row| row.whom).collect()
+    };
+    assert_eq!(whom(2_000, 10), ["102", "103"]);
+    assert_eq!(whom(0, 2), ["102", "103"], "the latest");
+    let first = &read(0, 10)[0];
+    assert_eq!((first.ordered_at.as_str(), first.uid), ("1970-01-01T00:00:01.000Z", 0));
+    assert_eq!((first.user.as_deref(), first.outcome.as_str()), (Some("root"), "refused"));
+    assert_eq!(read(0, 10)[2].outcome, "done");
 }

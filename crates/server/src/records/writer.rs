@@ -11,7 +11,7 @@ use call::{
 use rusqlite::{Connection, params};
 use tracing::{error, warn};
 
-use super::{CallEntry, Counters, Entry, overrides, standing};
+use super::{CallEntry, Counters, Entry, orders, overrides, standing};
 use crate::clock::{Reading, iso};
 use crate::limits::{NEWS_GATHER, RECORDS_BATCH_MAX, RECORDS_HELD_MAX, RECORDS_RETRY};
 
@@ -156,6 +156,7 @@ fn write<'a>(
             }
             Entry::Standing(kept) => standing::write(&transaction, kept)?,
             Entry::Override(kept) => overrides::write(&transaction, kept)?,
+            Entry::Order(kept) => orders::write(&transaction, kept)?,
         }
     }
     transaction.commit()

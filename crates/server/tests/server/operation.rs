@@ -162,7 +162,9 @@ fn orders_are_told_back_and_what_would_change_nothing_is_refused() {
     let order = |words: &[&str]| told(scene.config(), &[&["agent", "101"], words].concat());
     let refuse =
         |user: &str, words: &[&str]| refused(scene.config(), &[&["agent", user], words].concat());
-    assert!(refuse("101", &["pause"]).contains("101 is logged out: log her in first"));
+    for words in ["pause", "resume"] {
+        assert!(refuse("101", &[words]).contains("101 is logged out: log her in first"));
+    }
     assert!(order(&["log-in"]).contains("available, but no phone of hers can be reached"));
     assert!(refuse("101", &["end-wrap-up"]).contains("there is no wrap-up to end"));
     assert!(refuse("1001", &["pause"]).contains("did you mean \"101\"?"));
@@ -426,6 +428,41 @@ fn check_tells_its_mistakes_as_json_too() {
     let keys: Vec<_> = mistakes.as_array().unwrap().iter().map(|it| it["key"].clone()).collect();
     assert_eq!(keys, ["practices.martin.name", "practices.martin.nam"]);
     assert!(mistakes[1]["remedy"].as_str().unwrap().contains("`name`"));
+    assert_eq!(mistakes[1]["level"], "mistake");
+}
+
+#[test]
+fn what_is_hardly_meant_is_a_warning_to_check_and_in_the_log_and_refuses_nothing() {
+    let scene = Scene::new("check-warns", &ports(40));
+    let odd = "[practices.lyon]\nname = \"Dr Martin\"\nnumbers = [\"0199009999\"]\nplan = [\"busy\"]\n\
+               hours = \"Fr 22:00-02:00; Sa 10:00-12:00; PH off\"\nclosed = [\"busy\"]\n[practices.martin]\n";
+    scene.rewrite("[practices.martin]\n", odd);
+    let shown = told(scene.config(), &["check"]);
+    let (night, name) = ("practices.lyon.hours", "practices.martin.name");
+    let warnings: Vec<&str> = shown.lines().filter(|it| it.starts_with("warning: ")).collect();
+    assert_eq!(warnings.len(), 2, "{shown}");
+    assert!(warnings[0].contains(night) && warnings[1].contains(name), "{shown}");
+    assert!(shown.contains("`Fr 22:00-02:00, Sa 10:00-12:00`"), "{shown}");
+    assert!(shown.trim_end().ends_with("2 warnings"), "{shown}");
+    let list: Value = serde_json::from_str(&told(scene.config(), &["check", "--json"])).unwrap();
+    assert_eq!((&list[0]["level"], &list[0]["key"]), (&"warning".into(), &night.into()));
+    assert!(list[0]["line"].as_u64().unwrap() > 0);
+
+    let serving = scene.start();
+    scene.rewrite("[practices.martin]\n", &odd.replace("Dr Martin", "Dr Martin, Lyon"));
+    told(scene.config(), &["reload"]);
+    serving.signal("TERM");
+    let log = serving.wait().1;
+    let logged = |key| log.lines().filter(|it| it.contains("WARN") && it.contains(key)).count();
+    assert_eq!((logged(night), logged(name)), (2, 1), "at the start and at the reload:\n{log}");
+}
+
+#[test]
+fn the_sample_gives_no_warning_and_the_program_says_its_name() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    assert_eq!(told(&sample, &["check", "--json"]), "[]\n");
+    let version = monoligne().arg("--version").output().unwrap();
+    assert!(version.stdout.starts_with(b"monoligne "), "{version:?}");
 }
 
 #[test]

@@ -37,7 +37,8 @@ fn who_waits_is_ranked_moved_and_released_and_nobody_else_is_touched() {
     assert_eq!(urgent, format!("{two}: urgent, waits for pool, place 1\n"));
     assert_eq!(queue(&scene), [two.as_str(), three, one]);
     assert_eq!(scene.json("queue")[0]["urgency"], "urgent");
-    assert!(order(one, &["--team", "night"]).contains("waits for night"));
+    let moved = order(one, &["--team", "night"]);
+    assert!(moved.contains("waits for night, place 3, but nobody is there who may"), "{moved}");
     assert_eq!(scene.json("queue")[2]["team"], "night");
 
     assert!(refuse(one, &["--urgency", "normal"]).contains("is normal already"));
@@ -235,7 +236,7 @@ fn until_reloads(scene: &Scene, counter: &str, count: u64) {
 #[test]
 fn a_reload_switches_the_watching_of_files_on_and_off() {
     let scene = Scene::new("order-watch-key", &ports(20));
-    let serving = scene.start();
+    let mut serving = scene.start();
     let on = "[reload]\nwatch = true\n[teams.pool]\n";
     scene.rewrite("[teams.pool]\n", on);
     assert!(told(scene.config(), &["reload"]).contains("~ [reload]: watch false → true"));
@@ -243,11 +244,8 @@ fn a_reload_switches_the_watching_of_files_on_and_off() {
     until_reloads(&scene, "done", 2);
     scene.rewrite("[teams.pool]\n", "[reload]\nwatch = false\n[teams.pool]\n");
     until_reloads(&scene, "done", 3);
-    serving.signal("TERM");
-    let (_, log) = serving.wait();
-    for words in ["files are watched", "files are not watched any longer"] {
-        assert!(log.contains(words), "{words:?} is not in\n{log}");
-    }
+    serving.until_logged("files are watched");
+    serving.until_logged("files are not watched any longer");
 }
 
 #[test]
@@ -263,5 +261,196 @@ fn watched_files_are_read_again_when_they_rest_and_a_wrong_one_changes_nothing()
     assert_eq!(code, Some(0), "{log}");
     for words in ["its files have changed", "wrap_up 10 s → 20 s", "did you mean `wrap_up`?"] {
         assert!(log.contains(words), "{words:?} is not in\n{log}");
+    }
+}
+
+/// Callers may be sent to two numbers outside, and a reception's phone.
+const FORWARDS: &str = "plan = [{ ring = \"accueil\" }, { queue = \"pool\" }]\n\
+    [practices.martin.forward]\ntrunk = \"out\"\nallowed = [\"06 39 98 00 20\"]\n\
+    [phones.accueil]\nha1 = \"281833cdcaca5bb8a453f6fc1c461593\"\n\
+    [trunks.out]\nsources = [\"192.0.2.1\"]\noutbound = { to = \"192.0.2.1\" }\n[teams.pool]\n";
+const PLAIN: &str = "plan = [{ queue = \"pool\" }]\n[teams.pool]\n";
+
+#[test]
+fn a_redirection_that_a_reload_allows_no_longer_ends_with_it_for_good() {
+    let scene = Scene::new("order-revoked", &ports(20));
+    scene.rewrite(PLAIN, FORWARDS);
+    let serving = scene.start();
+    let redirect = ["override", "martin", "redirect", "06 39 98 00 20", "--for", "2h"];
+    told(scene.config(), &redirect);
+    assert_eq!(scene.json("practices")[0]["situation"], "redirected");
+    scene.rewrite(PLAIN, &FORWARDS.replace("06 39 98 00 20", "06 39 98 00 21"));
+    let changes = told(scene.config(), &["reload"]);
+    let ended = "! practice Dr Martin: its override (redirected to …20 until ";
+    assert!(changes.contains(ended) && changes.contains("is ended, for it may not"), "{changes}");
+    let practice = &scene.json("practices")[0];
+    assert_eq!((&practice["situation"], &practice["override"]), (&"open".into(), &().into()));
+
+    // Nor is it there again when it may be: not after a restart either.
+    scene.rewrite(PLAIN, FORWARDS);
+    told(scene.config(), &["reload"]);
+    serving.signal("TERM");
+    let log = serving.wait().1;
+    let line = log.lines().find(|line| line.contains(ended)).expect(&log);
+    assert!(line.contains("WARN"), "{line}");
+    let serving = scene.start();
+    assert_eq!(scene.json("practices")[0]["situation"], "open");
+
+    // What a restart finds not allowed is forgotten as well.
+    told(scene.config(), &redirect);
+    serving.signal("TERM");
+    serving.wait();
+    scene.rewrite(PLAIN, PLAIN);
+    let serving = scene.start();
+    assert_eq!(scene.json("practices")[0]["situation"], "open");
+    serving.signal("TERM");
+    assert!(serving.wait().1.contains("its redirection is not allowed any more"));
+    scene.rewrite(PLAIN, FORWARDS);
+    let _serving = scene.start();
+    assert_eq!(scene.json("practices")[0]["situation"], "open");
+}
+
+#[test]
+fn a_redirection_to_a_phone_that_is_not_there_says_what_callers_hear() {
+    let scene = Scene::new("order-silent", &ports(20));
+    scene.rewrite(PLAIN, FORWARDS);
+    let _serving = scene.start();
+    let redirect = ["override", "martin", "redirect", "accueil", "--for", "2h"];
+    let silent = told(scene.config(), &redirect);
+    let nobody = ", but no phone of it can be reached: its callers hear busy\n";
+    assert!(silent.starts_with("Dr Martin: redirected to accueil until "), "{silent}");
+    assert!(silent.ends_with(nobody), "{silent}");
+    let registered = scene.phone.register("accueil", 1, None);
+    assert!(registered.answer.starts_with("SIP/2.0 200 "), "{}", registered.answer);
+    let shown = told(scene.config(), &redirect);
+    assert!(!shown.contains("no phone"), "{shown}");
+}
+
+#[test]
+fn a_reload_tells_what_goes_with_who_is_removed() {
+    let scene = Scene::new("order-gone", &ports(40));
+    let all = FORWARDS.replace("[{ ring = \"accueil\" }, ", "[");
+    let both = "[practices.petit]\nname = \"Mme Petit\"\nnumbers = [\"01 99 00 56 78\"]\n\
+                plan = [\"busy\"]\n[agents.102]\nteams = [\"pool\"]\n\
+                ha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n[teams.pool]\n";
+    scene.rewrite(PLAIN, &all.replace("[teams.pool]\n", both));
+    let serving = scene.start();
+    told(scene.config(), &["override", "petit", "close", "--for", "2h"]);
+    scene.phone.register("accueil", 1, None);
+    scene.phone.register("101", 3, None);
+    scene.trunk.invite("0199001234", "one");
+    scene.phone.reply(&scene.phone.rung(), 200, SDP);
+    scene.trunk.wait_for(200, "one");
+
+    let text = std::fs::read_to_string(scene.config().join("monoligne.toml")).unwrap();
+    let text =
+        text.replace("[practices.petit]", "[practices.grand]").replace("Mme Petit", "Mme Grand");
+    let text =
+        text.replace("[phones.accueil]", "[phones.bureau]").replace("[agents.101]", "[agents.103]");
+    std::fs::write(scene.config().join("monoligne.toml"), text).unwrap();
+    let changes = told(scene.config(), &["reload"]);
+    for line in [
+        "! practice Mme Petit: there is none such any more: its override (closed until ",
+        "! agent 101 (101): removed, and is in a conversation, which goes on to its end",
+        "! phone accueil (accueil): removed, its registration is forgotten",
+    ] {
+        assert!(changes.lines().any(|told| told.starts_with(line)), "{line:?}: {changes}");
+    }
+    assert_eq!(scene.json("calls")[0]["stage"], "bridged");
+    assert_eq!(told(scene.config(), &["reload"]), "nothing changed\n", "told once");
+    serving.signal("TERM");
+    let log = serving.wait().1;
+    assert_eq!(
+        log.lines().filter(|line| line.contains("WARN") && line.contains("! ")).count(),
+        3,
+        "{log}"
+    );
+}
+
+#[test]
+fn nobody_is_moved_to_a_team_that_may_never_have_him() {
+    let scene = Scene::new("order-sites", &ports(40));
+    let sites = "plan = [{ queue = \"pool\" }]\nsites = [\"paris\"]\n[teams.night]\n\
+                 [agents.102]\nteams = [\"night\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n\
+                 [teams.pool]\n[agents.101]\nsite = \"paris\"\n";
+    scene.rewrite(&format!("{PLAIN}[agents.101]\n"), sites);
+    let _serving = scene.start();
+    scene.trunk.invite("0199001234", "one");
+    scene.trunk.wait_for(180, "one");
+    let [one] = &queue(&scene)[..] else { panic!("he waits") };
+    let elsewhere = refused(scene.config(), &["call", one, "--team", "night"]);
+    assert!(elsewhere.contains("nobody of night may have callers of Dr Martin"), "{elsewhere}");
+    assert_eq!(scene.json("queue")[0]["team"], "pool");
+    let absent = told(scene.config(), &["call", one, "--team", "pool"]);
+    assert!(absent.contains("but nobody is there who may have him"), "{absent}");
+}
+
+#[test]
+fn every_order_is_recorded_with_who_gave_it_even_where_the_log_says_little() {
+    let scene = Scene::new("order-kept", &ports(20));
+    scene.rewrite(
+        PLAIN,
+        &FORWARDS.replace("[teams.pool]\n", "[log]\nlevel = \"warn\"\n[teams.pool]\n"),
+    );
+    let serving = scene.start();
+    assert_eq!(told(scene.config(), &["orders"]), "nothing was ordered\n");
+    told(scene.config(), &["agent", "101", "log-in"]);
+    told(
+        scene.config(),
+        &["override", "01 99 00 12 34", "redirect", "06 39 98 00 20", "--for", "2h"],
+    );
+    refused(
+        scene.config(),
+        &["override", "Dr Martin", "redirect", "06 39 98 00 99", "--for", "2h"],
+    );
+    refused(scene.config(), &["call", "1-1-99", "--urgency", "vital"]);
+    told(scene.config(), &["reload"]);
+    let orders = loop {
+        let orders = scene.json("orders");
+        if orders.as_array().unwrap().len() == 5 {
+            break orders;
+        }
+    };
+    let shown = |at: usize| {
+        ["kind", "whom", "what", "outcome"].map(|key| orders[at][key].as_str().unwrap().to_owned())
+    };
+    assert_eq!(shown(0), ["agent", "101", "log-in", "done"]);
+    assert_eq!(shown(1), ["override", "martin", "redirect to …20 for 7200 s", "done"]);
+    assert_eq!(shown(2), ["override", "martin", "redirect to …99 for 7200 s", "refused"]);
+    assert_eq!(shown(3), ["call", "1-1-99", "urgency \"vital\"", "refused"]);
+    assert_eq!(shown(4), ["reload", "configuration", "reload", "done"]);
+    let command = orders[1]["command"].as_str().unwrap();
+    let command: serde_json::Value = serde_json::from_str(command).unwrap();
+    assert_eq!(command["order"]["redirect"]["to"], "…20");
+    let uid = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap());
+    assert!(orders.as_array().unwrap().iter().all(|order| order["uid"] == uid), "{orders}");
+    assert!(!orders.to_string().contains("39 98 00") && !orders.to_string().contains("399800"));
+
+    // They outlive the process, and an older time is chosen by hand.
+    serving.signal("KILL");
+    serving.wait();
+    let _serving = scene.start();
+    let page = told(scene.config(), &["orders", "--since", "1 h"]);
+    let last = page.lines().last().unwrap();
+    assert!(
+        page.starts_with("WHEN") && last.contains("reload") && last.ends_with("done"),
+        "{page}"
+    );
+}
+
+#[test]
+fn who_cannot_be_identified_is_a_practice_to_orders_too() {
+    let scene = Scene::new("order-shared", &ports(20));
+    let shared = "[unidentified]\nname = \"Cabinets\"\nnumbers = [\"01 99 00 99 00\"]\n\
+                  plan = [\"busy\"]\n[teams.pool]\n";
+    scene.rewrite("[teams.pool]\n", shared);
+    let _serving = scene.start();
+    let practices = scene.json("practices");
+    let found = practices.as_array().unwrap().iter().find(|it| it["key"] == "unidentified");
+    assert_eq!(found.unwrap()["numbers"], 1);
+    for name in ["[unidentified]", "unidentified", "Cabinets", "01 99 00 99 00"] {
+        let closed = told(scene.config(), &["override", name, "close", "--for", "2h"]);
+        assert!(closed.starts_with("Cabinets: closed until "), "{name}: {closed}");
+        told(scene.config(), &["override", name, "--clear"]);
     }
 }

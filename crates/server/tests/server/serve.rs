@@ -1,9 +1,9 @@
 //! The real binary: refusals with their exit code, the drain, the control socket.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::UdpSocket;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use server::records::Reader;
 
@@ -24,6 +24,9 @@ fn run(subcommand: &str, config: &Path) -> Output {
 pub(crate) struct Serving {
     child: Child,
     out: BufReader<ChildStdout>,
+    err: BufReader<ChildStderr>,
+    /// What was read of it so far.
+    log: String,
 }
 
 impl Serving {
@@ -47,7 +50,19 @@ impl Serving {
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         assert!(line.contains("takes calls"), "{line:?}");
-        Self { child, out }
+        let err = BufReader::new(child.stderr.take().unwrap());
+        Self { child, out, err, log: String::new() }
+    }
+
+    /// Returns once a line of the log has these words.
+    pub(crate) fn until_logged(&mut self, words: &str) {
+        loop {
+            let read = self.log.len();
+            assert_ne!(self.err.read_line(&mut self.log).unwrap(), 0, "{words:?}: {}", self.log);
+            if self.log[read..].contains(words) {
+                return;
+            }
+        }
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -61,9 +76,8 @@ impl Serving {
 
     /// Waits for its end: exit code and the log.
     pub(crate) fn wait(mut self) -> (Option<i32>, String) {
-        let stderr = self.child.stderr.take().unwrap();
-        let log = std::io::read_to_string(stderr).unwrap();
-        (self.child.wait().unwrap().code(), log)
+        self.err.read_to_string(&mut self.log).unwrap();
+        (self.child.wait().unwrap().code(), std::mem::take(&mut self.log))
     }
 }
 

@@ -51,6 +51,7 @@ impl Edge {
             Item::MediaReady
             | Item::Status { .. }
             | Item::Order { .. }
+            | Item::Audit { .. }
             | Item::Copy { .. }
             | Item::Configure { .. }
             | Item::Idle(_)
