@@ -112,11 +112,8 @@ impl Watched<'_> {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let told = server.reloader().and_then(|reloader| reloader.watches());
-            let is_watched = match self.watch.or(told) {
-                Some(is_watched) => is_watched,
-                // It is being read.
-                None => continue,
-            };
+            // `None`: it is being read.
+            let Some(is_watched) = self.watch.or(told) else { continue };
             match (&mut self.files, is_watched) {
                 // Some hundred files are looked at in a few milliseconds, and only signals wait here.
                 (Some(files), true) => {
