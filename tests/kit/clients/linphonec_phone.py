@@ -17,6 +17,7 @@ from control import Control
 INCOMING = re.compile(r'new incoming call from (?:"(.*)" )?<')
 ESTABLISHED = re.compile(r"^Call \d+ .*connected\.$")
 CLOSED = re.compile(r"^Call \d+ .*(ended \(.*\)|error)\.$")
+LISTED = re.compile(r"^Status: (.*)$")
 
 SETTINGS = """\
 [sip]
@@ -68,6 +69,7 @@ class Phone:
         self.options = options
         self.control = Control(options.control)
         self.recordings = 0
+        self.is_asked = False
         self.unread = b""
         self.process = start(options)
         self.type("soundcard use files")
@@ -96,6 +98,9 @@ class Phone:
                 self.type("pause")
             elif command == "resume":
                 self.type("resume")
+            elif command == "list":
+                self.is_asked = True
+                self.type("call-logs")
             elif command == "dial":
                 self.type(f"call sip:{params}@{self.options.server}")
 
@@ -124,6 +129,9 @@ class Phone:
         elif CLOSED.search(line):
             self.control.tell("CALL_CLOSED")
             self.record()
+        elif (found := LISTED.search(line)) and self.is_asked:
+            self.is_asked = False  # the newest is first
+            self.control.tell("LISTED", found.group(1))
         elif line == "unregistered":
                 self.type("quit")
 

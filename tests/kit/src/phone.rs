@@ -16,6 +16,8 @@ use crate::wait::{pause, wait_until};
 
 /// Longer than any test: the end of the microphone's file would hang up.
 pub(crate) const MICROPHONE: Duration = Duration::from_secs(60);
+/// Until a phone has shown its list of calls.
+const LIST: Duration = Duration::from_secs(5);
 /// Until a phone has left.
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -135,6 +137,13 @@ impl Phone {
     /// Presses a key in a conversation (RFC 4733). Only pjsua2 has keys.
     pub fn press(&mut self, key: &str) -> Result<()> {
         self.command("press", key)
+    }
+
+    /// How the last call stands in its list of calls: `missed`, `answered elsewhere`, `completed` …
+    /// Only linphonec shows its list.
+    pub fn last_in_list(&mut self) -> Result<String> {
+        self.command("list", "")?;
+        Ok(self.wait_for("LISTED", LIST)?.name)
     }
 
     /// Dials a number or a star code at the server.

@@ -101,13 +101,22 @@ impl Scene {
         Ok(phone)
     }
 
+    /// Switches a phone of another make on.
+    pub fn other_phone_on(&mut self, softphone: Softphone, user: &str) -> Result<Phone> {
+        self.start_phone(softphone, user, &password(user))
+    }
+
     /// Switches a phone on that may be refused.
     pub fn phone_with_password(&mut self, user: &str, password: &str) -> Result<Phone> {
+        self.start_phone(self.softphone, user, password)
+    }
+
+    fn start_phone(&mut self, softphone: Softphone, user: &str, password: &str) -> Result<Phone> {
         let index = u16::try_from(self.phones.len()).expect("a test has few phones");
         self.phones.push(user.to_owned());
         let address = phone_address(index);
         let tone = Tone(900 + 350 * u32::from(index));
-        Phone::start(self.scratch(), self.softphone, address, SERVER, user, password, tone)
+        Phone::start(self.scratch(), softphone, address, SERVER, user, password, tone)
     }
 
     /// Switches everybody's phone on, in one process that answers by itself, and waits until all may
