@@ -1,9 +1,10 @@
 //! What a practice's plan does with real phones: its own reception first, circles that widen, who is
-//! offered before whom, numbers outside, orders of operators, and the time that an operator gives.
+//! offered before whom, numbers outside, lists of callers, orders of operators, and the time that an
+//! operator gives.
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use kit::{Caller, Delivery, Phone, Plan, Scene, Setup, Softphone, Then, Tone, caller_number};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,17 +32,34 @@ fn check_text(scene: &Scene, caller: &Caller) -> Result<()> {
     scene.tap().heard_at(caller.ear).check("the caller", PROMPT, Duration::ZERO)
 }
 
+/// Closed but for a minute a year: hours that never open are refused.
+const CLOSED: &str = "hours = \"Jan 01 00:00-00:01\"";
+
+/// A team whose only secretary has no phone on.
+const AWAY: &str = "\n[teams.away]\n[agents.clara]\nteams = [\"away\"]\n\
+                    ha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n";
+
+/// A second practice with this plan, and the team that is away.
+fn with_durand(mut setup: Setup, steps: &str) -> Setup {
+    setup.more.push_str(&format!(
+        "\n[practices.durand]\nname = \"Cabinet Durand\"\nlabel = \"Dr Durand\"\n\
+         numbers = [\"+33140000002\"]\nanswer_within = \"20 s\"\nplan = [{steps}]\n{AWAY}"
+    ));
+    setup
+}
+
 /// A 200 to an INVITE.
 fn is_answer(delivery: &Delivery) -> bool {
     delivery.status() == Some(200)
         && delivery.header("CSeq").is_some_and(|cseq| cseq.contains("INVITE"))
 }
 
-fn takes(phone: &mut Phone) -> Result<()> {
-    phone.wait_for("CALL_INCOMING", SOON)?;
+/// Answers what rings and hears it out; who was shown.
+fn takes(phone: &mut Phone) -> Result<String> {
+    let shown = phone.wait_for("CALL_INCOMING", SOON)?.name;
     phone.accept()?;
     phone.wait_for("CALL_CLOSED", SOON)?;
-    Ok(())
+    Ok(shown)
 }
 
 #[test]
@@ -187,6 +205,15 @@ fn outside(steps: &str) -> Setup {
     setup
 }
 
+/// Whoever answers outside hears the question for a while, and takes the caller.
+fn answers_and_presses_1(scene: &Scene, mobile: &mut Phone) -> Result<()> {
+    mobile.wait_for("CALL_INCOMING", SOON)?;
+    mobile.accept()?;
+    mobile.wait_for("CALL_ESTABLISHED", SOON)?;
+    scene.let_ring(SECOND);
+    mobile.press("1")
+}
+
 #[test]
 fn a_doctor_outside_has_the_caller_once_he_presses_1() -> Result<()> {
     let steps = format!("{{ call = \"{MOBILE}\", for = \"20 s\" }}, \"busy\"");
@@ -294,5 +321,162 @@ fn before_the_operator_gives_him_up_a_caller_is_answered_by_the_text() -> Result
     check_text(&scene, &caller)?;
     let records = scene.close()?;
     assert_eq!(records.end_of(0)?, ("announced", "us"));
+    Ok(())
+}
+
+/// The call at this place of the queue, from 1, as `monoligne queue` shows it.
+fn queued(scene: &Scene, place: usize) -> Result<String> {
+    let queue = scene.server().status()?.queue;
+    let waiting = queue.get(place - 1).with_context(|| format!("{} wait", queue.len()))?;
+    Ok(waiting.call.clone())
+}
+
+#[test]
+fn an_operator_lets_one_who_waits_overtake_and_releases_another_with_busy() -> Result<()> {
+    let mut scene = Scene::open("operator-rank", plan("{ queue = \"floor\" }"))?;
+    let mut first = scene.call(Then::HangUpAfter(SECOND))?;
+    scene.wait_for_stage("waiting", 1)?;
+    let mut released = scene.call(Then::Refused(486))?;
+    scene.wait_for_stage("waiting", 2)?;
+    let mut overtaking = scene.call(Then::HangUpAfter(SECOND))?;
+    scene.wait_for_stage("waiting", 3)?;
+
+    let order = |arguments: &[&str]| {
+        let call = queued(&scene, 3)?;
+        scene.server().order(&[&["call", call.as_str()], arguments].concat())
+    };
+    let told = order(&["--urgency", "urgent"])?;
+    assert!(told.contains("urgent, waits for floor, place 1"), "{told}");
+    order(&["--release"])?; // the one before him is the last by that
+    released.finish(SOON)?;
+    let log = scene.server().log()?;
+    assert_eq!(log.matches("an operator's order").count(), 2, "{log}");
+
+    let mut anna = scene.phone_on("anna")?;
+    assert_eq!(takes(&mut anna)?, "Dr Martin · 06 12 34 56 02");
+    overtaking.finish(SOON)?;
+    assert_eq!(takes(&mut anna)?, "Dr Martin · 06 12 34 56 00");
+    first.finish(SOON)?;
+    let records = scene.close()?;
+    assert_eq!(records.end_of(1)?, ("busy", "us"));
+    Ok(())
+}
+
+#[test]
+fn an_operator_moves_one_who_waits_to_another_team_and_another_to_a_number_outside() -> Result<()> {
+    let mut setup = outside("{ queue = \"away\", nobody = \"never\" }");
+    let allowed = format!("\n[practices.martin.forward]\nallowed = [\"{MOBILE}\"]\n{AWAY}");
+    setup.more.push_str(&allowed);
+    let mut scene = Scene::open("operator-move", setup)?;
+    let mut mobile = scene.phone_on("mobile")?;
+    mobile.wait_for("REGISTER_OK", SOON)?;
+    let mut anna = scene.phone("anna")?;
+    let mut moved = scene.call(Then::HangUpAfter(TALK))?;
+    scene.wait_for_stage("waiting", 1)?;
+    let mut redirected = scene.call(Then::HangUpAfter(TALK))?;
+    scene.wait_for_stage("waiting", 2)?;
+    assert_eq!(anna.count("CALL_INCOMING")?, 0, "they wait for another team");
+
+    let [call, other] = [queued(&scene, 1)?, queued(&scene, 2)?];
+    scene.server().order(&["call", &call, "--team", "floor"])?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    anna.accept()?;
+    scene.server().order(&["call", &other, "--to", MOBILE])?;
+    answers_and_presses_1(&scene, &mut mobile)?;
+    mobile.wait_for("CALL_CLOSED", SOON)?;
+    anna.wait_for("CALL_CLOSED", SOON)?;
+    moved.finish(SOON)?;
+    redirected.finish(SOON)?;
+
+    scene.check_voices(&moved, &anna, 0)?;
+    scene.tap().heard_at(redirected.ear).check("the caller", mobile.tone, SECOND)?;
+    scene.wait_for_ports()?;
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("answered", "caller"));
+    assert_eq!(records.end_of(1)?, ("forwarded", "caller"));
+    assert_eq!(records.forwards_of(1)?, [("line", "served")]);
+    Ok(())
+}
+
+#[test]
+fn callers_of_a_closed_practice_have_the_doctor_on_call_or_else_another_practices_team()
+-> Result<()> {
+    let mut setup = with_durand(outside("{ queue = \"away\" }"), "{ queue = \"floor\" }");
+    setup.plan.push_str(&format!(
+        "\n{CLOSED}\nclosed = [{{ call = \"{MOBILE}\", for = \"20 s\" }}, {{ practice = \"durand\" }}]"
+    ));
+    let mut scene = Scene::open("on-call", setup)?;
+    let mut mobile = scene.phone_on("mobile")?;
+    mobile.wait_for("REGISTER_OK", SOON)?;
+    let mut anna = scene.phone("anna")?;
+    let mut first = scene.call(Then::HangUpAfter(TALK))?;
+    answers_and_presses_1(&scene, &mut mobile)?;
+    mobile.wait_for("CALL_CLOSED", SOON)?;
+    first.finish(SOON)?;
+    scene.tap().heard_at(first.ear).check("the caller", mobile.tone, SECOND)?;
+    assert_eq!(anna.count("CALL_INCOMING")?, 0, "the doctor has him");
+
+    let mut second = scene.call(Then::HangUpAfter(TALK))?;
+    mobile.wait_for("CALL_INCOMING", SOON)?;
+    mobile.hang_up()?;
+    assert_eq!(takes(&mut anna)?, "Dr Durand · 06 12 34 56 01", "in whose name she answers");
+    second.finish(SOON)?;
+    scene.check_voices(&second, &anna, 0)?;
+    scene.wait_for_ports()?;
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("forwarded", "caller"));
+    assert_eq!(records.end_of(1)?, ("answered", "caller"));
+    assert_eq!(records.forwards_of(1)?, [("line", "busy")]);
+    assert_eq!(records.of(1)?.practice.as_deref(), Some("Cabinet Martin"), "it is his caller");
+    Ok(())
+}
+
+#[test]
+fn who_has_waited_too_long_overflows_to_another_practices_team() -> Result<()> {
+    let steps =
+        "{ queue = \"away\", for = \"2 s\", nobody = \"never\" }, { practice = \"durand\" }";
+    let mut scene = Scene::open("overflow", with_durand(plan(steps), "{ queue = \"floor\" }"))?;
+    let mut anna = scene.phone("anna")?;
+    let placed = scene.tap().elapsed();
+    let mut caller = scene.call(Then::HangUpAfter(SECOND))?;
+    assert_eq!(takes(&mut anna)?, "Dr Durand · 06 12 34 56 00");
+    caller.finish(SOON)?;
+    let rung = scene.tap().select(|d| d.to == anna.address && d.is_first_invite());
+    assert!(rung.first().is_some_and(|invite| invite.at > placed + 2 * SECOND));
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("answered", "caller"));
+    Ok(())
+}
+
+#[test]
+fn at_night_a_blocked_number_hears_busy_and_who_always_gets_through_has_a_secretary() -> Result<()>
+{
+    let mut setup = with_text(plan("{ queue = \"floor\" }"));
+    setup.plan.push_str(&format!("\n{CLOSED}\nclosed = [{{ announce = \"text\" }}]"));
+    setup.more = format!(
+        "[[practices.martin.callers]]\nname = \"nuisance\"\nnumbers = [{:?}]\nblocked = true\n\
+         [[practices.martin.callers]]\nname = \"colleagues\"\nnumbers = [{:?}]\nthrough = true\n",
+        caller_number(0),
+        caller_number(1),
+    );
+    let mut scene = Scene::open("caller-lists", setup)?;
+    let mut anna = scene.phone("anna")?;
+    scene.call(Then::Refused(486))?.finish(SOON)?;
+    assert_eq!(anna.count("CALL_INCOMING")?, 0);
+    let mut colleague = scene.call(Then::HangUpAfter(TALK))?;
+    takes(&mut anna)?;
+    colleague.finish(SOON)?;
+    scene.check_voices(&colleague, &anna, 0)?;
+    scene.wait_for_state("anna", "available")?;
+    let mut anybody = scene.call(Then::Stay)?;
+    anybody.finish(SOON)?;
+    check_text(&scene, &anybody)?;
+
+    assert_eq!(anna.count("CALL_INCOMING")?, 1);
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("closed", "us")); // refused while it was closed
+    assert_eq!(records.of(0)?.status, 486);
+    assert_eq!(records.end_of(1)?, ("answered", "caller"));
+    assert_eq!(records.end_of(2)?, ("closed", "us"));
     Ok(())
 }
