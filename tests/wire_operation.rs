@@ -1,5 +1,6 @@
 //! What an operator does to a running server: another configuration, right or wrong, and a restart.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -83,6 +84,63 @@ fn a_wrong_configuration_is_refused_whole_and_no_call_hears_of_it() -> Result<()
     assert_eq!(records.end_of(0)?, ("answered", "agent"));
     assert_eq!(records.end_of(1)?, ("unknown_number", "us"));
     Ok(())
+}
+
+#[test]
+fn a_reload_touches_neither_who_talks_nor_who_waits_and_says_what_changed_or_is_wrong() -> Result<()>
+{
+    let mut scene = Scene::open("reload-waiting", Setup::default())?;
+    let mut anna = scene.phone("anna")?;
+    let mut first = scene.call(Then::Stay)?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    anna.accept()?;
+    anna.wait_for("CALL_ESTABLISHED", SOON)?;
+    let mut second = scene.call(Then::HangUpAfter(TALK))?;
+    scene.wait_for_stage("waiting", 1)?;
+    anna.listen_for(SECOND)?;
+    let (before, from) = (standing(&scene)?, scene.tap().elapsed());
+
+    let mut wrong = with_durand();
+    wrong.more.push_str("lable = \"Dr Durand\"\n");
+    let file = wrong.write(scene.scratch().path())?;
+    let refused = scene.server().order(&["reload"]).expect_err("it is wrong").to_string();
+    let text = fs::read_to_string(file)?;
+    let line = 1 + text.lines().position(|line| line.starts_with("lable")).expect("it is there");
+    let mistake = format!("monoligne.toml:{line}: practices.durand.lable = \"Dr Durand\"");
+    assert!(refused.contains(&mistake), "{refused}");
+    assert_eq!(scene.server().status()?.practices.len(), 1, "nothing of it counts");
+    assert!(scene.reload(&with_durand())?);
+    assert_eq!(scene.server().status()?.practices.len(), 2);
+    let log = scene.server().log()?;
+    for told in [mistake.as_str(), "the running configuration stays", "+ practice Cabinet Durand"] {
+        assert!(log.contains(told), "{told:?} is not in\n{log}");
+    }
+
+    assert_eq!(standing(&scene)?, before);
+    anna.listen_for(SECOND)?;
+    let heard = scene
+        .tap()
+        .select(|d| d.at > from && d.header("CSeq").is_some_and(|cseq| !cseq.ends_with("OPTIONS")));
+    assert!(heard.is_empty(), "{}", scene.tap().ladder());
+    anna.hang_up()?;
+    first.finish(SOON)?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    anna.accept()?;
+    anna.wait_for("CALL_ESTABLISHED", SOON)?;
+    anna.wait_for("CALL_CLOSED", SOON)?;
+    second.finish(SOON)?;
+    scene.check_voices(&first, &anna, 0)?;
+    scene.check_voices(&second, &anna, 1)?;
+    scene.close()?;
+    Ok(())
+}
+
+/// Each call that is up with its stage and its secretary, and who waits at which place.
+fn standing(scene: &Scene) -> Result<Vec<String>> {
+    let status = scene.server().status()?;
+    let calls = status.calls.iter().map(|it| format!("{} {} {:?}", it.call, it.stage, it.agent));
+    let queue = status.queue.iter().map(|it| format!("{} {} {}", it.call, it.place, it.step));
+    Ok(calls.chain(queue).collect())
 }
 
 #[test]
