@@ -111,9 +111,10 @@ fn a_reload_touches_neither_who_talks_nor_who_waits_and_says_what_changed_or_is_
     assert_eq!(scene.server().status()?.practices.len(), 1, "nothing of it counts");
     assert!(scene.reload(&with_durand())?);
     assert_eq!(scene.server().status()?.practices.len(), 2);
-    let log = scene.server().log()?;
     for told in [mistake.as_str(), "the running configuration stays", "+ practice Cabinet Durand"] {
-        assert!(log.contains(told), "{told:?} is not in\n{log}");
+        kit::wait_until(&format!("{told:?} in the log"), SOON, || {
+            Ok(scene.server().log()?.contains(told).then_some(()))
+        })?;
     }
 
     assert_eq!(standing(&scene)?, before);
