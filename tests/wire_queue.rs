@@ -107,11 +107,11 @@ fn a_caller_who_has_waited_long_goes_before_one_of_a_higher_class_who_has_not() 
 #[test]
 fn the_practice_that_pays_for_less_waiting_is_served_first_though_its_caller_came_later()
 -> Result<()> {
-    let mut setup = Setup::default(); // Dr Martin's callers within 20 s
-    setup.more = format!(
+    let more = format!(
         "[practices.durand]\nname = \"Cabinet Durand\"\nlabel = \"Dr Durand\"\n\
          numbers = [\"{DURAND}\"]\nanswer_within = \"5 s\"\nplan = [{{ queue = \"floor\" }}]\n"
     );
+    let setup = Setup { more, ..Setup::default() }; // Dr Martin's callers: within 20 s
     let mut scene = Scene::open("promises", setup)?;
     let mut first = scene.call(Then::HangUpAfter(SECOND))?;
     scene.wait_for_stage("waiting", 1)?;
