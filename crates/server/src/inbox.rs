@@ -49,6 +49,7 @@ impl Item {
             | Self::Order { .. }
             | Self::Copy { .. }
             | Self::Configure { .. }
+            | Self::Audit { .. }
             | Self::Stop { .. } => None,
         }
     }

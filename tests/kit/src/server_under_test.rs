@@ -47,6 +47,7 @@ impl Server {
             Reply::Done(other) | Reply::Error(other) => bail!("no status: {other}"),
             Reply::Explained(other) => bail!("no status: {other:?}"),
             Reply::Practice(other) => bail!("no status: {other:?}"),
+            Reply::Orders(other) => bail!("no status: {other:?}"),
             Reply::Reloaded(changes) => bail!("no status: {changes:?}"),
         }
     }
