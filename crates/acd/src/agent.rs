@@ -228,8 +228,10 @@ impl Scheduler {
         agent: AgentId,
         event: AgentEvent,
     ) -> Result<(), Refusal> {
-        // Who was removed in a call may be back before its end: her line must not stay taken.
-        let is_of_the_past = event == AgentEvent::LineClear && self.desks.contains_key(&agent);
+        // Who was removed in a call may be back before its end: neither must her line stay taken nor a
+        // phone of hers be counted on that is gone.
+        let is_of_the_past = matches!(event, AgentEvent::LineClear | AgentEvent::Unreachable)
+            && self.desks.contains_key(&agent);
         if !self.setup.agents.contains_key(&agent) && !is_of_the_past {
             return Err(Refusal::UnknownAgent);
         }

@@ -314,9 +314,11 @@ impl Invariants {
         let limits = &self.config.limits;
         let counts = engine.endpoint_counts();
         let transactions = counts.client_transactions.max(counts.server_transactions);
-        // Who came back from a conversation always fits; they are at most one an agent.
+        // Vital callers have head-room twice. Who came back from a conversation always fits; they are at
+        // most one an agent.
         let waiting = engine.scheduler().counts().waiting;
-        let waiting_max = self.config.floor.limits.waiting_max + self.config.agents.len();
+        let waiting_max = self.config.floor.limits.waiting_max;
+        let waiting_max = waiting_max + 2 * (waiting_max / 4 + 4) + self.config.agents.len();
         if live.calls > limits.calls_max
             || counts.dialogs > limits.dialogs_max
             || transactions > limits.transactions_max

@@ -89,7 +89,8 @@ impl Wish {
 impl Reference {
     pub(super) fn agent_event(&mut self, id: AgentId, event: AgentEvent) -> Result<(), Refusal> {
         // The line of who was removed in a call becomes clear all the same.
-        if !self.setup.agents.contains_key(&id) && event != AgentEvent::LineClear {
+        let lets_go = [AgentEvent::LineClear, AgentEvent::Unreachable].contains(&event);
+        if !self.setup.agents.contains_key(&id) && !lets_go {
             return Err(Refusal::UnknownAgent);
         }
         let now = self.now;
