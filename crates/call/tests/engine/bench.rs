@@ -182,7 +182,7 @@ impl Bench {
 
     /// Time in which the engine was not woken.
     pub(crate) fn skip(&mut self, duration: Duration) {
-        self.now = self.now + duration;
+        self.now += duration;
     }
 
     /// One wake-up.

@@ -14,7 +14,7 @@ const TEAM: TeamId = TeamId(1);
 
 fn steps(config: &mut Config, steps: Vec<Step>) {
     let floor = Arc::make_mut(&mut config.floor);
-    floor.practices.get_mut(&PracticeId(1)).unwrap().open.steps = steps;
+    floor.practices.get_mut(&PracticeId(1)).expect("it is there").open.steps = steps;
 }
 
 /// A phone that is not registered: it fails at once.
@@ -41,7 +41,7 @@ fn with_spent_patience() -> Bench {
         let plan = vec![Step::queue(TEAM, None), nobodys_phone(), wait(), nobodys_phone(), wait()];
         steps(config, plan);
         let floor = Arc::make_mut(&mut config.floor);
-        floor.practices.get_mut(&PracticeId(1)).unwrap().wait_max = Some(AT_THE_END);
+        floor.practices.get_mut(&PracticeId(1)).expect("it is there").wait_max = Some(AT_THE_END);
     }));
     bench.invite("a", "", &offer());
     bench.skip(AT_THE_END);
@@ -73,7 +73,7 @@ fn the_end_of_the_process_at_the_instant_at_which_the_plan_ends_is_no_second_end
 #[test]
 fn a_release_at_the_instant_at_which_the_plan_ends_is_no_second_end() {
     for mut bench in [at_the_end_of_the_plan(), with_spent_patience()] {
-        let call = bench.engine.live_calls().next().unwrap().call;
+        let call = bench.engine.live_calls().next().expect("it is there").call;
         bench.input(Input::Caller { call, command: CallerCommand::Release });
         assert_eq!(is_over(&bench), [Disposition::Busy]);
     }
@@ -95,7 +95,7 @@ fn the_end_of_the_process_ends_each_caller_once_whatever_an_earlier_end_brings_a
         let nobody = Queue { nobody: Some(Duration::ZERO), ..Queue::of(TEAM) };
         steps(config, vec![Step::Queue(nobody), nobodys_phone(), Step::Busy]);
         let floor = Arc::make_mut(&mut config.floor);
-        floor.teams.get_mut(&TEAM).unwrap().wrap_up = Duration::ZERO;
+        floor.teams.get_mut(&TEAM).expect("it is there").wrap_up = Duration::ZERO;
     }));
     bench.register(PHONE, "101");
     for id in ["a", "b", "c"] {

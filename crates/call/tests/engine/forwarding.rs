@@ -559,7 +559,7 @@ fn who_had_the_doctor_and_has_nobody_left_hears_the_end_of_his_plan() {
         }
         let record = bench.records.last().expect("it is over");
         assert!(record.answered_at.is_some() && record.status == 200);
-        assert!(bench.engine.ledger().dispositions.get(&Disposition::Lost).is_none());
+        assert!(!bench.engine.ledger().dispositions.contains_key(&Disposition::Lost));
     }
 }
 

@@ -18,7 +18,7 @@ fn a_pair_is_not_used_again_before_its_caller_has_heard_of_the_end() {
     let mut bench = Bench::with(&["101"]);
     let all = bench.engine.ports_spare();
     let to = bench.talk("a", &sdp("198.51.100.1", 4000, "8 101"));
-    let invite = bench.rung.clone().unwrap();
+    let invite = bench.rung.clone().expect("it is there");
     // His ACK is lost, so that our BYE must wait for it: he may go on talking.
     bench.run_for(SERVED);
     bench.phone_within(&invite, "BYE", 2, "");
@@ -26,7 +26,7 @@ fn a_pair_is_not_used_again_before_its_caller_has_heard_of_the_end() {
     assert_eq!(bench.engine.ports_spare(), all - 1);
     bench.within("a", &to, "ACK", 1, "");
     assert_eq!(bench.engine.ports_spare(), all - 1);
-    let bye = bench.ours(&Method::Bye).unwrap();
+    let bye = bench.ours(&Method::Bye).expect("it is there");
     bench.answers(&bye, 200);
     assert_eq!(bench.engine.ports_spare(), all);
 }
@@ -36,7 +36,7 @@ fn a_caller_who_never_hears_of_the_end_keeps_his_pair_for_as_long_as_our_bye_liv
     let mut bench = Bench::with(&["101"]);
     let all = bench.engine.ports_spare();
     bench.talk("a", &sdp("198.51.100.1", 4000, "8 101"));
-    let invite = bench.rung.clone().unwrap();
+    let invite = bench.rung.clone().expect("it is there");
     bench.run_for(SERVED);
     bench.phone_within(&invite, "BYE", 2, "");
     assert_eq!(bench.engine.ports_spare(), all - 1);
@@ -50,10 +50,10 @@ fn with_two_pairs_left(phones: &[String]) -> Bench {
     let users = ["101", "102", "103", "104", "105"];
     let (practice, other, nobody) = (PracticeId(1), PracticeId(2), TeamId(2));
     let mut bench = Bench::new(config(&users, |config| {
-        config.numbers.insert(E164::read("01 99 00 56 78").unwrap(), other);
+        config.numbers.insert(E164::read("01 99 00 56 78").expect("it is there"), other);
         config.practices.insert(other, call::Practice::default());
         let floor = Arc::make_mut(&mut config.floor);
-        floor.teams.get_mut(&TeamId(1)).unwrap().ring = 2;
+        floor.teams.get_mut(&TeamId(1)).expect("it is there").ring = 2;
         floor.teams.insert(nobody, acd::Team::default());
         let mut theirs = floor.practices[&practice].clone();
         theirs.open.steps = vec![Step::queue(nobody, None)];
@@ -75,7 +75,7 @@ fn to_nobody(call: u32) -> String {
 
 fn rung(bench: &Bench) -> Vec<u32> {
     let is_offered = |id: &u32| {
-        let view = bench.engine.scheduler().agent(AgentId(*id)).unwrap();
+        let view = bench.engine.scheduler().agent(AgentId(*id)).expect("it is there");
         matches!(view.state, AgentState::Offered(_))
     };
     (1..=5).filter(is_offered).collect()
@@ -88,7 +88,7 @@ fn nobody_rests_for_want_of_ports_of_ours_and_a_second_phone_rings_once_there_is
     bench.invite("x", "", &offer());
     assert_eq!(rung(&bench), [1]);
     for id in 2..=5 {
-        let view = bench.engine.scheduler().agent(AgentId(id)).unwrap();
+        let view = bench.engine.scheduler().agent(AgentId(id)).expect("it is there");
         assert_eq!((view.state, view.misses, view.free), (AgentState::Available, 0, true));
     }
     // One second of nothing: he is not tried again and again.
@@ -97,7 +97,7 @@ fn nobody_rests_for_want_of_ports_of_ours_and_a_second_phone_rings_once_there_is
     assert_eq!(bench.notices.len(), before);
     bench.receive(TRUNK, &to_nobody(0).replace("INVITE", "CANCEL"), "");
     assert_eq!(rung(&bench), [1, 2]);
-    assert_eq!(bench.engine.scheduler().agent(AgentId(2)).unwrap().misses, 0);
+    assert_eq!(bench.engine.scheduler().agent(AgentId(2)).expect("it is there").misses, 0);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn who_could_ring_no_second_phone_is_offered_again_when_the_first_declines() {
     let phones: Vec<String> = (7..12).map(|host| format!("203.0.113.{host}:5060")).collect();
     let mut bench = with_two_pairs_left(&phones);
     bench.invite("x", "", &offer());
-    let invite = bench.ours(&Method::Invite).unwrap();
+    let invite = bench.ours(&Method::Invite).expect("it is there");
     bench.phone_replies(&invite, 603, "");
     assert_eq!(rung(&bench), [2]);
 }

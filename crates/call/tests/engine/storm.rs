@@ -43,12 +43,12 @@ fn seconds(seconds: u64) -> Duration {
 
 /// A number outside that may be a voicemail box.
 fn outside() -> Target {
-    Target::Line(E164::read("+33639980099").unwrap().line())
+    Target::Line(E164::read("+33639980099").expect("it is there").line())
 }
 
 /// One where no box can be.
 fn person() -> E164 {
-    E164::read("+33639980098").unwrap()
+    E164::read("+33639980098").expect("it is there")
 }
 
 /// The configuration, and five others with something missing.
@@ -100,7 +100,7 @@ impl World {
                 }
             }
             Self::WithoutOperator => {
-                config.trunks.get_mut(&TrunkId(1)).unwrap().outbound = None;
+                config.trunks.get_mut(&TrunkId(1)).expect("it is there").outbound = None;
                 config.registrar.options_interval = Duration::ZERO;
             }
             Self::WithoutPhone => config.phones.clear(),
@@ -117,15 +117,15 @@ fn furnish(config: &mut Config) {
         let prompt_text = Prompt { name: name.to_owned(), duration: seconds(length) };
         config.prompts.insert(PromptId(prompt), prompt_text);
     }
-    let trunk = config.trunks.get_mut(&TrunkId(1)).unwrap();
+    let trunk = config.trunks.get_mut(&TrunkId(1)).expect("it is there");
     trunk.max_unanswered = seconds(60);
     trunk.outbound = Some(Outbound {
         transport: Transport::Udp,
-        to: OPERATOR.parse().unwrap(),
+        to: OPERATOR.parse().expect("it is there"),
         forwarded_by: ForwardedBy::Diversion,
     });
     config.registrar.options_interval = seconds(20);
-    config.numbers.insert(E164::read("01 99 00 56 78").unwrap(), TWO);
+    config.numbers.insert(E164::read("01 99 00 56 78").expect("it is there"), TWO);
     config.practices.insert(TWO, Practice { label: "Dr Deux".to_owned(), ..Practice::default() });
     for practice in config.practices.values_mut() {
         practice.forwarding.accept = Some(PromptId(9));
@@ -136,7 +136,7 @@ fn furnish(config: &mut Config) {
 /// Two teams, two practices that hand over to each other, every kind of step.
 fn plan(config: &mut Config) {
     let floor = Arc::make_mut(&mut config.floor);
-    let team = floor.teams.get_mut(&TeamId(1)).unwrap();
+    let team = floor.teams.get_mut(&TeamId(1)).expect("it is there");
     (team.ring, team.misses_max, team.ring_for, team.ageing) =
         (2, 3, seconds(12), Some(seconds(7)));
     team.circles = vec![
@@ -146,8 +146,8 @@ fn plan(config: &mut Config) {
     let second =
         acd::Team { ring: 1, reserve: 1, wrap_up: seconds(0), circles: Vec::new(), ..team.clone() };
     floor.teams.insert(TeamId(2), second);
-    floor.agents.get_mut(&AgentId(2)).unwrap().teams = vec![TeamId(1), TeamId(2)];
-    floor.agents.get_mut(&AgentId(3)).unwrap().teams = vec![TeamId(2)];
+    floor.agents.get_mut(&AgentId(2)).expect("it is there").teams = vec![TeamId(1), TeamId(2)];
+    floor.agents.get_mut(&AgentId(3)).expect("it is there").teams = vec![TeamId(2)];
     let to = |target, ring_for| Step::Forward(Forward { target, ring_for: seconds(ring_for) });
     let text = |answer| Step::Announce { prompt: PromptId(1), answer };
     let wait = |team, until| {
@@ -160,7 +160,7 @@ fn plan(config: &mut Config) {
         let nobody = Some(Duration::ZERO);
         Step::Queue(Queue { nobody, ..Queue::of(TeamId(team)) })
     };
-    let one = floor.practices.get_mut(&ONE).unwrap();
+    let one = floor.practices.get_mut(&ONE).expect("it is there");
     one.own = vec![AgentId(1)];
     one.redial_within = seconds(100);
     one.affinity_for = seconds(100);
@@ -303,7 +303,7 @@ impl Storm {
         let rung = self.rung.clone();
         let Some((from, invite)) = self.recent(&rung, 8) else { return };
         let method = self.one_of(&["BYE", "INFO", "INVITE", "UPDATE"]);
-        let text = |name| invite.text(name).unwrap().to_string();
+        let text = |name| invite.text(name).expect("it is there").to_string();
         let cseq = self.cseq;
         let head = format!(
             "{method} sip:monoligne@192.0.2.1:5060 SIP/2.0
@@ -410,7 +410,7 @@ impl Storm {
 
     fn it_is_restored(&mut self) {
         let snapshot = self.bench.engine.snapshot();
-        let restored = Engine::restore(Arc::clone(&self.config), &snapshot).unwrap();
+        let restored = Engine::restore(Arc::clone(&self.config), &snapshot).expect("it is there");
         assert!(restored.snapshot() == snapshot, "a restored engine is the same");
         self.bench.engine = restored;
     }
