@@ -500,7 +500,13 @@ impl Engine {
         self.inform(now, acd::Input::Configure(Arc::clone(&config.floor)));
         let users = users(&config);
         let mut phoneless = Vec::new();
-        for (name, user) in std::mem::replace(&mut self.users, users) {
+        let before = std::mem::replace(&mut self.users, users);
+        // Who is written back in a call stands as she stood.
+        let added = self.users.iter().filter(|(name, user)| before.get(*name) != Some(*user));
+        for (_, &user) in added {
+            self.state.standings.doubt(user);
+        }
+        for (name, user) in before {
             if self.users.get(&name) == Some(&user) {
                 continue;
             }

@@ -36,10 +36,13 @@ impl Removal {
     ) {
         let said = said(old, practice, over);
         let Some(known) = new.practices.get(&practice) else {
-            let name = old.practices.get(&practice).map_or("?", |it| it.name.as_str());
-            self.told.push(format!(
-                "! practice {name}: there is none such any more: its override ({said}) has no effect"
-            ));
+            // Of one that was gone before it was told then.
+            self.told.extend(old.practices.get(&practice).map(|gone| {
+                format!(
+                    "! practice {}: there is none such any more: its override ({said}) has no effect",
+                    gone.name
+                )
+            }));
             return;
         };
         if !still_holds(new, practice, over) {
