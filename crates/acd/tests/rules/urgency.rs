@@ -226,3 +226,24 @@ fn who_is_handed_on_fills_no_other_practices_room() {
     floor.leaves(1);
     assert_eq!(floor.enters(6, DOCTOR), []);
 }
+
+/// How many of this class are let in, at most so many.
+fn let_in(floor: &mut Floor, practice: acd::PracticeId, class: Option<Urgency>, most: u64) -> u64 {
+    let known = floor.waiting().into_iter().max().unwrap_or(0);
+    let enters = |n: &u64| floor.try_input(enter(known + n, practice, class, None)).is_ok();
+    (1..=most).take_while(enters).count() as u64
+}
+
+#[test]
+fn urgent_callers_have_head_room_and_vital_ones_more_and_neither_has_all() {
+    let mut setup = setup();
+    setup.practices.get_mut(&DOCTOR).expect("the doctor").waiting_max = Some(8);
+    let mut floor = Floor::with_setup(setup.clone(), &[]);
+    let classes = [None, Some(Urgency::Urgent), Some(Urgency::Vital)];
+    assert_eq!(classes.map(|class| let_in(&mut floor, DOCTOR, class, 50)), [8, 6, 6]);
+    setup.practices.get_mut(&DOCTOR).expect("the doctor").waiting_max = None;
+    setup.limits.waiting_max = 8;
+    let mut floor = Floor::with_setup(setup, &[]);
+    assert_eq!(classes.map(|class| let_in(&mut floor, DOCTOR, class, 50)), [8, 6, 6]);
+    assert_eq!(let_in(&mut floor, CLINIC, Some(Urgency::Vital), 1), 0, "bounded in all");
+}
