@@ -252,7 +252,7 @@ fn a_voicemail_box_outside_never_has_the_caller() -> Result<()> {
     let mut caller = scene.call(Then::Stay)?;
     mobile.wait_for("CALL_INCOMING", SOON)?;
     mobile.accept()?; // as a box does; it presses nothing
-    mobile.wait_for("CALL_CLOSED", SOON)?;
+    mobile.wait_for("CALL_CLOSED", 2 * SOON)?; // it has the time to hear the question
     caller.finish(2 * SOON)?;
 
     check_text(&scene, &caller)?;
@@ -476,7 +476,7 @@ fn at_night_a_blocked_number_hears_busy_and_who_always_gets_through_has_a_secret
 
     assert_eq!(anna.count("CALL_INCOMING")?, 1);
     let records = scene.close()?;
-    assert_eq!(records.end_of(0)?, ("closed", "us")); // refused while it was closed
+    assert_eq!(records.end_of(0)?, ("busy", "us")); // his list says so, whatever the hours
     assert_eq!(records.of(0)?.status, 486);
     assert_eq!(records.end_of(1)?, ("answered", "caller"));
     assert_eq!(records.end_of(2)?, ("closed", "us"));
