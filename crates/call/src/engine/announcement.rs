@@ -18,7 +18,7 @@ use super::conversation::answer_to;
 use crate::action::Notice;
 use crate::calls::Stage;
 use crate::record::{Disposition, Party};
-use crate::timers::Timer;
+use crate::timers::{Role, Timer};
 
 /// How much longer than its text an announcement may be.
 const GRACE: Duration = Duration::from_secs(5);
@@ -103,6 +103,7 @@ impl Engine {
         let (reference, port) = (call.reference, call.leg.media.port);
         let is_confirmed = call.leg.is_confirmed;
         self.state.ports.renounce_second(port);
+        self.stop_asking(Role::Caller(caller));
         self.notice(Notice::Announced { call: reference, prompt });
         // Else with his ACK.
         if is_confirmed {

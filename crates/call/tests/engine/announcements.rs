@@ -237,8 +237,8 @@ fn an_early_text_is_heard_though_the_first_183_is_lost() {
     assert!(!said[0].body().is_empty() && said[0].body() == said[1].body());
 }
 
-#[test]
-fn whom_nobody_takes_up_again_hears_the_text_on_the_line_that_he_has() {
+/// A caller whose secretary vanished, and whom nobody takes up again within 20 s.
+fn given_back() -> Bench {
     let mut bench = bench_with(Step::Busy);
     bench.input(Input::Clock { unix_ms: MORNING });
     let to = bench.talk("a", &sdp("198.51.100.9", 6000, PCMA));
@@ -246,11 +246,18 @@ fn whom_nobody_takes_up_again_hears_the_text_on_the_line_that_he_has() {
     let (port, owner, _) = bench.leg(MediaSource::Latch);
     bench.input(Input::Media(MediaEvent::Silent { port, owner }));
     bench.run_for(Duration::from_secs(3));
-    let is_returned = |bench: &Bench| {
-        bench.engine.live_calls().all(|call| matches!(call.stage, Stage::Returned { .. }))
-    };
     assert!(is_returned(&bench));
     bench.sent.clear();
+    bench
+}
+
+fn is_returned(bench: &Bench) -> bool {
+    bench.engine.live_calls().all(|call| matches!(call.stage, Stage::Returned { .. }))
+}
+
+#[test]
+fn whom_nobody_takes_up_again_hears_the_text_on_the_line_that_he_has() {
+    let mut bench = given_back();
     bench.run_for(Duration::from_secs(21));
     assert!(!is_returned(&bench));
     assert_eq!(caller(&bench).2.play, text(8, ToneCodec::Pcma));
@@ -259,4 +266,19 @@ fn whom_nobody_takes_up_again_hears_the_text_on_the_line_that_he_has() {
     let record = only_record(&bench);
     assert_eq!((record.disposition, record.status), (Disposition::Announced, 200));
     assert!(bench.lines().contains(&"BYE".to_string()), "{:?}", bench.lines());
+}
+
+#[test]
+fn a_text_for_who_came_back_is_not_cut_by_a_question_that_his_silence_raised() {
+    let mut bench = given_back();
+    bench.run_for(Duration::from_secs(18));
+    let (port, owner, _) = caller(&bench);
+    bench.input(Input::Media(MediaEvent::Silent { port, owner }));
+    assert!(bench.ours(&Method::Options).is_some());
+    bench.sent.clear();
+    bench.run_for(Duration::from_secs(4));
+    assert!(!is_returned(&bench), "the text has begun, and nothing came from him");
+    assert!(bench.records.is_empty(), "he listens");
+    bench.run_for(LENGTH + Duration::from_secs(6));
+    assert_eq!(only_record(&bench).disposition, Disposition::Announced);
 }
