@@ -77,6 +77,8 @@ pub struct CallerView {
     pub waiting: Waiting,
     pub stage: CallerStage,
     pub leave_by: Option<Instant>,
+    /// While he waits in a queue: the end of what he may wait in all of them.
+    pub wait_max: Option<Instant>,
     pub step_end: Option<Instant>,
     pub situation: Situation,
     /// Whose plan he follows: another practice may have taken him over.
@@ -141,6 +143,8 @@ pub(crate) struct Caller {
     pub(crate) leave_by: Option<Instant>,
     /// He may be in no queue any more.
     pub(crate) wait_max: Option<Instant>,
+    /// What he may wait in queues yet, while he is sent elsewhere: `wait_max` stands still.
+    pub(crate) wait_left: Option<Duration>,
     /// He has been in his class since.
     pub(crate) class_since: Instant,
     /// He has been answered, and waits again: never without an end.
@@ -237,6 +241,23 @@ impl Caller {
         [leave_by, wait_max, step_end].into_iter().flatten().min()
     }
 
+    /// He is sent elsewhere, which is no waiting in a queue.
+    pub(crate) fn hold_wait(&mut self, now: Instant) {
+        let running = self.wait_max.take();
+        self.wait_left = running.map(|at| at.saturating_duration_since(now)).or(self.wait_left);
+    }
+
+    /// He is in a queue from now on.
+    pub(crate) fn resume_wait(&mut self, now: Instant) {
+        self.wait_max = self.wait_left.take().map(|left| now + left).or(self.wait_max);
+    }
+
+    /// No queue has anything left for him.
+    pub(crate) fn is_spent(&self, now: Instant) -> bool {
+        self.wait_left.is_some_and(|left| left.is_zero())
+            || self.wait_max.is_some_and(|at| at <= now)
+    }
+
     /// Of a step that he is in from now on.
     pub(crate) fn step_end(&self, until: Option<Duration>, now: Instant) -> Option<Instant> {
         let must_end = self.is_returned && self.wait_max.is_none();
@@ -324,6 +345,7 @@ impl Caller {
                 &Stage::Connected { offer, target, .. } => CallerStage::Connected { offer, target },
             },
             leave_by: self.leave_by,
+            wait_max: self.wait_max,
             step_end: self.queue.as_ref().and_then(|queue| queue.step_end),
             situation: self.situation,
             acting: self.acting,

@@ -64,6 +64,7 @@ impl Scheduler {
             queue: None,
             leave_by,
             wait_max: practice.wait_max.map(|wait_max| now + wait_max),
+            wait_left: None,
             class_since: now,
             is_returned: false,
             lacks_room: false,

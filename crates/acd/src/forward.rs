@@ -31,6 +31,7 @@ impl Scheduler {
         }
         let deadline = leave_by.unwrap_or(rings_until);
         let target = to.target;
+        caller.hold_wait(now);
         caller.stage =
             Stage::Forwarded { offer, target, deadline, capped: leave_by.is_some(), next };
         self.index_caller(id);
@@ -72,7 +73,7 @@ impl Scheduler {
             let wait_max = practice.and_then(|it| it.wait_max).unwrap_or(RETURNED_MAX);
             let end = self.now + wait_max;
             let caller = self.caller_mut(offer.caller);
-            (caller.leave_by, caller.wait_max) = (None, Some(end));
+            (caller.leave_by, caller.wait_max, caller.wait_left) = (None, Some(end), None);
         }
         self.caller_mut(offer.caller).stage = Stage::Waiting;
         self.go_on(offer.caller, next);

@@ -6,6 +6,7 @@ use crate::caller::{InQueue, Stage, Urgency};
 use crate::decision::Withdrawal;
 use crate::id::{CallerId, TeamId};
 use crate::input::Refusal;
+use crate::limits::RETURNED_MAX;
 use crate::scheduler::Scheduler;
 use crate::setup::Forward;
 
@@ -32,6 +33,7 @@ impl Scheduler {
         Ok(())
     }
 
+    /// There he may wait as long as his practice lets him, from now on.
     pub(crate) fn move_to(&mut self, id: CallerId, team: TeamId) -> Result<(), Refusal> {
         self.check_unserved(id)?;
         if !self.setup.teams.contains_key(&team) {
@@ -39,9 +41,13 @@ impl Scheduler {
         }
         self.take_out(id, Withdrawal::Overflowed);
         let now = self.now;
+        let practice = self.setup.practices.get(&self.callers[&id].practice);
+        let wait_max = practice.and_then(|practice| practice.wait_max).unwrap_or(RETURNED_MAX);
         let caller = self.caller_mut(id);
         caller.since = now;
         caller.is_placed = true;
+        caller.resume_wait(now);
+        caller.wait_max = caller.wait_max.map(|_| now + wait_max);
         let caller = &self.callers[&id];
         let (circle, widens_at) = caller.circle_in(team, &self.setup, now);
         let step_end = caller.step_end(None, now);

@@ -37,15 +37,16 @@ impl Scheduler {
 
     /// He, who is in no index, enters the first step from `step` on that takes him.
     pub(crate) fn begin_step(&mut self, id: CallerId, step: usize) {
+        let now = self.now;
         let mut step = step;
         loop {
             let caller = self.caller_mut(id);
             caller.stage = Stage::Waiting;
             caller.queue = None;
             caller.is_placed = false;
-            let is_returned = caller.is_returned;
+            let (is_returned, is_spent) = (caller.is_returned, caller.is_spent(now));
             match caller.plan.steps.get(step).copied().unwrap_or(Step::Busy) {
-                Step::Queue(queue) if self.takes(id, &queue) => {
+                Step::Queue(queue) if !is_spent && self.takes(id, &queue) => {
                     self.begin_queue(id, step, &queue);
                     return;
                 }
@@ -82,6 +83,7 @@ impl Scheduler {
     fn begin_queue(&mut self, id: CallerId, step: usize, queue: &Queue) {
         let now = self.now;
         self.note_step(id, step);
+        self.caller_mut(id).resume_wait(now);
         let caller = &self.callers[&id];
         let (circle, widens_at) = caller.circle_in(queue.team, &self.setup, now);
         let step_end = caller.step_end(queue.until, now);

@@ -178,13 +178,7 @@ impl Invariants {
         if caller.lacks_room {
             return true;
         }
-        let practice = self.config.floor.practices.get(&waiting.practice);
-        let has_returned = engine.live_calls().any(|call| {
-            call.caller == waiting.caller && matches!(call.stage, Stage::Returned { .. })
-        });
-        let wait_max = practice.filter(|_| !has_returned).and_then(|practice| practice.wait_max);
-        let wait_max = wait_max.map(|longest| waiting.arrival + longest);
-        let ends = [caller.leave_by, caller.step_end, wait_max];
+        let ends = [caller.leave_by, caller.step_end, caller.wait_max];
         ends.into_iter().flatten().any(|end| end.as_micros() <= now.as_micros())
     }
 

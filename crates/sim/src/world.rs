@@ -383,7 +383,7 @@ impl World {
         }
         match (due, next) {
             (Some((at, why)), next) if next.is_none_or(|next| at <= next) => {
-                if at < self.now && !is_spent(why) {
+                if at < self.now {
                     let detail = format!("{why:?} was due at {at}, it is {}", self.now);
                     return Err(Failure::new(Check::TimersAdvance, detail));
                 }
@@ -394,7 +394,6 @@ impl World {
                 self.after_engine()?;
                 if let Some((again, why)) = self.engine.poll_timeout()
                     && again <= self.now
-                    && !is_spent(why)
                 {
                     let detail = format!("{why:?} is still due at {again}");
                     return Err(Failure::new(Check::TimersAdvance, detail));
@@ -932,12 +931,6 @@ impl Links {
             Actor::Outside(trunk) => &mut self.trunks[usize::from(trunk)],
         }
     }
-}
-
-/// Who comes into a queue out of a forwarding may have waited there for as long as he may: he goes on at
-/// once. (That it ends is checked by [`STEPS_MAX`].)
-fn is_spent(why: EngineTimeout) -> bool {
-    matches!(why, EngineTimeout::Scheduler(acd::Reason::WaitEnd { bound: acd::Bound::WaitMax, .. }))
 }
 
 /// Who is to hear a text.

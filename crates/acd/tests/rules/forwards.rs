@@ -1,8 +1,8 @@
 //! Callers who are sent to somebody else than a secretary.
 
 use acd::{
-    Decision, Forward, Input, LineId, Miss, PhoneId, PracticeId, Situation, Step, Target,
-    Withdrawal,
+    AgentEvent, Decision, Forward, Input, LineId, Miss, PhoneId, PracticeId, Situation, Step,
+    Target, Withdrawal,
 };
 
 use crate::floor::*;
@@ -165,6 +165,56 @@ fn past_its_queues_a_plan_may_forward_when_only_the_practices_patience_is_over()
     let mut floor = Floor::with_setup(setup, &[]);
     floor.enters(1, DOCTOR);
     assert_eq!(floor.until(50), [overflowed(1, 2), forwarded(1, 1, ON_CALL, 75)]);
+}
+
+/// He may wait 40 s in queues, and the doctor on call is rung for 25 s between them.
+fn patient(steps: &[Step], here: &[acd::AgentId]) -> Floor {
+    let mut setup = setup();
+    let mut doctor = practice(30, steps);
+    doctor.wait_max = Some(seconds(40));
+    setup.practices.insert(DOCTOR, doctor);
+    Floor::with_setup(setup, here)
+}
+
+#[test]
+fn what_rings_elsewhere_is_no_waiting_in_a_queue() {
+    let steps = [forward(ON_CALL, 45), queue(TEAM, None), forward(ON_CALL, 25), Step::Busy];
+    let mut floor = patient(&steps, &[ANNA]);
+    floor.enters(1, DOCTOR);
+    assert_eq!(
+        floor.until(55),
+        [
+            recalled(1, 1, Withdrawal::Expired),
+            overflowed(1, 1),
+            offered(1, 2, ANNA, DOCTOR, at(70)),
+        ]
+    );
+    floor.agent(ANNA, AgentEvent::LogOut);
+    let moved_on = [overflowed(1, 2), forwarded(1, 3, ON_CALL, 120)];
+    assert_eq!(floor.until(95), moved_on, "the whole of his time was left at 55");
+}
+
+#[test]
+fn whose_time_in_queues_is_spent_passes_over_those_to_come_at_once() {
+    let steps = [queue(TEAM, None), forward(ON_CALL, 25), queue(OTHER_TEAM, None), Step::Busy];
+    let mut floor = patient(&steps, &[]);
+    floor.enters(1, DOCTOR);
+    floor.until(50);
+    let busy = Decision::Busy { caller: acd::CallerId(1) };
+    assert_eq!(floor.until(75), [recalled(1, 1, Withdrawal::Expired), busy]);
+}
+
+#[test]
+fn whom_an_operator_moves_may_wait_there_as_long_as_anybody() {
+    let steps = [queue(TEAM, None), forward(ON_CALL, 25), Step::Busy];
+    let mut floor = patient(&steps, &[]);
+    floor.enters(1, DOCTOR);
+    floor.until(60);
+    let caller = acd::CallerId(1);
+    let moved = floor.input(Input::Move { caller, team: OTHER_TEAM });
+    assert_eq!(moved, [recalled(1, 1, Withdrawal::Overflowed)]);
+    assert_eq!(floor.until(99), []);
+    assert_eq!(floor.until(100), [Decision::Busy { caller }]);
 }
 
 #[test]

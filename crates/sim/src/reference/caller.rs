@@ -36,6 +36,8 @@ pub(super) struct Caller {
     pub(super) queue: Option<InQueue>,
     pub(super) leave_by: Option<Instant>,
     pub(super) wait_max: Option<Instant>,
+    /// When he was sent elsewhere: that time is none of the above.
+    pub(super) sent_at: Option<Instant>,
     /// In his class.
     pub(super) class_since: Instant,
     pub(super) has_returned: bool,
@@ -97,6 +99,18 @@ impl Caller {
     pub(super) fn order(&self) -> (Urgency, Reverse<Option<u64>>, Instant, Instant, u64) {
         let last_put_first = Reverse(self.put_first);
         (self.urgency, last_put_first, self.deadline, self.arrival, self.sequence)
+    }
+
+    /// He has waited in queues as long as he may: by now, or when he was sent elsewhere.
+    pub(super) fn has_waited_enough(&self, now: Instant) -> bool {
+        self.wait_max.is_some_and(|at| at <= self.sent_at.unwrap_or(now))
+    }
+
+    /// He comes to a queue: what he was sent elsewhere for is added to his time.
+    pub(super) fn is_back(&mut self, now: Instant) {
+        if let (Some(sent_at), Some(at)) = (self.sent_at.take(), self.wait_max) {
+            self.wait_max = Some(at + now.saturating_duration_since(sent_at));
+        }
     }
 
     /// What ends his wait in a queue, whoever is there.
@@ -166,6 +180,7 @@ impl Caller {
                 &Stage::Served { offer, agent } => CallerStage::Served { offer, agent },
                 &Stage::Connected { offer, target, .. } => CallerStage::Connected { offer, target },
             },
+            wait_max: self.wait_max.filter(|_| self.sent_at.is_none()),
             leave_by: self.leave_by,
             step_end: self.queue.as_ref().and_then(|queue| queue.step_end),
             situation: self.situation,
@@ -245,6 +260,7 @@ impl Reference {
                 queue: None,
                 leave_by,
                 wait_max: rules.wait_max.map(|longest| self.now + longest),
+                sent_at: None,
                 class_since: self.now,
                 has_returned: false,
                 lacks_room: false,

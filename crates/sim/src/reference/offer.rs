@@ -60,6 +60,7 @@ impl Reference {
         caller.generation += 1;
         let offer = OfferId { caller: id, generation: caller.generation };
         caller.queue = None;
+        caller.sent_at = caller.sent_at.or(Some(now));
         caller.stage = Stage::Forwarded {
             offer,
             target: to.target,
@@ -187,6 +188,7 @@ impl Reference {
         let longest = rules.and_then(|rules| rules.wait_max).unwrap_or(RETURNED_MAX);
         caller.leave_by = None;
         caller.wait_max = Some(self.now + longest);
+        caller.sent_at = None;
     }
 
     /// No phone could be rung for him: neither hers nor another one, until there is room.

@@ -3,6 +3,7 @@
 use acd::{CallerId, Forward, Refusal, TeamId, Urgency, Withdrawal};
 
 use super::Reference;
+use super::caller::RETURNED_MAX;
 
 impl Reference {
     pub(super) fn set_rank(
@@ -35,6 +36,11 @@ impl Reference {
         if let Some(caller) = self.callers.get_mut(&id) {
             caller.since = now;
             caller.by_hand = true;
+            // There his time begins anew.
+            let rules = self.setup.practices.get(&caller.practice);
+            let longest = rules.and_then(|rules| rules.wait_max).unwrap_or(RETURNED_MAX);
+            caller.sent_at = None;
+            caller.wait_max = caller.wait_max.map(|_| now + longest);
         }
         self.join(id, team, None, None);
         Ok(())

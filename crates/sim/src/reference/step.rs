@@ -20,9 +20,10 @@ impl Reference {
             caller.stage = Stage::Waiting;
             caller.by_hand = false;
             let has_returned = caller.has_returned;
+            let is_spent = caller.has_waited_enough(self.now);
             match caller.steps.get(step).copied() {
                 Some(Step::Queue(queue)) => {
-                    if self.is_worth_entering(id, &queue) {
+                    if !is_spent && self.is_worth_entering(id, &queue) {
                         self.note_step(id, step);
                         let until = queue.until.map(|until| self.now + until);
                         return self.join(id, queue.team, until, queue.nobody);
@@ -83,6 +84,7 @@ impl Reference {
             self.circle_of(caller, team, now)
         };
         if let Some(caller) = self.callers.get_mut(&id) {
+            caller.is_back(now);
             let step_end = if caller.has_returned && caller.wait_max.is_none() {
                 step_end.or(Some(now + RETURNED_MAX))
             } else {
@@ -109,8 +111,11 @@ impl Reference {
             return false;
         }
         let Some(longest) = queue.unless_expected else { return true };
-        let is_ahead =
-            |other: &&Caller| other.order() < caller.order() && !other.is_over_by(self.now);
+        // Who is given to nobody, for want of room of ours, takes nobody's secretary.
+        let is_ahead = |other: &&Caller| {
+            let takes_one = !other.is_over_by(self.now) && !other.lacks_room;
+            other.order() < caller.order() && takes_one
+        };
         let ahead = others().filter(is_ahead).count();
         self.expected_wait(queue.team, ahead).is_none_or(|expected| expected <= longest)
     }
