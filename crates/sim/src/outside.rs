@@ -564,6 +564,11 @@ impl Outside {
         }
     }
 
+    /// Our side of its voice.
+    pub(crate) fn relay_port(&self, at: u32) -> u16 {
+        self.lines[at as usize].relay_port
+    }
+
     /// Whose call it is, at which number, by which trunk, and the number that it shows.
     pub(crate) fn story(&self, at: u32) -> (u16, u64, u16, Option<String>) {
         let line = &self.lines[at as usize];

@@ -82,6 +82,8 @@ impl World {
             .engine
             .target_legs()
             .any(|leg| leg.offer.caller == call.caller && leg.target == target && !leg.closing);
+        // He may be sent there once more, by another call of ours.
+        let rings = rings && call.ports.contains(&self.outside.relay_port(line));
         let is_known = self.scene.config.practices.contains_key(&call.practice);
         if !rings || !is_known || self.truth.is_draining {
             return Ok(());
