@@ -364,10 +364,13 @@ fn two_hundred_reloads_leave_the_memory_as_it_is() {
         }
     };
     reload(50);
-    let before = resident();
-    reload(150);
-    let grown = resident().saturating_sub(before);
-    assert!(grown < 1_000_000, "{grown} octets more after 150 reloads");
+    // What leaks grows each time; an allocator that takes one more arena does so once.
+    let grown = [(); 3].map(|()| {
+        let before = resident();
+        reload(50);
+        resident().saturating_sub(before)
+    });
+    assert!(grown.iter().min() < Some(&100_000), "{grown:?} octets more after 50 reloads each");
     let status = scene.json("status");
     assert_eq!(
         (&status["reloads"]["done"], &status["reloads"]["refused"]),
