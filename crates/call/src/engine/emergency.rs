@@ -563,6 +563,19 @@ impl Engine {
         }
     }
 
+    /// A phone that was asked in vain for as long as a question is sent again: nobody is there for whom
+    /// an operator should ring on.
+    pub(super) fn emergencies_are_lost(&mut self, now: Instant, flow: Flow) {
+        let rings = |call: &EmergencyCall| call.centre().is_some() && !call.is_talking();
+        let calls = self.state.emergencies.iter();
+        let lost = calls.filter(|(_, call)| call.leg.flow == flow && rings(call));
+        for key in lost.map(|(&key, _)| key).collect::<Vec<_>>() {
+            self.dialler_left(now, key);
+            self.reject(now, key, 503, Some(NO_WAY));
+            self.emergency_leg_is_gone(now, key);
+        }
+    }
+
     /// The process ends.
     pub(super) fn end_emergencies(&mut self, now: Instant) {
         let keys: Vec<DialogKey> = self.state.emergencies.keys().copied().collect();

@@ -5,7 +5,7 @@
 //! connection is its own proof, and its flow is asked only after it was found dead, or while the
 //! connection is yet to be opened (after a restart). Whatever the final
 //! answer, it proves life; so does a REGISTER, and any answer to an INVITE of ours. A phone with a leg of
-//! ours up is not asked: that leg has its own inquiry.
+//! ours up is not asked: that leg has its own inquiry, which one that rings or is hung up has not.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use rand_core::RngCore;
 use sip::{ClientKey, Flow, Identity, Instant, Message, Method, Request, Target, Timeout};
 
 use super::Engine;
+use super::emergency::EmergencyCall;
 use crate::calls::RungLeg;
 use crate::timers::Timer;
 
@@ -113,7 +114,8 @@ impl Engine {
         let offers = agents.iter().filter_map(|agent| self.state.lines.get(agent));
         let legs = offers.filter_map(|offer| self.state.rung_legs.get(offer));
         let is_up = |leg: &RungLeg| leg.flow == *flow && leg.media().is_some();
-        let calls_out = self.state.emergencies.values().any(|call| call.leg.flow == *flow);
+        let talks = |call: &EmergencyCall| call.leg.flow == *flow && call.is_talking();
+        let calls_out = self.state.emergencies.values().any(talks);
         calls_out || legs.chain(self.target_legs_up()).any(is_up)
     }
 
@@ -133,6 +135,7 @@ impl Engine {
             }
             Err(Timeout::NoResponse | Timeout::Unreachable) => {
                 self.phone_is_dead(now, flow);
+                self.emergencies_are_lost(now, flow);
                 AGAIN_AFTER
             }
         };

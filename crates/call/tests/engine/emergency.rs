@@ -511,6 +511,63 @@ fn an_operator_who_rings_is_waited_for_as_long_as_she_likes() {
     assert_eq!(answer(&bench).status(), Some(200));
 }
 
+fn asking() -> Bench {
+    let mut bench = Bench::new(setup(|config| {
+        config.registrar.options_interval = Duration::from_secs(20);
+    }));
+    bench.register(PHONE, "101");
+    bench
+}
+
+fn is_reachable(bench: &Bench) -> bool {
+    bench.engine.scheduler().agent(ANNA).expect("she is there").reachable
+}
+
+#[test]
+fn for_a_phone_that_died_meanwhile_no_operator_rings_on() {
+    let mut bench = asking();
+    let invite = dial(&mut bench, "15");
+    bench.phone_replies(&invite, 180, "");
+    bench.run_for(Duration::from_secs(20));
+    assert!(
+        sent_to(&bench, PHONE).contains(&"OPTIONS".to_string()),
+        "a ringing leg proves nothing"
+    );
+    assert_eq!(sent_to(&bench, PARIS), Vec::<String>::new(), "it may come back");
+    bench.run_for(Duration::from_secs(37));
+    assert_eq!(sent_to(&bench, PARIS).first().map(String::as_str), Some("CANCEL"));
+    bench.phone_replies(&invite, 487, "");
+    over(&mut bench);
+    assert_eq!(counted(&bench), [(EmergencyOutcome::Abandoned, 1)]);
+}
+
+#[test]
+fn a_phone_that_is_heard_while_it_rings_is_waited_for() {
+    let mut bench = asking();
+    let invite = dial(&mut bench, "15");
+    bench.phone_replies(&invite, 180, "");
+    for _ in 0..200 {
+        bench.sent.clear();
+        bench.run_for(Duration::from_secs(1));
+        if let Some(options) = bench.ours(&Method::Options) {
+            bench.answers(&options, 200);
+        }
+    }
+    assert_eq!(bench.engine.emergencies().count(), 1);
+    assert!(is_reachable(&bench));
+}
+
+#[test]
+fn a_phone_that_does_not_take_our_hang_up_is_asked_before_it_is_rung_again() {
+    let mut bench = asking();
+    let (invite, _) = talk(&mut bench);
+    operator_sends(&mut bench, &invite, "BYE", 1, "");
+    assert!(is_reachable(&bench));
+    bench.run_for(Duration::from_secs(31));
+    assert!(!is_reachable(&bench), "long before our BYE is given up");
+    assert_eq!(bench.engine.emergencies().count(), 1);
+}
+
 #[test]
 fn the_text_is_heard_whole_and_then_hung_up() {
     let mut bench = Bench::new(setup(|config| {
