@@ -74,6 +74,8 @@ checks! {
     Direction = "direction",
     /// A code that a phone dials is answered, told and hung up, and changes her state.
     Code = "code",
+    /// Who dials an emergency number is put through by the trunk of her site, with its number, or told.
+    Emergency = "emergency",
     /// Nobody is rung whose phone has been dead for longer than it may go unnoticed.
     DeadPhoneRung = "dead-phone-rung",
     /// What a phone is shown.

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 const DAY_MINUTES: i64 = 24 * 60;
 const HORIZON_DAYS: i64 = 2 * 366;
+/// Scenes write no finer times, and no zone of theirs is off by less.
+const STEP_MINUTES: i64 = 5;
 
 const YEARS: usize = 200;
 /// The first day of each year from 1970 on, counted from 1970.
@@ -44,7 +46,7 @@ pub(crate) fn is_open(text: &str, zone: &str, unix_ms: i64) -> bool {
 }
 
 /// The first minute after a moment at which these hours are open and were closed then, or the other
-/// way round, within two years: minute by minute.
+/// way round, within two years: looked for in small steps.
 pub(crate) fn next_change(text: &str, zone: &str, unix_ms: i64) -> Option<i64> {
     thread_local! {
         /// From such a minute to the change after it: nothing between them is another answer.
@@ -62,9 +64,11 @@ pub(crate) fn next_change(text: &str, zone: &str, unix_ms: i64) -> Option<i64> {
             .filter(|((of, at, _), _)| (of.as_str(), at.as_str()) == (text, zone))?;
         (change > from).then_some(change)
     });
-    let is_open_now = is_open(text, zone, unix_ms);
     let change = known.or_else(|| {
-        (from + 1..from + 1 + HORIZON_DAYS * DAY_MINUTES)
+        let is_open_now = is_open(text, zone, unix_ms);
+        let first = (from.div_euclid(STEP_MINUTES) + 1) * STEP_MINUTES;
+        (0..HORIZON_DAYS * DAY_MINUTES / STEP_MINUTES)
+            .map(|step| first + step * STEP_MINUTES)
             .find(|minute| is_open(text, zone, minute * 60_000) != is_open_now)
     })?;
     FOUND.with_borrow_mut(|found| found.insert(key(from), change));
@@ -86,7 +90,10 @@ fn lies_in(span: &str, minute: i64) -> bool {
     let (from, to) = span.split_once('-').expect("a span");
     let minutes = |time: &str| {
         let (hour, minute) = time.split_once(':').expect("a time");
-        hour.parse::<i64>().expect("hours") * 60 + minute.parse::<i64>().expect("minutes")
+        let (hour, minute): (i64, i64) =
+            (hour.parse().expect("hours"), minute.parse().expect("minutes"));
+        assert_eq!(minute % STEP_MINUTES, 0, "a scene with {span}");
+        hour * 60 + minute
     };
     (minutes(from)..minutes(to)).contains(&minute)
 }

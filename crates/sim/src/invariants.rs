@@ -253,6 +253,7 @@ impl Invariants {
             self.check_legs(engine, &caller)?;
         }
         live.ports += engine.code_legs().filter(|leg| leg.port.is_some()).count();
+        live.ports += engine.emergencies().map(|call| call.ports.len()).sum::<usize>();
         let known = callers(engine);
         if known + live.told != live.calls {
             let detail = format!("{live:?}, the scheduler knows {known} callers");
@@ -332,6 +333,7 @@ impl Invariants {
             ("agent legs", engine.agent_legs().count()),
             ("target legs", engine.target_legs().count()),
             ("code legs", engine.code_legs().count()),
+            ("emergency calls", engine.emergencies().count()),
             ("ports", engine.ports_in_use()),
             ("relay's ports", relay.in_use()),
             ("dialogs", counts.dialogs),

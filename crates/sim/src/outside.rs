@@ -20,6 +20,15 @@ use crate::witness::Witness;
 /// Call-IDs of calls that come back to us begin with it.
 pub(crate) const ECHO: &str = "echo-";
 
+/// Whose call goes there.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Whose {
+    /// A caller's, who is forwarded.
+    Caller(u16),
+    /// An emergency call of that phone.
+    Phone(u16),
+}
+
 /// What becomes of one call there.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 enum Does {
@@ -84,7 +93,7 @@ struct Line {
     trunk: u16,
     /// The number that was dialled, and whose call it is.
     number: u64,
-    caller: u16,
+    whose: Whose,
     relay_port: u16,
     does: Does,
     state: State,
@@ -245,7 +254,7 @@ impl Outside {
     fn invited(&mut self, stage: &mut Stage<'_>, at: u32) {
         let act_after = self.decide(stage, at);
         let line = &mut self.lines[at as usize];
-        stage.out.rung.push(line.caller);
+        stage.out.rung.extend(line.caller());
         if line.does == Does::Nothing {
             return self.go_deaf(at);
         }
@@ -265,7 +274,12 @@ impl Outside {
     fn decide(&mut self, stage: &mut Stage<'_>, at: u32) -> Duration {
         let line = &mut self.lines[at as usize];
         let dice = &mut *stage.dice;
-        line.does = match dice.weighted(&[34, 12, 14, 10, 10, 4, 8, 4]) {
+        // A centre wants no key, and what is said there crosses as in any call.
+        let (weights, is_centre) = match line.whose {
+            Whose::Caller(_) => ([34, 12, 14, 10, 10, 4, 8, 4], false),
+            Whose::Phone(_) => ([0, 56, 12, 14, 6, 6, 0, 6], true),
+        };
+        line.does = match dice.weighted(&weights) {
             0 => Does::Takes(if dice.percent(65) { Key::Media } else { Key::Info }),
             1 => Does::PressesNothing,
             2 => Does::Refuses(dice.pick(&[404, 480, 486, 486, 503, 603]) as u16),
@@ -275,11 +289,21 @@ impl Outside {
             6 => Does::Echoes,
             _ => Does::Nothing,
         };
-        line.mute = dice.percent(10);
+        line.mute = dice.percent(10) || is_centre;
         line.hangs_up =
             dice.percent(60).then(|| Duration::from_millis(dice.between(1_000, 30_000)));
         line.dies = dice.percent(8).then(|| Duration::from_millis(dice.between(100, 15_000)));
-        Duration::from_millis(dice.between(300, 9_000))
+        match line.does {
+            Does::LetsRing | Does::AnswersAcross if is_centre => Duration::from_secs(20),
+            Does::Takes(_)
+            | Does::PressesNothing
+            | Does::Refuses(_)
+            | Does::LetsRing
+            | Does::AnswersAcross
+            | Does::AnswersBadly
+            | Does::Echoes
+            | Does::Nothing => Duration::from_millis(dice.between(300, 9_000)),
+        }
     }
 
     fn ring(&mut self, stage: &mut Stage<'_>, at: u32) {
@@ -304,7 +328,12 @@ impl Outside {
             }
             Does::Refuses(status) => self.finish(stage, at, status, None),
             Does::Echoes => stage.out.echoes.push(at),
-            Does::LetsRing | Does::AnswersAcross | Does::Nothing => {}
+            Does::LetsRing | Does::AnswersAcross | Does::Nothing => {
+                // An operator does not let a centre ring for ever; callers have an end of their own.
+                if let Whose::Phone(_) = line.whose {
+                    self.finish(stage, at, 480, None);
+                }
+            }
         }
     }
 
@@ -330,7 +359,9 @@ impl Outside {
     fn takes(&mut self, stage: &mut Stage<'_>, at: u32) {
         let line = &mut self.lines[at as usize];
         line.takes = true;
-        stage.truth.callers[usize::from(line.caller)].lines.insert(line.number);
+        if let Some(caller) = line.caller() {
+            stage.truth.callers[usize::from(caller)].lines.insert(line.number);
+        }
     }
 
     fn finish(&mut self, stage: &mut Stage<'_>, at: u32, status: u16, sdp: Option<&str>) {
@@ -424,7 +455,9 @@ impl Outside {
         line.state = State::Leaving;
         line.bye = Some(bye.clone());
         (line.bye_done, line.info) = (false, None);
-        stage.truth.callers[usize::from(line.caller)].agent_left |= line.takes;
+        if let Some(caller) = line.caller() {
+            stage.truth.callers[usize::from(caller)].agent_left |= line.takes;
+        }
         stage.out.fell_silent.push(media(at, line.trunk));
         self.send(stage, at, bye, Mark::Nothing);
         stage.after(T1, Alarm::Outside(at, LineAlarm::ByeAgain(T1)));
@@ -434,12 +467,10 @@ impl Outside {
     /// Says something now and then, from its answer on: a box talks to nobody.
     fn speak(&mut self, stage: &mut Stage<'_>, at: u32) {
         let line = &self.lines[at as usize];
-        if line.state != State::Talking {
-            return;
-        }
+        let (State::Talking, Some(caller)) = (line.state, line.caller()) else { return };
         let by = Speaker::Outside(at);
         let (from, port) = (media(at, line.trunk), line.relay_port);
-        stage.out.voices.push((stage.now, Voice { from, port, caller: line.caller, by }));
+        stage.out.voices.push((stage.now, Voice { from, port, caller, by }));
         let pause = stage.millis(900, 1_500);
         stage.after(pause, Alarm::Outside(at, LineAlarm::Speak));
     }
@@ -548,7 +579,7 @@ impl Outside {
     /// Whether a human there has this caller.
     pub(crate) fn converses(&self, caller: u16) -> bool {
         let talks = |line: &&Line| line.state == State::Talking && line.takes;
-        self.lines.iter().filter(talks).any(|line| line.caller == caller)
+        self.lines.iter().filter(talks).any(|line| line.caller() == Some(caller))
     }
 
     /// The relay's port of that call, and where its packets come from.
@@ -569,11 +600,20 @@ impl Outside {
         self.lines[at as usize].relay_port
     }
 
-    /// Whose call it is, at which number, by which trunk, and the number that it shows.
-    pub(crate) fn story(&self, at: u32) -> (u16, u64, u16, Option<String>) {
+    /// Of a caller's call: whose, at which number, by which trunk, and the number that it shows.
+    pub(crate) fn story(&self, at: u32) -> Option<(u16, u64, u16, String)> {
         let line = &self.lines[at as usize];
-        let shown = line.invite.from().ok().and_then(|from| from.user().map(Into::into));
-        (line.caller, line.number, line.trunk, shown)
+        let shown = line.invite.from().ok().and_then(|from| from.user().map(Into::into))?;
+        Some((line.caller()?, line.number, line.trunk, shown))
+    }
+}
+
+impl Line {
+    fn caller(&self) -> Option<u16> {
+        match self.whose {
+            Whose::Caller(caller) => Some(caller),
+            Whose::Phone(_) => None,
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::wire::{self, Described, Head};
 use crate::witness::Witness;
 
 use dialling::Dial;
+pub(crate) use dialling::EMERGENCIES;
 
 /// How her phone is wont to behave.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -102,8 +103,12 @@ pub(crate) enum PhoneAlarm {
     DialEnds {
         dial: u32,
     },
-    /// Hangs up on our tone.
+    /// Hangs up on our tone, or after an emergency call.
     CutShort {
+        dial: u32,
+    },
+    /// Does not wait for an emergency centre any longer.
+    GiveUp {
         dial: u32,
     },
     Hold {
@@ -347,6 +352,7 @@ impl Phone {
             PhoneAlarm::DialAgain { dial, interval } => self.dial_again(stage, dial, interval),
             PhoneAlarm::DialEnds { dial } => self.dial_ends(stage, dial),
             PhoneAlarm::CutShort { dial } => self.cut_short(stage, dial),
+            PhoneAlarm::GiveUp { dial } => self.give_up(stage, dial),
             PhoneAlarm::Hold { call } => {
                 if let Some(holding) = self.calls[call as usize].holds
                     && self.reinvite(stage, call, Some(holding.how))

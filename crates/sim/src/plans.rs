@@ -220,8 +220,8 @@ pub(crate) const OUTSIDE: [u64; 4] =
 /// Where no voicemail box can be.
 pub(crate) const NO_KEY: u64 = OUTSIDE[3];
 
-/// A plan that names it is a mistake: nobody may ever see it dialled.
-const SHORT_CODE: u64 = 15;
+/// What secretaries dial in an emergency. A plan that names one is a mistake: no caller is sent there.
+pub(crate) const EMERGENCY: [u64; 2] = [15, 112];
 
 /// To a reception, to a number outside, and by mistake to neither.
 pub(crate) fn forward(dice: &mut Dice, sizes: Sizes) -> Forward {
@@ -229,7 +229,7 @@ pub(crate) fn forward(dice: &mut Dice, sizes: Sizes) -> Forward {
         // It is not always there.
         0..8 => Target::Phone(PhoneId(dice.below(sizes.desks + 1) as u32)),
         8..19 => Target::Line(LineId(dice.pick(&OUTSIDE))),
-        _ => Target::Line(LineId(SHORT_CODE)),
+        _ => Target::Line(LineId(EMERGENCY[0])),
     };
     Forward { target, ring_for: seconds(dice, 4, 35) }
 }

@@ -18,7 +18,7 @@ use crate::caller::{Acking, Flaw, Forwarded, Offering, Script};
 use crate::dice::Dice;
 use crate::hold::Holding;
 use crate::network::Profile;
-use crate::phone::{Account, Habit, Temper};
+use crate::phone::{Account, EMERGENCIES, Habit, Temper};
 use crate::plans::{self, Saying};
 use crate::wire;
 
@@ -67,7 +67,7 @@ pub struct PhoneScript {
     pub account: Account,
     pub registers: Instant,
     pub unregisters: Option<Instant>,
-    /// Codes, and numbers that are none.
+    /// Codes, emergency numbers, and numbers that are none.
     pub dials: Vec<(Instant, &'static str)>,
     pub habits: Vec<Habit>,
     /// Switched off and on again without a word.
@@ -254,6 +254,7 @@ fn config(dice: &mut Dice, tight: Tight, sizes: plans::Sizes) -> Config {
         add_hold_music(&mut config);
     }
     add_forwarding(dice, &mut config);
+    add_sites(dice, &mut config);
     config.phones = (0..desks).map(|id| (PhoneId(id as u32), desk_phone(id))).collect();
     config.registrar.algorithms = match dice.weighted(&[60, 20, 20]) {
         0 => vec![Algorithm::Md5],
@@ -293,6 +294,20 @@ fn add_forwarding(dice: &mut Dice, config: &mut Config) {
             accept: dice.percent(50).then(|| PromptId(dice.below(3) as u32)),
         };
     }
+}
+
+/// Most sites have a way out for emergency calls.
+fn add_sites(dice: &mut Dice, config: &mut Config) {
+    let trunks = config.trunks.len() as u64;
+    for id in 0..plans::SITES {
+        let trunk = TrunkId(dice.below(trunks) as u32);
+        if dice.percent(85) {
+            let number = E164::read(&format!("+3318000000{id}")).expect("a number");
+            let site = call::Site { name: format!("site{id}"), trunk, number };
+            config.sites.insert(SiteId(id as u16), site);
+        }
+    }
+    config.emergency.prompt = dice.percent(50).then(|| PromptId(dice.below(3) as u32));
 }
 
 fn desk_phone(id: u64) -> call::Phone {
@@ -522,6 +537,10 @@ fn dials(dice: &mut Dice, day: u64) -> Vec<(Instant, &'static str)> {
             let back = at + dice.between(2_000, 40_000);
             dials.push((Instant::from_millis(back), "*30"));
         }
+    }
+    if dice.percent(25) {
+        let at = Instant::from_millis(dice.between(5_000, day));
+        dials.push((at, EMERGENCIES[dice.below(EMERGENCIES.len() as u64) as usize]));
     }
     dials
 }

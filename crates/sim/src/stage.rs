@@ -49,6 +49,10 @@ pub(crate) enum Mark {
     DialOver {
         dial: u32,
     },
+    /// The INVITE to an emergency number.
+    Emergency {
+        dial: u32,
+    },
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]

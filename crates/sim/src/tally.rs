@@ -91,6 +91,14 @@ happenings! {
     CodeDuringCall = "code dialled during a call",
     /// Her phone hung up on our tone.
     CodeCutShort = "code cut short",
+    EmergencyDialled = "emergency number dialled",
+    EmergencyDuringCall = "emergency number dialled during a call",
+    EmergencyWhileDraining = "emergency number dialled while draining",
+    EmergencyAnswered = "emergency call answered",
+    /// The phone hung up before the centre answered.
+    EmergencyAbandoned = "emergency call abandoned",
+    /// No site, no trunk, or a centre that cannot be had: she is told.
+    EmergencyFailed = "emergency call failed",
     PhoneAsked = "phone asked whether it is there",
     FoundDead = "phone found dead",
     FoundAlive = "phone found alive again",

@@ -1,5 +1,6 @@
 //! One run: everything that happens, in order of time, around one engine.
 
+mod emergency;
 mod ending;
 mod forwarding;
 mod noise;
@@ -83,6 +84,8 @@ pub(crate) struct World {
     outside: Outside,
     /// Calls that came back to us from there.
     echoes: u64,
+    /// Calls to emergency numbers that the engine took.
+    emergencies: u64,
     links: Links,
     invariants: Invariants,
     events: BinaryHeap<Event>,
@@ -261,6 +264,7 @@ impl World {
             phones,
             outside: Outside::default(),
             echoes: 0,
+            emergencies: 0,
             links,
             truth,
             events: BinaryHeap::new(),
@@ -455,7 +459,12 @@ impl World {
                     Actor::Outside(_) => actors.outside.arrived(stage, mark),
                 })?;
                 let flow = self.flow(self.address(actor));
-                self.receive(flow, bytes)
+                match (actor, mark) {
+                    (Actor::Phone(phone), Mark::Emergency { dial }) => {
+                        self.emergency_arrives(phone, dial, flow, bytes)
+                    }
+                    _ => self.receive(flow, bytes),
+                }
             }
             What::Key { line, key } => self.key(line, key),
             What::Echo { line } => self.echo(line),
@@ -640,14 +649,16 @@ impl World {
         let Some(actor) = self.actor_at(flow.remote, &message) else {
             return self.stranger_is_told(flow, &message);
         };
-        let caller = match actor {
-            Actor::Outside(_) => self.whose_invite(&message),
-            Actor::Caller(_) | Actor::Phone(_) => None,
+        let whose = match actor {
+            Actor::Outside(trunk) if !self.outside.knows(&message) => {
+                self.whose_invite(trunk, &message)?
+            }
+            Actor::Outside(_) | Actor::Caller(_) | Actor::Phone(_) => None,
         };
         self.act(|actors, stage| match actor {
             Actor::Caller(index) => actors.callers[usize::from(index)].watch(stage, &message),
             Actor::Phone(index) => actors.phones[usize::from(index)].watch(stage, &message),
-            Actor::Outside(trunk) => actors.outside.watch(stage, trunk, &message, caller),
+            Actor::Outside(trunk) => actors.outside.watch(stage, trunk, &message, whose),
         })?;
         let arrivals = self.cross(actor);
         for at in arrivals.into_iter().flatten() {
@@ -756,12 +767,13 @@ impl World {
             | Notice::Agent { .. }
             | Notice::Registered { .. }
             | Notice::Unregistered { .. }
-            // Its phones dial no emergency number.
-            | Notice::EmergencyDialled { .. }
-            | Notice::EmergencyAnswered { .. }
             | Notice::EmergencyEnded { .. }
-            | Notice::EmergencyFailed { .. }
             | Notice::RegisterRefused { .. } => {}
+            Notice::EmergencyDialled { user, trunk, .. } => {
+                self.emergency_dialled(*user, *trunk)?;
+            }
+            Notice::EmergencyAnswered { .. } => self.tally.note(Happening::EmergencyAnswered),
+            Notice::EmergencyFailed { user, why, .. } => self.emergency_failed(*user, *why)?,
         }
         self.trace.tell(self.now, format_args!("notice {notice:?}"));
         Ok(())

@@ -179,7 +179,8 @@ impl Caller {
             | Mark::Provisional { .. }
             | Mark::Final { .. }
             | Mark::Key { .. }
-            | Mark::DialOver { .. } => {}
+            | Mark::DialOver { .. }
+            | Mark::Emergency { .. } => {}
         }
     }
 

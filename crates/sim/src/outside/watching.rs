@@ -2,9 +2,9 @@
 
 use sip::{Message, Method};
 
-use super::{Does, ECHO, Line, Outside, State};
+use super::{Does, ECHO, Line, Outside, State, Whose};
 use crate::failure::{Check, Failure};
-use crate::plans::OUTSIDE;
+use crate::plans::{EMERGENCY, OUTSIDE};
 use crate::stage::{Mark, Speaker, Stage, Voice};
 use crate::tally::Happening;
 use crate::wire::Described;
@@ -18,15 +18,20 @@ impl Outside {
         is_new || is_echo || self.find(message).is_some()
     }
 
-    /// Looks at what leaves the engine. `caller`: whose call a new one is.
+    /// It is of a call that is, or was, there.
+    pub(crate) fn knows(&self, message: &Message) -> bool {
+        self.find(message).is_some()
+    }
+
+    /// Looks at what leaves the engine. `whose`: call a new one is.
     pub(crate) fn watch(
         &mut self,
         stage: &mut Stage<'_>,
         trunk: u16,
         message: &Message,
-        caller: Option<u16>,
+        whose: Option<Whose>,
     ) {
-        let watched = self.watched(stage, trunk, message, caller);
+        let watched = self.watched(stage, trunk, message, whose);
         stage.check(watched);
     }
 
@@ -35,14 +40,14 @@ impl Outside {
         stage: &mut Stage<'_>,
         trunk: u16,
         message: &Message,
-        caller: Option<u16>,
+        whose: Option<Whose>,
     ) -> Result<(), Failure> {
         if message.call_id().is_ok_and(|it| it.starts_with(ECHO)) {
             return watch_echo(stage, message);
         }
         let at = match self.find(message) {
             Some(at) => at,
-            None => self.appears(trunk, message, caller)?,
+            None => self.appears(trunk, message, whose)?,
         };
         let line = &mut self.lines[at as usize];
         if !message.is_request() {
@@ -55,7 +60,9 @@ impl Outside {
         let method = message.method_ref();
         if *method == Method::Invite {
             line.witness.description(message.body())?;
-            stage.truth.callers[usize::from(line.caller)].rung += 1;
+            if let Some(caller) = line.caller() {
+                stage.truth.callers[usize::from(caller)].rung += 1;
+            }
         } else if *method == Method::Options {
             stage.note(Happening::AskedWhenSilent);
         } else if *method == Method::Cancel {
@@ -71,16 +78,20 @@ impl Outside {
         &mut self,
         trunk: u16,
         invite: &Message,
-        caller: Option<u16>,
+        whose: Option<Whose>,
     ) -> Result<u32, Failure> {
         let shown = |what: String| Err(Failure::new(Check::Shown, what));
         let uri = String::from_utf8_lossy(invite.request_uri().unwrap_or_default()).into_owned();
-        let dialled = uri.strip_prefix("sip:+").and_then(|rest| rest.split('@').next());
-        let number = dialled.and_then(|digits| digits.parse().ok());
-        let Some(number) = number.filter(|number| OUTSIDE.contains(number)) else {
-            return shown(format!("{uri} is dialled outside"));
+        let Some(whose) = whose else { return shown(format!("{uri} is dialled for nobody")) };
+        let (prefix, numbers) = match whose {
+            Whose::Caller(_) => ("sip:+", &OUTSIDE[..]),
+            Whose::Phone(_) => ("sip:", &EMERGENCY[..]),
         };
-        let Some(caller) = caller else { return shown(format!("{uri} is dialled for nobody")) };
+        let dialled = uri.strip_prefix(prefix).and_then(|rest| rest.split('@').next());
+        let number = dialled.and_then(|digits| digits.parse().ok());
+        let Some(number) = number.filter(|number| numbers.contains(number)) else {
+            return shown(format!("{uri} is dialled for {whose:?}"));
+        };
         let Some(described) = Described::read(invite.body()) else {
             return Err(Failure::new(Check::Readable, "an INVITE without a session description"));
         };
@@ -88,7 +99,7 @@ impl Outside {
             invite: invite.clone(),
             trunk,
             number,
-            caller,
+            whose,
             relay_port: described.address.port(),
             does: Does::Nothing,
             state: State::Underway,
@@ -139,14 +150,14 @@ impl Outside {
                     self.takes(stage, call);
                 }
             }
-            Mark::Ack | Mark::DialOver { .. } | Mark::Nothing => {}
+            Mark::Ack | Mark::DialOver { .. } | Mark::Emergency { .. } | Mark::Nothing => {}
         }
     }
 
     /// A voice reaches this ear: a caller's, once he was taken.
     pub(crate) fn hear(&self, stage: &mut Stage<'_>, at: u32, voice: &Voice) {
         let line = &self.lines[at as usize];
-        if voice.caller != line.caller || voice.by != Speaker::Caller || !line.takes {
+        if Some(voice.caller) != line.caller() || voice.by != Speaker::Caller || !line.takes {
             let detail = format!("outside {at}, takes: {}, hears {voice:?}", line.takes);
             return stage.fail(Check::WrongEar, detail);
         }

@@ -105,7 +105,7 @@ impl Phone {
 
     fn watch_invite(&mut self, stage: &mut Stage<'_>, message: &Message) -> Result<(), Failure> {
         if self.alive && self.dials.iter().any(|dial| dial.open) {
-            let detail = format!("phone {} is rung while it dials a code", self.index);
+            let detail = format!("phone {} is rung while it dials", self.index);
             return Err(Failure::new(Check::PhoneRungTwice, detail));
         }
         // A reception is tried all the same: nobody else is there to be rung instead.
@@ -171,7 +171,7 @@ impl Phone {
             }
             Mark::ByeDone { call } => self.calls[call as usize].witness.over = true,
             Mark::DialOver { dial } => self.dial_over(dial),
-            Mark::Ack | Mark::Key { .. } | Mark::Nothing => {}
+            Mark::Ack | Mark::Key { .. } | Mark::Emergency { .. } | Mark::Nothing => {}
         }
     }
 

@@ -11,7 +11,7 @@ use sip::Message;
 use super::World;
 use crate::caller::number_of;
 use crate::failure::{Check, Failure};
-use crate::outside::ECHO;
+use crate::outside::{ECHO, Whose};
 use crate::plans::NO_KEY;
 use crate::scene::{self, trunk_address};
 use crate::tally::Happening;
@@ -19,10 +19,21 @@ use crate::wire::{self, Described, ENGINE, Head};
 
 impl World {
     /// Whose call goes outside there: by the pair that it holds, as the number shown may be another.
-    pub(super) fn whose_invite(&self, invite: &Message) -> Option<u16> {
-        let port = Described::read(invite.body())?.address.port();
-        let call = self.engine.live_calls().find(|call| call.ports.contains(&port))?;
-        self.caller_with(&call.number)
+    pub(super) fn whose_invite(
+        &self,
+        trunk: u16,
+        invite: &Message,
+    ) -> Result<Option<Whose>, Failure> {
+        let Some(described) = Described::read(invite.body()) else { return Ok(None) };
+        let port = described.address.port();
+        if let Some(call) = self.engine.live_calls().find(|call| call.ports.contains(&port)) {
+            return Ok(self.caller_with(&call.number).map(Whose::Caller));
+        }
+        let mut emergencies = self.engine.emergencies();
+        match emergencies.find(|call| call.ports.contains(&port)) {
+            Some(call) => self.check_exit(call.user, trunk, invite).map(Some),
+            None => Ok(None),
+        }
     }
 
     fn caller_with(&self, number: &call::CallerNumber) -> Option<u16> {
@@ -72,10 +83,10 @@ impl World {
     /// A call to a number outside comes back to us, as long as it rings, and says that it was forwarded
     /// from there: whoever forwards it hangs up on both ends at once.
     pub(super) fn echo(&mut self, line: u32) -> Result<(), Failure> {
-        let (caller, number, trunk, shown) = self.outside.story(line);
+        let Some((caller, number, trunk, shown)) = self.outside.story(line) else { return Ok(()) };
         let mut calls = self.engine.live_calls();
         let call = calls.find(|call| self.caller_with(&call.number) == Some(caller));
-        let (Some(call), Some(shown)) = (call, shown) else { return Ok(()) };
+        let Some(call) = call else { return Ok(()) };
         let did = scene::did(u64::from(call.practice.0));
         let target = Target::Line(acd::LineId(number));
         let rings = self

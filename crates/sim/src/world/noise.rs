@@ -58,7 +58,8 @@ impl World {
                 branch: &format!("z9hG4bKn{kind}"),
                 from: "<sip:1@192.0.2.10>;tag=n",
                 to: &format!("<sip:1@{ENGINE}>"),
-                call_id: &format!("n{kind}"),
+                // No byte of it that is changed makes it a call of somebody else.
+                call_id: &format!("garbage-{kind}"),
                 cseq: 1,
             },
             "Contact: <sip:1@192.0.2.10>\r\n",
