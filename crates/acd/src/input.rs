@@ -82,7 +82,8 @@ pub enum Input {
         caller: CallerId,
         to: Forward,
     },
-    /// `None` ends it. Ignored before the first `Clock`, and when it is over already.
+    /// `None` ends it, also that of a practice that the setup does not know any more. Refused before the
+    /// first `Clock`, and when it is over already.
     Override {
         practice: PracticeId,
         with: Option<Override>,

@@ -212,13 +212,20 @@ impl Scheduler {
         practice: PracticeId,
         with: Option<Override>,
     ) -> Result<(), Refusal> {
-        let before = self.holdings.get(&practice).ok_or(Refusal::UnknownPractice)?.what;
+        let before = self.holdings.get(&practice).map(|holding| holding.what);
+        // One that outlived its practice can be taken back, as it would be over some day.
+        let is_left_over = with.is_none() && self.overrides.contains_key(&practice);
+        if before.is_none() && !is_left_over {
+            return Err(Refusal::UnknownPractice);
+        }
         self.disarm_override_ends();
         let set = self.replace_override(practice, with);
         self.arm_override_ends();
         set?;
-        self.reckon(practice);
-        self.turn(vec![(practice, before)]);
+        if let Some(before) = before {
+            self.reckon(practice);
+            self.turn(vec![(practice, before)]);
+        }
         Ok(())
     }
 

@@ -217,6 +217,53 @@ fn an_override_of_a_practice_that_is_gone_is_over_at_its_time() {
 }
 
 #[test]
+fn an_override_of_a_practice_that_is_gone_can_be_taken_back() {
+    let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
+    floor.is_told("2026-01-05T10:00:00+01:00");
+    floor.input(over(Overriding::Closed, "2026-01-05T12:00:00+01:00"));
+    let mut without = with_hours(|_| {});
+    without.practices.remove(&DOCTOR);
+    floor.configures(without);
+    assert_eq!(floor.input(Input::Override { practice: DOCTOR, with: None }), []);
+    assert_eq!((floor.scheduler.overrides().count(), floor.next_timer()), (0, None));
+    let again = Input::Override { practice: DOCTOR, with: None };
+    assert_eq!(floor.try_input(again), Err(Refusal::UnknownPractice), "there is none any more");
+    floor.configures(with_hours(|_| {}));
+    assert_eq!(floor.scheduler.situation(DOCTOR), Some(Situation::Open));
+}
+
+/// Hours that a new setup brings while the practice is redirected, until 10:01: 70 s.
+fn redirected_while_hours_change(before: &str, after: &str) -> (Floor, Vec<Decision>) {
+    let with = |text: &str| {
+        with_hours(|doctor| {
+            doctor.at_closing = AtClosing::Move;
+            doctor.hours = hours(text);
+        })
+    };
+    let mut floor = Floor::with_setup(with(before), &[]);
+    floor.is_told("2026-01-05T10:00:00+01:00");
+    let to = Forward { target: Target::Line(LineId(33_600_000_000)), ring_for: seconds(20) };
+    floor.input(over(Overriding::Redirect(to), "2026-01-05T10:01:00+01:00"));
+    floor.enters(1, DOCTOR);
+    floor.until(40);
+    assert_eq!(floor.waiting(), [1], "nobody took him there");
+    assert_eq!(floor.configures(with(after)), [], "it is redirected still");
+    let at_its_end = floor.until(70);
+    (floor, at_its_end)
+}
+
+#[test]
+fn hours_that_change_beneath_a_redirection_move_who_waits_at_its_end() {
+    let is_over = Decision::OverrideOver { practice: DOCTOR };
+    let (floor, decided) = redirected_while_hours_change("24/7", "off");
+    assert_eq!(decided, [is_over, turned(Situation::Closed), plan(1, Situation::Closed)]);
+    assert_eq!(floor.scheduler.waiting().next().unwrap().team, Some(OTHER_TEAM));
+    let (floor, decided) = redirected_while_hours_change("off", "24/7");
+    assert_eq!(decided, [is_over, turned(Situation::Open), plan(1, Situation::Open)]);
+    assert_eq!(floor.scheduler.waiting().next().unwrap().team, Some(TEAM));
+}
+
+#[test]
 fn a_clock_that_is_wrong_for_a_minute_ends_no_override() {
     let mut floor = Floor::with_setup(with_hours(|_| {}), &[]);
     floor.is_told("2026-01-05T10:00:00+01:00");

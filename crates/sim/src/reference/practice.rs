@@ -168,7 +168,9 @@ impl Reference {
         with: Option<Override>,
     ) -> Result<(), Refusal> {
         if !self.setup.practices.contains_key(&id) {
-            return Err(Refusal::UnknownPractice);
+            // Only what was said of it while it was there can be taken back.
+            let taken_back = if with.is_none() { self.overrides.remove(&id) } else { None };
+            return taken_back.map(drop).ok_or(Refusal::UnknownPractice);
         }
         let before = self.looks[&id];
         match with {
