@@ -36,11 +36,7 @@ impl Scheduler {
         let practice = setup.practices.get(&practice_id).ok_or(Refusal::UnknownPractice)?;
         let beginning = self.beginning(practice_id, practice, line, urgency);
         let Beginning { urgency, situation, plan, through } = beginning;
-        if self.makes_wait(Arc::clone(&plan)) {
-            self.check_room(practice_id, practice, urgency, through)?;
-        }
         let redials = line.and_then(|line| self.place_of_redialler(practice_id, line));
-        self.note_call(practice_id, line);
         let now = self.now;
         let place = Place {
             urgency: redials.map_or(urgency, |before| before.urgency.min(urgency)),
@@ -50,6 +46,12 @@ impl Scheduler {
             sequence: self.sequence,
             caller: id,
         };
+        if let Err(refusal) = self.check_room(practice_id, practice, urgency, through)
+            && self.makes_wait(practice_id, practice, place, &plan)
+        {
+            return Err(refusal);
+        }
+        self.note_call(practice_id, line);
         self.sequence += 1;
         let caller = Caller {
             place,
@@ -115,17 +117,27 @@ impl Scheduler {
         Beginning { urgency, situation, plan, through }
     }
 
-    /// Who begins this plan waits for somebody, here or with the practices that it hands him on to; else
-    /// he is told something and ended in the same breath.
-    fn makes_wait(&self, plan: Arc<Plan>) -> bool {
-        let (mut plan, mut step, mut hops) = (plan, 0, 0);
+    /// Who begins this plan in that place waits for somebody, here or with the practices that it hands him
+    /// on to; else it passes him over its queues, tells him something and ends him in the same breath.
+    fn makes_wait(
+        &self,
+        id: PracticeId,
+        practice: &Practice,
+        place: Place,
+        plan: &Arc<Plan>,
+    ) -> bool {
+        let is_spent = practice.wait_max.is_some_and(|wait_max| wait_max.is_zero());
+        let (mut acting, mut plan, mut step, mut hops) = (id, plan, 0, 0);
         loop {
             match plan.steps.get(step).copied() {
+                Some(Step::Queue(queue)) if is_spent || !self.takes(acting, place, &queue) => {
+                    step += 1;
+                }
                 Some(Step::Queue(_) | Step::Forward(_)) => return true,
                 Some(Step::Announce { .. } | Step::Busy) | None => return false,
                 Some(Step::Practice(practice)) => match self.holding_plan(practice) {
                     Some((_, next)) if hops < HOPS_MAX => {
-                        (plan, step, hops) = (Arc::clone(next), 0, hops + 1);
+                        (acting, plan, step, hops) = (practice, next, 0, hops + 1);
                     }
                     Some(_) | None => step += 1,
                 },

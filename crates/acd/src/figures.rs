@@ -21,9 +21,9 @@ impl Scheduler {
         Outlook::at(self.now, self.figures.get(&team)?, agents)
     }
 
-    /// For who is about to enter its queue.
-    pub(crate) fn expected_wait_of(&self, caller: &Caller, team: TeamId) -> Option<Duration> {
-        self.expected_behind(team, self.ahead(team, caller.place))
+    /// For who is about to enter its queue in that place.
+    pub(crate) fn expected_wait_at(&self, place: Place, team: TeamId) -> Option<Duration> {
+        self.expected_behind(team, self.ahead(team, place))
     }
 
     fn ahead(&self, team: TeamId, place: Place) -> usize {

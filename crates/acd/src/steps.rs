@@ -1,6 +1,6 @@
 //! The steps of a caller's plan: which one takes him, how he is in it, and how it ends.
 
-use crate::caller::{InQueue, Stage};
+use crate::caller::{InQueue, Place, Stage, Urgency};
 use crate::decision::Decision;
 use crate::id::{AgentId, CallerId, PracticeId, TeamId};
 use crate::scheduler::Scheduler;
@@ -45,8 +45,9 @@ impl Scheduler {
             caller.queue = None;
             caller.is_placed = false;
             let (is_returned, is_spent) = (caller.is_returned, caller.is_spent(now));
+            let (acting, place) = (caller.acting, caller.place);
             match caller.plan.steps.get(step).copied().unwrap_or(Step::Busy) {
-                Step::Queue(queue) if !is_spent && self.takes(id, &queue) => {
+                Step::Queue(queue) if !is_spent && self.takes(acting, place, &queue) => {
                     self.begin_queue(id, step, &queue);
                     return;
                 }
@@ -100,29 +101,28 @@ impl Scheduler {
         self.index_caller(id);
     }
 
-    /// Whether this queue is worth entering.
-    fn takes(&self, id: CallerId, queue: &Queue) -> bool {
+    /// Whether this queue is worth entering for who has that place, and follows a plan of that practice.
+    pub(crate) fn takes(&self, acting: PracticeId, place: Place, queue: &Queue) -> bool {
         let waiting = || self.waiting.len_of_team(queue.team);
         if queue.unless_waiting.is_some_and(|max| waiting() >= max) {
             return false;
         }
-        if queue.unless_none_free && !self.somebody_is_free(id, queue.team) {
+        if queue.unless_none_free && !self.somebody_is_free(acting, place.urgency, queue.team) {
             return false;
         }
         match queue.unless_expected {
             Some(longest) => self
-                .expected_wait_of(&self.callers[&id], queue.team)
+                .expected_wait_at(place, queue.team)
                 .is_none_or(|expected| expected <= longest),
             None => true,
         }
     }
 
     /// Somebody of the team whom he may have once the circle is at its widest.
-    fn somebody_is_free(&self, id: CallerId, team: TeamId) -> bool {
-        let caller = &self.callers[&id];
-        let group = self.group_of(caller.acting, team, Circle::Everyone);
+    fn somebody_is_free(&self, acting: PracticeId, urgency: Urgency, team: TeamId) -> bool {
+        let group = self.group_of(acting, team, Circle::Everyone);
         group.is_some_and(|group| {
-            self.free_in_group(group) && self.is_beyond_reserve(caller.place.urgency, group)
+            self.free_in_group(group) && self.is_beyond_reserve(urgency, group)
         })
     }
 

@@ -70,3 +70,23 @@ fn a_plan_whose_queues_are_all_passed_over_ends_with_what_comes_after() {
     floor.agent(ANNA, AgentEvent::LineTaken);
     assert_eq!(floor.enters(1, DOCTOR), [announced(1, 2, 3)]);
 }
+
+#[test]
+fn who_only_passes_queues_over_and_hears_a_text_waits_for_nobody_and_is_let_in_always() {
+    let mut setup = setup();
+    setup.limits.waiting_max = 1;
+    let full = Step::Queue(Queue { unless_waiting: Some(1), ..Queue::of(TEAM) });
+    setup.practices.insert(DOCTOR, practice(30, &[full, announce(3)]));
+    setup.practices.insert(CLINIC, practice(30, &[Step::Practice(DOCTOR)]));
+    let spent = acd::Practice {
+        wait_max: Some(seconds(0)),
+        ..practice(30, &[queue(OTHER_TEAM, None), announce(4)])
+    };
+    setup.practices.insert(DENTIST, spent);
+    let mut floor = Floor::with_setup(setup, &[]);
+    assert_eq!(floor.enters(1, DOCTOR), []);
+    assert_eq!(floor.enters(2, DOCTOR), [announced(2, 1, 3)], "there is no room for him to wait");
+    assert_eq!(floor.enters(3, CLINIC).last(), Some(&announced(3, 1, 3)), "nor by another practice");
+    assert_eq!(floor.enters(4, DENTIST), [announced(4, 1, 4)], "who may not wait at all");
+    assert_eq!(floor.waiting(), [1]);
+}

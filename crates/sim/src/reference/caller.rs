@@ -235,40 +235,38 @@ impl Reference {
             Some(steps) => (Situation::Listed, steps),
             None => self.plan_now(practice),
         };
-        if self.leads_to_somebody(&steps, HOPS_MAX) {
+        let place = self.lost_place(practice, line);
+        let caller = Caller {
+            id,
+            practice,
+            acting: practice,
+            line,
+            situation,
+            steps,
+            urgency: place.map_or(urgency, |lost| urgency.min(lost.urgency)),
+            put_first: place.and_then(|lost| lost.put_first),
+            deadline: place.map_or(self.now + rules.answer_within, |lost| lost.deadline),
+            arrival: place.map_or(self.now, |lost| lost.arrival),
+            sequence: self.sequence,
+            step: 0,
+            since: self.now,
+            hops: 0,
+            queue: None,
+            leave_by,
+            wait_max: rules.wait_max.map(|longest| self.now + longest),
+            sent_at: None,
+            class_since: self.now,
+            has_returned: false,
+            lacks_room: false,
+            by_hand: false,
+            generation: 0,
+            stage: Stage::Waiting,
+        };
+        if self.leads_to_somebody(&caller, &caller.steps, HOPS_MAX) {
             self.check_room(practice, rules, line, urgency)?;
         }
-        let place = self.lost_place(practice, line);
         self.remember_call(practice, line);
-        self.callers.insert(
-            id,
-            Caller {
-                id,
-                practice,
-                acting: practice,
-                line,
-                situation,
-                steps,
-                urgency: place.map_or(urgency, |lost| urgency.min(lost.urgency)),
-                put_first: place.and_then(|lost| lost.put_first),
-                deadline: place.map_or(self.now + rules.answer_within, |lost| lost.deadline),
-                arrival: place.map_or(self.now, |lost| lost.arrival),
-                sequence: self.sequence,
-                step: 0,
-                since: self.now,
-                hops: 0,
-                queue: None,
-                leave_by,
-                wait_max: rules.wait_max.map(|longest| self.now + longest),
-                sent_at: None,
-                class_since: self.now,
-                has_returned: false,
-                lacks_room: false,
-                by_hand: false,
-                generation: 0,
-                stage: Stage::Waiting,
-            },
-        );
+        self.callers.insert(id, caller);
         self.sequence += 1;
         self.begin_step(id, 0);
         Ok(())
@@ -292,18 +290,24 @@ impl Reference {
         }
     }
 
-    /// Whether who begins with these steps rings or waits at all.
-    fn leads_to_somebody(&self, steps: &[Step], hops_left: u8) -> bool {
+    /// Whether he, who is about to begin with these steps, rings or waits at all.
+    fn leads_to_somebody(&self, him: &Caller, steps: &[Step], hops_left: u8) -> bool {
         match steps {
             [] | [Step::Busy | Step::Announce { .. }, ..] => false,
-            [Step::Queue(_) | Step::Forward(_), ..] => true,
+            [Step::Forward(_), ..] => true,
+            [Step::Queue(queue), later @ ..] => {
+                let takes_him =
+                    !him.has_waited_enough(self.now) && self.is_worth_entering(him, queue);
+                takes_him || self.leads_to_somebody(him, later, hops_left)
+            }
             [Step::Practice(next), ..]
                 if hops_left > 0 && self.setup.practices.contains_key(next) =>
             {
-                self.leads_to_somebody(&self.plan_now(*next).1, hops_left - 1)
+                let there = Caller { acting: *next, ..him.clone() };
+                self.leads_to_somebody(&there, &self.plan_now(*next).1, hops_left - 1)
             }
             // Passed over.
-            [Step::Practice(_), later @ ..] => self.leads_to_somebody(later, hops_left),
+            [Step::Practice(_), later @ ..] => self.leads_to_somebody(him, later, hops_left),
         }
     }
 

@@ -23,7 +23,7 @@ impl Reference {
             let is_spent = caller.has_waited_enough(self.now);
             match caller.steps.get(step).copied() {
                 Some(Step::Queue(queue)) => {
-                    if !is_spent && self.is_worth_entering(id, &queue) {
+                    if !is_spent && self.is_worth_entering(&self.callers[&id], &queue) {
                         self.note_step(id, step);
                         let until = queue.until.map(|until| self.now + until);
                         return self.join(id, queue.team, until, queue.nobody);
@@ -96,8 +96,7 @@ impl Reference {
         }
     }
 
-    fn is_worth_entering(&self, id: CallerId, queue: &Queue) -> bool {
-        let Some(caller) = self.callers.get(&id) else { return false };
+    pub(super) fn is_worth_entering(&self, caller: &Caller, queue: &Queue) -> bool {
         let others = || {
             self.callers.values().filter(|other| {
                 matches!(other.stage, Stage::Waiting)
