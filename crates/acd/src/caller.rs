@@ -138,6 +138,10 @@ pub(crate) struct Caller {
     pub(crate) hops: u8,
     /// When he entered this step.
     pub(crate) since: Instant,
+    /// What he has waited in this queue before that is noted, or was spent in a conversation.
+    pub(crate) waits_since: Instant,
+    /// The teams of whose arrivals he is one.
+    pub(crate) counted_by: Vec<TeamId>,
     /// In which queue, unless he is forwarded.
     pub(crate) queue: Option<InQueue>,
     pub(crate) leave_by: Option<Instant>,
@@ -361,7 +365,6 @@ impl Scheduler {
             Stage::Served { .. } | Stage::Connected { .. } => return self.ended(id),
             Stage::Waiting | Stage::Offered { .. } | Stage::Forwarded { .. } => {}
         }
-        self.note_wait(id, false);
         self.take_out(id, Withdrawal::CallerLeft);
         let caller = self.callers.remove(&id).expect("found above");
         if !caller.is_returned {
@@ -427,6 +430,7 @@ impl Scheduler {
         caller.place.deadline = Instant::ZERO;
         caller.class_since = now;
         caller.since = now;
+        caller.waits_since = now;
         caller.leave_by = None;
         caller.wait_max = wait_max.map(|wait_max| now + wait_max);
         // The practice's word goes before the step's.
@@ -448,6 +452,7 @@ impl Scheduler {
 
     /// He leaves his step: whatever rings for him is called off. He is in no index afterwards.
     pub(crate) fn take_out(&mut self, id: CallerId, why: Withdrawal) {
+        self.note_wait(id, why != Withdrawal::CallerLeft);
         self.unindex_caller(id);
         match std::mem::replace(&mut self.caller_mut(id).stage, Stage::Waiting) {
             Stage::Offered { rings } => {

@@ -63,6 +63,8 @@ impl Scheduler {
             step: 0,
             hops: 0,
             since: now,
+            waits_since: now,
+            counted_by: Vec::new(),
             queue: None,
             leave_by,
             wait_max: practice.wait_max.map(|wait_max| now + wait_max),
@@ -118,7 +120,7 @@ impl Scheduler {
     }
 
     /// Who begins this plan in that place waits for somebody, here or with the practices that it hands him
-    /// on to; else it passes him over its queues, tells him something and ends him in the same breath.
+    /// on to; else no queue takes him, and he is told something and ended in the same breath.
     fn makes_wait(
         &self,
         id: PracticeId,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::agent::AgentState;
 use crate::caller::{Caller, Place};
-use crate::estimates::{Outlook, expected_wait};
+use crate::estimates::{Figures, Outlook, expected_wait};
 use crate::id::{AgentId, CallerId, TeamId};
 use crate::scheduler::Scheduler;
 
@@ -69,12 +69,32 @@ impl Scheduler {
         }
     }
 
-    /// A caller leaves a queue: to a secretary or by his plan, or because his patience is over.
+    /// What was measured of a team; `None`: nothing yet.
+    pub fn figures(&self, team: TeamId) -> Option<&Figures> {
+        self.figures.get(&team)
+    }
+
+    /// He comes into the queue of a team: an arrival of it, unless he was there before.
+    pub(crate) fn note_arrival(&mut self, id: CallerId, team: TeamId) {
+        let now = self.now;
+        let caller = self.caller_mut(id);
+        caller.waits_since = now;
+        if !caller.counted_by.contains(&team) {
+            caller.counted_by.push(team);
+            self.figures.entry(team).or_default().arrived(now);
+        }
+    }
+
+    /// A caller leaves a queue: to a secretary, by his plan, by an operator's hand or a practice's hours; or
+    /// because his patience is over.
     pub(crate) fn note_wait(&mut self, id: CallerId, patiently: bool) {
-        let caller = &self.callers[&id];
+        let now = self.now;
+        let caller = self.caller_mut(id);
         let Some(queue) = &caller.queue else { return };
-        let waited = self.now.saturating_duration_since(caller.since);
-        self.figures.entry(queue.team).or_default().left(waited, patiently);
+        let team = queue.team;
+        let waited = now.saturating_duration_since(caller.waits_since);
+        caller.waits_since = now;
+        self.figures.entry(team).or_default().left(waited, patiently);
     }
 
     pub(crate) fn note_handling(&mut self, caller: &Caller, agent: AgentId, wrap_up: Duration) {

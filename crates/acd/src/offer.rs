@@ -90,8 +90,11 @@ impl Scheduler {
 
     pub(crate) fn missed(&mut self, offer: OfferId, miss: Miss) {
         let agent = match (self.current(offer), miss) {
-            (Some(Current::Ringing(Ring { agent, .. })), _)
-            | (Some(Current::Serving { agent }), Miss::Dropped) => agent,
+            (Some(Current::Ringing(Ring { agent, .. })), _) => agent,
+            (Some(Current::Serving { agent }), Miss::Dropped) => {
+                self.caller_mut(offer.caller).waits_since = self.now;
+                agent
+            }
             (Some(Current::Forwarded), _) | (Some(Current::Connected), Miss::Dropped) => {
                 return self.forward_failed(offer);
             }

@@ -60,6 +60,7 @@ impl Scheduler {
             widens_at,
             group: None,
         });
+        self.note_arrival(id, team);
         self.index_caller(id);
         Ok(())
     }

@@ -97,7 +97,7 @@ impl Scheduler {
             widens_at,
             group: None,
         });
-        self.figures.entry(queue.team).or_default().arrived(now);
+        self.note_arrival(id, queue.team);
         self.index_caller(id);
     }
 

@@ -4,6 +4,7 @@ mod calendar;
 mod changes;
 mod circles;
 mod days;
+mod figures;
 mod floor;
 mod forwards;
 mod holidays;
