@@ -35,7 +35,7 @@ struct Spoke {
     at: Instant,
 }
 
-/// The place in the order of who left without an answer.
+/// The place in the order of who left, or was ended with busy, without an answer.
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct GaveUp {
     pub(crate) urgency: Urgency,
@@ -106,7 +106,7 @@ impl Scheduler {
         u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
     }
 
-    /// The place that he lost by hanging up a short while ago.
+    /// The place that he lost by hanging up, or when his plan was over, a short while ago.
     pub(crate) fn place_of_redialler(&self, practice: PracticeId, line: LineId) -> Option<GaveUp> {
         let within = self.setup.practices.get(&practice)?.redial_within;
         let gave_up = self.acquaintances.by_caller.get(&(practice, line))?.gave_up?;
@@ -125,7 +125,7 @@ impl Scheduler {
         }
     }
 
-    /// He leaves without having been answered.
+    /// He leaves, or his plan ends him with busy, without having been answered.
     pub(crate) fn note_giving_up(&mut self, caller: &Caller) {
         let at = self.now;
         let place = caller.place;

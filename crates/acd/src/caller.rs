@@ -256,6 +256,16 @@ impl Caller {
         self.wait_max = self.wait_left.take().map(|left| now + left).or(self.wait_max);
     }
 
+    /// He has been in a queue, or found none that took him; and nobody has spoken with him.
+    pub(crate) fn came_to_wait(&self) -> bool {
+        let is_queue = |step: &Step| match step {
+            Step::Queue(_) => true,
+            Step::Forward(_) | Step::Practice(_) | Step::Announce { .. } | Step::Busy => false,
+        };
+        let came = !self.counted_by.is_empty() || self.plan.steps.iter().any(is_queue);
+        came && !self.is_returned
+    }
+
     /// No queue has anything left for him.
     pub(crate) fn is_spent(&self, now: Instant) -> bool {
         self.wait_left.is_some_and(|left| left.is_zero())

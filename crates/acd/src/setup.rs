@@ -59,7 +59,8 @@ pub struct Practice {
     pub repeated: Option<Repeated>,
     /// How long who last spoke with a caller for it goes before other free secretaries.
     pub affinity_for: Duration,
-    /// Who gives up waiting and calls again within this has his place in the order back.
+    /// Who gives up waiting, or whom a plan with a queue ends with busy, and who calls again within this
+    /// has his place in the order back.
     pub redial_within: Duration,
 }
 

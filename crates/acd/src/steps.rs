@@ -63,7 +63,10 @@ impl Scheduler {
                     step = if self.hand_on(id, practice) { 0 } else { step + 1 };
                 }
                 last @ (Step::Announce { .. } | Step::Busy) => {
-                    self.callers.remove(&id);
+                    let caller = self.callers.remove(&id).expect("he is about to begin a step");
+                    if last == Step::Busy && caller.came_to_wait() {
+                        self.note_giving_up(&caller);
+                    }
                     self.end(id, step, last);
                     return;
                 }

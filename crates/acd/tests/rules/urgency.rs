@@ -161,6 +161,42 @@ fn who_hung_up_and_calls_again_has_his_place_back() {
 }
 
 #[test]
+fn who_heard_busy_after_waiting_and_calls_again_has_his_place_back() {
+    let mut setup = setup();
+    let doctor = acd::Practice {
+        redial_within: seconds(300),
+        ..practice(30, &[queue(TEAM, Some(20)), acd::Step::Busy])
+    };
+    setup.practices.insert(DOCTOR, doctor);
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.calls(1, DOCTOR, 7);
+    floor.until(20);
+    floor.calls(2, DOCTOR, 8);
+    assert_eq!(floor.until(30), [acd::Decision::Busy { caller: acd::CallerId(1) }]);
+    floor.until(35);
+    floor.calls(3, DOCTOR, 7);
+    assert_eq!(floor.waiting(), [3, 2]);
+    let view = floor.scheduler.caller(acd::CallerId(3)).unwrap().waiting;
+    assert_eq!((view.arrival, view.deadline), (at(10), at(40)));
+}
+
+#[test]
+fn who_is_turned_away_before_any_queue_had_no_place_to_have_back() {
+    let mut setup = setup();
+    let doctor = setup.practices.get_mut(&DOCTOR).expect("it is in the setup");
+    doctor.redial_within = seconds(300);
+    doctor.hours = hours("Mo-Fr 08:00-19:00");
+    doctor.closed.steps = vec![acd::Step::Busy];
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.is_told("2026-01-05T07:59:50+01:00");
+    floor.calls(1, DOCTOR, 7);
+    floor.until(20);
+    floor.calls(2, DOCTOR, 7);
+    let view = floor.scheduler.caller(acd::CallerId(2)).unwrap().waiting;
+    assert_eq!(view.arrival, at(20), "it was closed");
+}
+
+#[test]
 fn who_was_answered_begins_anew() {
     let mut setup = setup();
     setup.practices.get_mut(&DOCTOR).expect("it is in the setup").redial_within = seconds(300);

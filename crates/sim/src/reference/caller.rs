@@ -41,6 +41,8 @@ pub(super) struct Caller {
     /// In his class.
     pub(super) class_since: Instant,
     pub(super) has_returned: bool,
+    /// He has been in some queue.
+    pub(super) has_queued: bool,
     /// No phone more can be rung for him.
     pub(super) lacks_room: bool,
     /// Where an operator put him.
@@ -257,6 +259,7 @@ impl Reference {
             sent_at: None,
             class_since: self.now,
             has_returned: false,
+            has_queued: false,
             lacks_room: false,
             by_hand: false,
             generation: 0,

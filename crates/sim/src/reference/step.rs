@@ -53,8 +53,14 @@ impl Reference {
         }
     }
 
+    /// Who wanted to wait has given nothing up: he may have his place again.
     fn busy(&mut self, id: CallerId) {
-        self.callers.remove(&id);
+        if let Some(caller) = self.callers.remove(&id) {
+            let has_queue = caller.steps.iter().any(|step| matches!(step, Step::Queue(_)));
+            if !caller.has_returned && (caller.has_queued || has_queue) {
+                self.remember_giving_up(&caller);
+            }
+        }
         self.decisions.push(Decision::Busy { caller: id });
     }
 
@@ -85,6 +91,7 @@ impl Reference {
         };
         if let Some(caller) = self.callers.get_mut(&id) {
             caller.is_back(now);
+            caller.has_queued = true;
             let step_end = if caller.has_returned && caller.wait_max.is_none() {
                 step_end.or(Some(now + RETURNED_MAX))
             } else {
