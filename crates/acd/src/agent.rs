@@ -87,6 +87,8 @@ pub(crate) struct Desk {
     pub(crate) served: u32,
     /// Of her last offer, among all that were made.
     pub(crate) turn: u64,
+    /// Until this one she goes behind others who are free: nobody knows whether she is there.
+    pub(crate) behind_until: u64,
     /// Her last conversation began.
     pub(crate) busy_since: Instant,
     pub(crate) pending: Option<Pending>,
@@ -135,6 +137,7 @@ impl Desk {
             misses: 0,
             served: 0,
             turn: 0,
+            behind_until: 0,
             busy_since: Instant::ZERO,
             pending: None,
         }
@@ -177,8 +180,14 @@ impl Desk {
         }
     }
 
-    pub(crate) fn standing(&self) -> Standing {
-        Standing { idle_since: self.idle_since, turn: self.turn, served: self.served }
+    /// `turns`: the offers that were made until now.
+    pub(crate) fn standing(&self, turns: u64) -> Standing {
+        Standing {
+            idle_since: self.idle_since,
+            turn: self.turn,
+            served: self.served,
+            is_behind: self.behind_until > turns,
+        }
     }
 
     pub(crate) fn view(&self, agent: AgentId) -> AgentView {
@@ -412,13 +421,14 @@ impl Scheduler {
         let setup = Arc::clone(&self.setup);
         let Some(known) = setup.agents.get(&agent) else {
             if desk.state == AgentState::LoggedOut && desk.line.is_none() {
+                self.behind.remove(&(desk.behind_until, agent));
                 self.desks.remove(&agent);
             }
             return;
         };
         let is_there = desk.is_there();
         if desk.is_free() {
-            self.free.insert(agent, desk.standing(), &self.groups);
+            self.free.insert(agent, desk.standing(self.turns), &self.groups);
         } else {
             self.free.remove(agent, &self.groups);
         }

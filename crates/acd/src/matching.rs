@@ -38,6 +38,7 @@ impl Scheduler {
             (&[agent], []) if self.groups.reserving(agent).is_empty() => self.match_one(agent),
             ([_, ..], _) | ([], [_, ..]) => self.match_many(),
         }
+        self.end_rounds();
     }
 
     /// She alone is new: of all who wait, only the first of her callers can be offered, and to her.

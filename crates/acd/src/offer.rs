@@ -80,6 +80,7 @@ impl Scheduler {
         desk.misses = 0;
         desk.busy_since = since;
         desk.served = desk.served.saturating_add(1);
+        self.set_behind(agent, 0);
         self.set_state(agent, AgentState::Talking(offer.caller));
         self.decide(Decision::Serve { offer, agent });
         for ring in rings.into_iter().filter(|ring| ring.offer != offer) {
@@ -156,7 +157,7 @@ impl Scheduler {
             self.not_answered(agent);
         } else {
             if capped {
-                self.desk_mut(agent).idle_since = self.now;
+                self.put_behind(agent);
             }
             self.withdraw(offer, agent, Withdrawal::Expired);
             self.rest(agent, offer.caller, true, |after| after.no_answer);
@@ -166,8 +167,35 @@ impl Scheduler {
 
     /// He is gone before she answered. Whether she is absent nobody knows: the other idle go before her.
     pub(crate) fn not_answered(&mut self, agent: AgentId) {
-        self.desk_mut(agent).idle_since = self.now;
+        self.put_behind(agent);
         self.settle(agent, AgentState::Available);
+    }
+
+    /// For a round: until she serves somebody, or as many offers were made as others are free now.
+    fn put_behind(&mut self, agent: AgentId) {
+        let (now, until) = (self.now, self.turns + self.free.len() as u64);
+        let desk = self.desk_mut(agent);
+        desk.idle_since = now;
+        self.set_behind(agent, until);
+    }
+
+    fn set_behind(&mut self, agent: AgentId, until: u64) {
+        let before = std::mem::replace(&mut self.desk_mut(agent).behind_until, until);
+        self.behind.remove(&(before, agent));
+        if until > self.turns {
+            self.behind.insert((until, agent));
+        }
+    }
+
+    /// Whose round is over by the offers that were made has her place again.
+    pub(crate) fn end_rounds(&mut self) {
+        while let Some(&(until, agent)) = self.behind.first()
+            && until <= self.turns
+        {
+            self.behind.pop_first();
+            self.index(agent);
+            self.free.seat(&self.groups);
+        }
     }
 
     /// Her phone rings for him no more: he waits again, or the others ring on.

@@ -65,6 +65,9 @@ pub struct Scheduler {
     pub(crate) free: Free,
     #[serde(skip)]
     pub(crate) staff: Staff,
+    /// Who goes behind the other free agents, and until which offer of all.
+    #[serde(skip)]
+    pub(crate) behind: BTreeSet<(u64, AgentId)>,
     #[serde(skip)]
     pub(crate) served: usize,
     #[serde(skip)]
@@ -118,6 +121,7 @@ impl Scheduler {
             waiting: Queues::default(),
             free: Free::default(),
             staff: Staff::default(),
+            behind: BTreeSet::new(),
             served: 0,
             forwarded: 0,
             followers: BTreeMap::new(),
@@ -344,6 +348,8 @@ impl Scheduler {
         self.followers = BTreeMap::new();
         self.unanswered = BTreeMap::new();
         self.hot.clear();
+        let behind = self.desks.iter().filter(|(_, desk)| desk.behind_until > self.turns);
+        self.behind = behind.map(|(&agent, desk)| (desk.behind_until, agent)).collect();
         self.reckon_holdings();
         self.arm_override_ends();
         let before = std::mem::take(&mut self.staff);

@@ -117,23 +117,28 @@ pub(crate) struct Standing {
     pub(crate) turn: u64,
     /// Callers served since she logged in.
     pub(crate) served: u32,
+    /// She may be absent.
+    pub(crate) is_behind: bool,
 }
 
 /// A place in a row: who is less is offered first.
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
 pub(crate) struct Rank {
     level: Reverse<u8>,
-    order: (u64, Instant),
+    order: (bool, u64, Instant),
     agent: AgentId,
 }
 
 impl Rank {
     pub(crate) fn new(agent: AgentId, membership: Membership, standing: Standing) -> Self {
         let order = match membership.strategy {
-            Strategy::LongestIdle => (0, standing.idle_since),
-            Strategy::RoundRobin => (standing.turn, standing.idle_since),
-            Strategy::FewestCalls => (u64::from(standing.served), standing.idle_since),
-            Strategy::Fixed => (u64::from(membership.position), Instant::ZERO),
+            // In these two she goes behind by herself.
+            Strategy::LongestIdle => (false, 0, standing.idle_since),
+            Strategy::RoundRobin => (false, standing.turn, standing.idle_since),
+            Strategy::FewestCalls => {
+                (standing.is_behind, u64::from(standing.served), standing.idle_since)
+            }
+            Strategy::Fixed => (standing.is_behind, u64::from(membership.position), Instant::ZERO),
         };
         Self { level: Reverse(membership.level), order, agent }
     }

@@ -174,9 +174,59 @@ fn a_fixed_order_offers_by_position() {
     setup.agents.get_mut(&BEA).expect("it is in the setup").position = 1;
     let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
     assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))]);
-    floor.leaves(1);
-    floor.clears(BEA, 1, 1);
+    floor.talks(BEA, 1, 1);
     assert_eq!(floor.enters(2, DOCTOR), [offered(2, 1, BEA, DOCTOR, at(25))]);
+}
+
+/// Anna is the first by the strategy, Bea, who has served one, the second; three are of another team.
+fn anna_before_bea(strategy: Strategy) -> Floor {
+    let mut setup = with_strategy(strategy);
+    setup.agents.get_mut(&BEA).expect("it is in the setup").position = 2;
+    let others = [CLEO, AgentId(4), AgentId(5)];
+    setup.agents.extend(others.map(|other| (other, agent(&[OTHER_TEAM]))));
+    setup.practices.insert(CLINIC, practice(15, &[queue(OTHER_TEAM, None)]));
+    let mut floor = Floor::with_setup(setup, &[BEA]);
+    floor.enters(9, DOCTOR);
+    floor.talks(BEA, 9, 1);
+    floor.starts(ANNA);
+    for other in others {
+        floor.starts(other);
+    }
+    floor
+}
+
+#[test]
+fn whose_caller_went_while_she_rang_goes_behind_the_others_for_a_round_whatever_the_strategy() {
+    for strategy in [Strategy::FewestCalls, Strategy::Fixed] {
+        let mut floor = anna_before_bea(strategy);
+        assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, ANNA, DOCTOR, at(25))]);
+        floor.leaves(1);
+        floor.clears(ANNA, 1, 1);
+        let second = floor.enters(2, DOCTOR);
+        assert_eq!(second, [offered(2, 1, BEA, DOCTOR, at(25))], "Anna may be absent: {strategy:?}");
+        floor.talks(BEA, 2, 1);
+        for caller in 3..6 {
+            assert_eq!(floor.enters(caller, CLINIC).len(), 1);
+        }
+        let last = floor.enters(7, DOCTOR);
+        assert_eq!(last, [offered(7, 1, ANNA, DOCTOR, at(25))], "a round is over: {strategy:?}");
+    }
+}
+
+#[test]
+fn who_answers_the_next_one_has_her_place_again_at_once() {
+    for strategy in [Strategy::FewestCalls, Strategy::Fixed] {
+        let mut floor = anna_before_bea(strategy);
+        floor.enters(1, DOCTOR);
+        floor.agent(BEA, acd::AgentEvent::Pause { reason: 1 });
+        floor.leaves(1);
+        floor.clears(ANNA, 1, 1);
+        floor.enters(2, DOCTOR);
+        floor.talks(ANNA, 2, 1);
+        floor.until(20);
+        floor.agent(BEA, acd::AgentEvent::Resume);
+        assert_eq!(floor.enters(3, DOCTOR), [offered(3, 1, ANNA, DOCTOR, at(35))], "{strategy:?}");
+    }
 }
 
 #[test]

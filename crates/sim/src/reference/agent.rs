@@ -20,6 +20,8 @@ pub(super) struct Agent {
     pub(super) served: u32,
     /// The number of her last offer, of all that were made.
     pub(super) last_offer: u64,
+    /// So many offers, of all that are made, find her behind the other free ones.
+    pub(super) behind_until: u64,
     /// Her last call began.
     pub(super) busy_since: Instant,
     pub(super) wish: Option<Wish>,
@@ -43,6 +45,7 @@ impl Agent {
             misses: 0,
             served: 0,
             last_offer: 0,
+            behind_until: 0,
             busy_since: Instant::ZERO,
             wish: None,
         }

@@ -9,7 +9,9 @@ use super::caller::{Caller, Stage};
 
 impl Reference {
     pub(super) fn match_all(&mut self) {
-        while let Some((caller, agent)) = self.first_match() {
+        // Who is behind the others at the beginning is so to its end.
+        let turns = self.turns;
+        while let Some((caller, agent)) = self.first_match(turns) {
             self.offer(caller, agent);
         }
     }
@@ -17,11 +19,11 @@ impl Reference {
     /// The first caller in order for whom somebody is free, and who of them suits him best: who waits,
     /// then who is offered already and for whom one more phone may ring. Who is about to move on in his
     /// plan is passed over.
-    fn first_match(&self) -> Option<(CallerId, AgentId)> {
+    fn first_match(&self, turns: u64) -> Option<(CallerId, AgentId)> {
         let mut callers: Vec<&Caller> =
             self.callers.values().filter(|caller| self.has_room(caller)).collect();
         callers.sort_by_key(|caller| (!matches!(caller.stage, Stage::Waiting), caller.order()));
-        callers.into_iter().find_map(|caller| Some((caller.id, self.best_for(caller)?)))
+        callers.into_iter().find_map(|caller| Some((caller.id, self.best_for(caller, turns)?)))
     }
 
     fn has_room(&self, caller: &Caller) -> bool {
@@ -38,7 +40,7 @@ impl Reference {
         }
     }
 
-    fn best_for(&self, caller: &Caller) -> Option<AgentId> {
+    fn best_for(&self, caller: &Caller, turns: u64) -> Option<AgentId> {
         let queue = caller.queue.as_ref()?;
         if !self.is_beyond_reserve(caller, queue.team) {
             return None;
@@ -57,21 +59,22 @@ impl Reference {
                 spoke != Some(agent),
                 !is_own,
                 Reverse(level.copied().unwrap_or(0)),
-                self.turn_of(agent, queue.team),
+                self.turn_of(agent, queue.team, turns),
                 agent,
             )
         })
     }
 
     /// Her turn by the team's strategy; the least is first.
-    fn turn_of(&self, id: AgentId, team: TeamId) -> (u64, Instant) {
+    fn turn_of(&self, id: AgentId, team: TeamId, turns: u64) -> (bool, u64, Instant) {
         let agent = &self.agents[&id];
+        let is_behind = turns < agent.behind_until;
         let strategy = self.setup.teams.get(&team).map(|team| team.strategy).unwrap_or_default();
         match strategy {
-            Strategy::LongestIdle => (0, agent.idle_since),
-            Strategy::RoundRobin => (agent.last_offer, agent.idle_since),
-            Strategy::FewestCalls => (agent.served.into(), agent.idle_since),
-            Strategy::Fixed => (self.setup.agents[&id].position.into(), Instant::ZERO),
+            Strategy::LongestIdle => (false, 0, agent.idle_since),
+            Strategy::RoundRobin => (false, agent.last_offer, agent.idle_since),
+            Strategy::FewestCalls => (is_behind, agent.served.into(), agent.idle_since),
+            Strategy::Fixed => (is_behind, self.setup.agents[&id].position.into(), Instant::ZERO),
         }
     }
 

@@ -114,6 +114,7 @@ impl Reference {
         if let Some(desk) = self.agents.get_mut(&agent) {
             desk.misses = 0;
             desk.served += 1;
+            desk.behind_until = 0;
             desk.busy_since = now;
         }
         self.set_state(agent, AgentState::Talking(offer.caller));
@@ -207,11 +208,13 @@ impl Reference {
         rang >= RUNG_ENOUGH || rang >= team.map_or(RING_MIN, |team| team.ring_for)
     }
 
-    /// Whoever else is idle goes before her.
+    /// Whoever else is idle goes before her, once.
     pub(super) fn put_behind(&mut self, id: AgentId) {
         let now = self.now;
+        let others = self.free().len() as u64;
         if let Some(agent) = self.agents.get_mut(&id) {
             agent.idle_since = now;
+            agent.behind_until = self.turns + others;
         }
     }
 
