@@ -491,6 +491,17 @@ impl Scheduler {
         self.index_caller(id);
     }
 
+    /// He comes from elsewhere and may have been due to rise for long: ahead of any offer.
+    pub(crate) fn catch_up_with(&mut self, id: CallerId) {
+        let due = |this: &Self| {
+            let at = this.callers.get(&id).and_then(|caller| this.ages_at(caller));
+            at.filter(|&at| at <= this.now)
+        };
+        while let Some(at) = due(self) {
+            self.age(id, at);
+        }
+    }
+
     /// All the phones that ring for him.
     pub fn offers(&self, caller: CallerId) -> impl Iterator<Item = (OfferId, AgentId)> {
         let rings = self.callers.get(&caller).map_or(&[][..], Caller::rings);

@@ -191,7 +191,7 @@ impl Scheduler {
         [wait_end, widens, ages]
     }
 
-    fn ages_at(&self, caller: &Caller) -> Option<Instant> {
+    pub(crate) fn ages_at(&self, caller: &Caller) -> Option<Instant> {
         let ageing = self.setup.teams.get(&caller.queue.as_ref()?.team)?.ageing?;
         let urgency = caller.place.urgency;
         (urgency.risen() != urgency).then(|| caller.class_since + ageing)

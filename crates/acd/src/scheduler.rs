@@ -323,6 +323,7 @@ impl Scheduler {
         for agent in removed {
             self.log_out(agent);
         }
+        self.catch_up();
         self.turn_from(&held);
         self.forget_teams();
     }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Place};
 use crate::civil::Clock;
 use crate::decision::{Decision, Withdrawal};
 use crate::id::{CallerId, PracticeId};
@@ -286,7 +286,8 @@ impl Scheduler {
     }
 
     /// These have been reckoned anew: tells what has changed, then moves whom that moves, each of them
-    /// once: he may be handed to another of them.
+    /// once: he may be handed to another of them. Each enters as he would alone, in the order of who waits:
+    /// whom one of them is offered to is not free for the next.
     fn turn(&mut self, before: Vec<(PracticeId, What)>) {
         let mut moving = Vec::new();
         for (practice, before) in before {
@@ -299,17 +300,23 @@ impl Scheduler {
             if situation != before.situation() {
                 self.decide(Decision::Situation { practice, situation });
             }
-            let followers = self.followers(practice);
-            moving.extend(followers.map(|caller| (caller, practice, situation)));
+            let moved = self.followers(practice).filter(|him| self.is_taken_along(him, situation));
+            moving.extend(moved.map(|him| (him.place, practice)));
         }
-        for (caller, practice, situation) in moving {
-            self.reconsider_plan(caller, practice, situation);
+        moving.sort_unstable();
+        for &(Place { caller, .. }, practice) in &moving {
+            self.follow(caller, practice);
+        }
+        for (Place { caller, .. }, _) in moving {
+            self.begin_step(caller, 0);
+            self.catch_up_with(caller);
+            self.match_all();
         }
     }
 
-    /// Who follows its plan and has not been answered by a human, in the order of their ids.
-    fn followers(&self, practice: PracticeId) -> impl Iterator<Item = CallerId> {
-        self.followers.get(&practice).into_iter().flatten().copied()
+    /// Who follows its plan and has not been answered by a human.
+    fn followers(&self, practice: PracticeId) -> impl Iterator<Item = &Caller> {
+        self.followers.get(&practice).into_iter().flatten().map(|caller| &self.callers[caller])
     }
 
     /// A new setup may say that a practice has been open for long.
@@ -322,14 +329,11 @@ impl Scheduler {
         self.turn(turned.collect());
     }
 
-    fn reconsider_plan(&mut self, id: CallerId, practice: PracticeId, situation: Situation) {
-        let caller = &self.callers[&id];
+    /// Whether the practice whose plan he follows, which turns so, gives him its plan.
+    fn is_taken_along(&self, caller: &Caller, situation: Situation) -> bool {
         // Who came back from a conversation goes on with the plan that he has; an operator knows why.
         let is_left_alone = caller.is_returned || caller.is_placed;
-        if !is_left_alone && self.is_moved_by(caller, practice, situation) {
-            self.follow(id, practice);
-            self.begin_step(id, 0);
-        }
+        !is_left_alone && self.is_moved_by(caller, caller.acting, situation)
     }
 
     /// He is in no step: he goes on with this one of his plan. Whom an operator had sent away may have

@@ -157,6 +157,7 @@ impl Reference {
         for id in removed {
             self.log_out(id);
         }
+        self.catch_up();
         self.compare_setups(&looked);
         self.forget_removed();
     }

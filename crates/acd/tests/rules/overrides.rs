@@ -1,7 +1,7 @@
 //! What happens to who waits when a practice opens, closes, or says otherwise for a while.
 
 use acd::{
-    AtClosing, Decision, Forward, Input, LineId, Override, Overriding, Plan, PracticeId, Reason,
+    AtClosing, Decision, Forward, Input, LineId, Override, Overriding, Plan, PracticeId, Queue, Reason,
     Refusal, Situation, Step, Target, Withdrawal,
 };
 
@@ -42,6 +42,29 @@ fn opening_time_is_a_timer_and_takes_back_who_waits_for_the_night_team() {
     );
     let waiting = floor.scheduler.caller(acd::CallerId(2)).unwrap().waiting;
     assert_eq!((waiting.arrival, waiting.deadline), (at(10), at(40)), "his clock runs on");
+}
+
+#[test]
+fn of_two_who_are_moved_at_once_only_one_enters_a_queue_with_one_free_secretary() {
+    let setup = with_hours(|doctor| {
+        let only_free = Queue { unless_none_free: true, ..Queue::of(TEAM) };
+        doctor.open = Plan { steps: vec![Step::Queue(only_free), announce(3)] };
+    });
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    floor.is_told("2026-01-05T07:59:50+01:00");
+    floor.enters(1, DOCTOR);
+    floor.input(enter(2, DOCTOR, Some(acd::Urgency::Priority), None));
+    assert_eq!(
+        floor.until(20),
+        [
+            turned(Situation::Open),
+            plan(2, Situation::Open),
+            plan(1, Situation::Open),
+            offered(2, 1, ANNA, DOCTOR, at(35)),
+            announced(1, 1, 3),
+        ],
+        "the more urgent one first"
+    );
 }
 
 #[test]

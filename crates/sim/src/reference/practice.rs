@@ -198,10 +198,9 @@ impl Reference {
         }
     }
 
-    /// Says what is otherwise than before; then moves the callers who had one of these plans until now.
+    /// Says what is otherwise than before; then moves the callers who had one of these plans until now, one
+    /// after the other.
     fn compare(&mut self, before: &[(PracticeId, Look)]) {
-        let plans: BTreeMap<CallerId, PracticeId> =
-            self.callers.iter().map(|(&caller, him)| (caller, him.acting)).collect();
         let mut changed = Vec::new();
         for &(id, before) in before {
             self.end_override(id);
@@ -215,21 +214,20 @@ impl Reference {
                 self.decisions.push(Decision::Situation { practice: id, situation });
             }
         }
-        for id in changed {
-            for (&caller, _) in plans.iter().filter(|(_, acting)| **acting == id) {
-                self.compare_plan(caller, id);
-            }
+        let goes_along = |him: &&Caller| {
+            let may = him.is_unserved() && !him.has_returned && !him.by_hand;
+            may && changed.contains(&him.acting) && self.is_moved(him, him.acting)
+        };
+        let mut moved: Vec<Caller> = self.callers.values().filter(goes_along).cloned().collect();
+        moved.sort_by_key(|him| him.order());
+        // All are gone from where they were before the first one is anywhere else.
+        for him in &moved {
+            self.follow(him.id, him.acting);
         }
-    }
-
-    fn compare_plan(&mut self, caller: CallerId, id: PracticeId) {
-        let Some(him) = self.callers.get(&caller) else { return };
-        if !him.is_unserved() || him.has_returned || him.by_hand {
-            return;
-        }
-        if self.is_moved(him, id) {
-            self.follow(caller, id);
-            self.begin_step(caller, 0);
+        for him in moved {
+            self.begin_step(him.id, 0);
+            while self.callers.contains_key(&him.id) && self.catches_up(him.id) {}
+            self.match_all();
         }
     }
 
