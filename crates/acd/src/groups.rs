@@ -54,11 +54,12 @@ pub enum Unsuited {
 pub(crate) struct Groups {
     ids: BTreeMap<(TeamId, DemandedCircle, WishId), GroupId>,
     wishes: BTreeMap<PracticeId, WishId>,
-    teams: Vec<TeamId>,
     of_agent: BTreeMap<AgentId, Vec<Membership>>,
     of_team: BTreeMap<TeamId, Vec<GroupId>>,
     /// The teams of each agent that keep a reserve.
     reserving: BTreeMap<AgentId, Vec<TeamId>>,
+    /// Of each team that keeps a reserve the groups that its agents serve, in other teams too.
+    of_colleagues: BTreeMap<TeamId, BTreeSet<GroupId>>,
 }
 
 /// A group that an agent serves, and how she ranks in it.
@@ -129,7 +130,6 @@ impl Groups {
         let demands: Vec<Demand<'_>> = demands(setup, &wishes).into_iter().collect();
         let mut groups = Self::default();
         for (index, demand) in (0..).zip(&demands) {
-            groups.teams.push(demand.team);
             groups.of_team.entry(demand.team).or_default().push(GroupId(index));
         }
         for (&id, agent) in &setup.agents {
@@ -151,14 +151,18 @@ impl Groups {
             // A team may be written twice.
             memberships.sort_by_key(|membership| membership.group);
             memberships.dedup();
-            groups.of_agent.insert(id, memberships);
             let keeps = |team: &&TeamId| setup.teams.get(team).is_some_and(|team| team.reserve > 0);
             let mut reserving: Vec<TeamId> = agent.teams.iter().filter(keeps).copied().collect();
             reserving.sort_unstable();
             reserving.dedup();
+            for &team in &reserving {
+                let served = memberships.iter().map(|membership| membership.group);
+                groups.of_colleagues.entry(team).or_default().extend(served);
+            }
             if !reserving.is_empty() {
                 groups.reserving.insert(id, reserving);
             }
+            groups.of_agent.insert(id, memberships);
         }
         let key = |it: Demand<'_>| (it.team, it.circle, wishes[&(it.skill, it.sites)]);
         groups.ids = demands.iter().map(|&demand| key(demand)).zip((0..).map(GroupId)).collect();
@@ -181,10 +185,6 @@ impl Groups {
         self.ids.get(&key).copied()
     }
 
-    pub(crate) fn team(&self, group: GroupId) -> TeamId {
-        self.teams[group.0 as usize]
-    }
-
     pub(crate) fn of_team(&self, team: TeamId) -> &[GroupId] {
         self.of_team.get(&team).map_or(&[], Vec::as_slice)
     }
@@ -197,6 +197,11 @@ impl Groups {
         let memberships = self.of_agent(agent);
         let at = memberships.binary_search_by_key(&group, |membership| membership.group).ok()?;
         Some(memberships[at])
+    }
+
+    /// All that the agents of a team serve which keeps a reserve.
+    pub(crate) fn of_colleagues(&self, team: TeamId) -> impl Iterator<Item = GroupId> {
+        self.of_colleagues.get(&team).into_iter().flatten().copied()
     }
 
     /// Her teams that keep free agents for urgent callers.

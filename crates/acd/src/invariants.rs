@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use crate::agent::AgentState;
 use crate::caller::{Caller, Stage, Urgency};
 use crate::groups::{demand, eligible};
+use crate::id::TeamId;
 use crate::scheduler::Scheduler;
 
 impl Scheduler {
@@ -115,12 +116,14 @@ impl Scheduler {
         if !self.desk(id).is_free() || suits.is_err() {
             return false;
         }
-        let reserve = self.setup.teams.get(&queue.team).map_or(0, |team| team.reserve);
-        let free =
-            self.setup.agents.iter().filter(|(id, agent)| {
-                agent.teams.contains(&queue.team) && self.desk(**id).is_free()
-            });
-        caller.place.urgency <= Urgency::Urgent || free.count() > reserve
+        let mut teams = self.setup.agents[&id].teams.iter();
+        caller.place.urgency <= Urgency::Urgent || teams.all(|&team| self.has_more_than_kept(team))
+    }
+
+    fn has_more_than_kept(&self, team: TeamId) -> bool {
+        let reserve = self.setup.teams.get(&team).map_or(0, |team| team.reserve);
+        let agents = self.setup.agents.iter().filter(|(_, agent)| agent.teams.contains(&team));
+        reserve == 0 || agents.filter(|(id, _)| self.desk(**id).is_free()).count() > reserve
     }
 
     /// A team is without anybody since a moment, or has somebody.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::caller::{Place, Urgency};
 use crate::groups::GroupId;
-use crate::id::AgentId;
+use crate::id::{AgentId, TeamId};
 use crate::scheduler::Scheduler;
 
 /// Who may be offered next: who waits goes before who is offered already and may ring one more.
@@ -45,7 +45,7 @@ impl Scheduler {
     fn match_one(&mut self, agent: AgentId) {
         let groups = Arc::clone(&self.groups);
         let memberships = groups.of_agent(agent).iter();
-        let first = memberships.filter_map(|membership| self.candidate(membership.group)).min();
+        let first = memberships.filter_map(|it| self.candidates(it.group).next()).min();
         match first {
             Some(candidate) => self.make_offer(candidate.place.caller, agent),
             None => self.free.seat(&groups),
@@ -59,14 +59,14 @@ impl Scheduler {
     /// caller who may ring one more phone is put on top of his own group again.)
     fn match_many(&mut self) {
         let groups = Arc::clone(&self.groups);
+        let mut hot = std::mem::take(&mut self.hot);
         for &agent in self.free.came() {
-            self.hot.extend(groups.of_agent(agent).iter().map(|membership| membership.group));
-            // One more who is free lets others of the team be offered.
-            let reserving = groups.reserving(agent).iter();
-            self.hot.extend(reserving.flat_map(|&team| groups.of_team(team)));
+            hot.extend(groups.of_agent(agent).iter().map(|membership| membership.group));
+            // One more who is free lets others of her teams be offered.
+            let reserving = groups.reserving(agent).iter().filter(|&&team| self.is_enough_of(team));
+            hot.extend(reserving.flat_map(|&team| groups.of_colleagues(team)));
         }
         self.free.seat(&groups);
-        let mut hot = std::mem::take(&mut self.hot);
         hot.sort_unstable();
         hot.dedup();
         let pairs = hot.drain(..).filter_map(|group| self.pair(group)).map(Reverse);
@@ -87,48 +87,59 @@ impl Scheduler {
         self.hot = hot;
     }
 
-    /// The caller before all others of the group, and the free agent who suits him best.
+    /// The caller before all others of the group, and the free agent who suits him best. The first is the
+    /// most urgent: where he must leave all who are free to others, so must all after him.
     fn pair(&self, group: GroupId) -> Option<Pair> {
-        self.free.first_of(group)?;
-        let candidate = self.candidate(group)?;
-        let agent = self.best_agent(candidate)?;
-        Some(Pair { candidate, agent })
+        self.free.of_group(group).next()?;
+        let pair = |candidate| Some(Pair { candidate, agent: self.best_agent(candidate)? });
+        self.candidates(group).find_map(pair)
     }
 
-    fn candidate(&self, group: GroupId) -> Option<Candidate> {
-        let with = |is_offered| move |place| Candidate { is_offered, place, group };
+    /// The first who waits, then the first who is offered and may ring one more.
+    fn candidates(&self, group: GroupId) -> impl Iterator<Item = Candidate> {
+        let with = move |is_offered| move |place| Candidate { is_offered, place, group };
         let waiting = self.waiting.first_of(group).map(with(false));
-        let offered = || self.waiting.first_short_of(group).map(with(true));
-        let may = |candidate: &Candidate| self.is_beyond_reserve(candidate.place.urgency, group);
-        // The first is the most urgent: where he must leave the last ones free, so must all after him.
-        waiting.filter(may).or_else(|| offered().filter(may))
+        waiting.into_iter().chain(self.waiting.first_short_of(group).map(with(true)))
     }
 
-    /// The last free agents of a team are for urgent callers.
-    pub(crate) fn is_beyond_reserve(&self, urgency: Urgency, group: GroupId) -> bool {
-        if urgency <= Urgency::Urgent {
-            return true;
-        }
-        let team = self.groups.team(group);
-        let reserve = self.setup.teams.get(&team).map_or(0, |team| team.reserve);
-        reserve == 0 || self.free.len_of_team(team) > reserve
+    /// Whether she, who is free, may have a caller of this class: the last free agents of each of her teams
+    /// that keeps a reserve are for urgent callers, whichever team asks for them.
+    fn may_be_taken(&self, agent: AgentId, urgency: Urgency) -> bool {
+        let teams = || self.groups.reserving(agent).iter();
+        urgency <= Urgency::Urgent
+            || teams().all(|&team| self.free.len_of_team(team) > self.reserve(team))
     }
 
-    /// Somebody free may have the callers of this group, seated or not.
-    pub(crate) fn free_in_group(&self, group: GroupId) -> bool {
-        let serves = |agent: &AgentId| self.groups.serves(*agent, group).is_some();
-        self.free.first_of(group).is_some() || self.free.came().iter().any(serves)
+    fn reserve(&self, team: TeamId) -> usize {
+        self.setup.teams.get(&team).map_or(0, |team| team.reserve)
+    }
+
+    /// Of this team more are free than it keeps, and that is perhaps new.
+    fn is_enough_of(&self, team: TeamId) -> bool {
+        let (free, reserve) = (self.free.len_of_team(team), self.reserve(team));
+        reserve < free && free <= reserve + self.free.came().len()
+    }
+
+    /// Somebody free, seated or not, may have a caller of this group and class.
+    pub(crate) fn is_free_for(&self, group: GroupId, urgency: Urgency) -> bool {
+        let may = |agent| self.may_be_taken(agent, urgency);
+        let mut came = self.free.came().iter().copied();
+        self.free.of_group(group).any(may)
+            || came.any(|agent| self.groups.serves(agent, group).is_some() && may(agent))
     }
 
     fn best_agent(&self, Candidate { place, group, .. }: Candidate) -> Option<AgentId> {
         let caller = &self.callers[&place.caller];
-        let is_free = |agent| self.free.rank(agent, group, &self.groups);
-        if let Some(known) = self.who_spoke_with(caller).filter(|&agent| is_free(agent).is_some()) {
+        let may = |&agent: &AgentId| self.may_be_taken(agent, place.urgency);
+        let rank = |agent| self.free.rank(agent, group, &self.groups);
+        let known = self.who_spoke_with(caller).filter(|&agent| rank(agent).is_some());
+        if let Some(known) = known.filter(may) {
             return Some(known);
         }
         let practice = self.setup.practices.get(&caller.acting);
-        let own = practice.into_iter().flat_map(|practice| &practice.own);
-        let own = own.filter_map(|&agent| Some((is_free(agent)?, agent))).min();
-        own.map(|(_, agent)| agent).or_else(|| self.free.first_of(group))
+        let own = practice.into_iter().flat_map(|practice| &practice.own).copied().filter(may);
+        let own = own.filter_map(|agent| Some((rank(agent)?, agent))).min();
+        // Those past whom one must look here are no more than their teams keep.
+        own.map(|(_, agent)| agent).or_else(|| self.free.of_group(group).find(may))
     }
 }

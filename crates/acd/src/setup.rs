@@ -251,7 +251,8 @@ pub struct Team {
     pub ring: usize,
     /// Whom a caller may be given, from narrow to wide; empty: everyone at once.
     pub circles: Vec<Widening>,
-    /// So many free agents are kept for callers who are urgent or vital.
+    /// So many free agents are kept for callers who are urgent or vital, of this team or of another that
+    /// they serve as well.
     pub reserve: usize,
     /// A caller who waits so long rises by one class, again and again up to [`Urgency::Urgent`].
     pub ageing: Option<Duration>,

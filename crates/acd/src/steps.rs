@@ -124,9 +124,7 @@ impl Scheduler {
     /// Somebody of the team whom he may have once the circle is at its widest.
     fn somebody_is_free(&self, acting: PracticeId, urgency: Urgency, team: TeamId) -> bool {
         let group = self.group_of(acting, team, Circle::Everyone);
-        group.is_some_and(|group| {
-            self.free_in_group(group) && self.is_beyond_reserve(urgency, group)
-        })
+        group.is_some_and(|group| self.is_free_for(group, urgency))
     }
 
     /// The last words on a caller who is not here, or not any more.

@@ -211,8 +211,9 @@ impl Free {
         Some(Rank::new(agent, groups.serves(agent, group)?, *standing))
     }
 
-    pub(crate) fn first_of(&self, group: GroupId) -> Option<AgentId> {
-        self.by_group.get(&group)?.first().map(|rank| rank.agent)
+    /// Those in the row of this group, the best first.
+    pub(crate) fn of_group(&self, group: GroupId) -> impl Iterator<Item = AgentId> {
+        self.by_group.get(&group).into_iter().flatten().map(|rank| rank.agent)
     }
 
     /// Of a team that keeps a reserve.

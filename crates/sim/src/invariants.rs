@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use acd::{
-    AgentId, AgentState, CallerId, CallerStage, CallerView, Circle, Decision, Urgency, Waiting,
+    AgentId, AgentState, CallerId, CallerStage, CallerView, Circle, Decision, Team, TeamId,
+    Urgency, Waiting,
 };
 use call::{Config, Engine, SchedulerEntry, SchedulerKind, Stage};
 use sip::Instant;
@@ -111,7 +112,7 @@ impl Invariants {
                     && self.waited.contains(waiting)
                     && !decisions.iter().any(|it| takes_back(it, waiting.caller))
                     && self.takes(engine, *agent, waiting)
-                    && self.is_beyond_reserve(waiting, &free_then)
+                    && self.is_beyond_reserve(*agent, waiting, &free_then)
                     && !self.is_moving_on(now, engine, waiting)
             });
             if let Some(ahead) = ahead {
@@ -130,7 +131,7 @@ impl Invariants {
         for agent in scheduler.agents().filter(|agent| agent.free) {
             let waiting = scheduler.waiting().find(|waiting| {
                 self.takes(engine, agent.agent, waiting)
-                    && self.is_beyond_reserve(waiting, &free(engine))
+                    && self.is_beyond_reserve(agent.agent, waiting, &free(engine))
                     && !self.is_moving_on(now, engine, waiting)
             });
             if let Some(waiting) = waiting {
@@ -161,14 +162,17 @@ impl Invariants {
         is_in_circle && practice.sites.as_ref().is_none_or(|sites| sites.contains(&her.site))
     }
 
-    /// Whether his team has more free than it keeps for who is more urgent.
-    fn is_beyond_reserve(&self, waiting: &Waiting, free: &[AgentId]) -> bool {
-        let Some(team) = waiting.team else { return false };
+    /// Whether each of her teams has more free than it keeps for who is more urgent.
+    fn is_beyond_reserve(&self, agent: AgentId, waiting: &Waiting, free: &[AgentId]) -> bool {
         let floor = &self.config.floor;
-        let reserve = floor.teams.get(&team).map_or(0, |team| team.reserve);
-        let is_of_team = |id| floor.agents.get(id).is_some_and(|her| her.teams.contains(&team));
-        let free = free.iter().filter(|id| is_of_team(id)).count();
-        waiting.urgency <= Urgency::Urgent || reserve == 0 || free > reserve
+        let is_of = |id: &AgentId, team: &TeamId| {
+            floor.agents.get(id).is_some_and(|her| her.teams.contains(team))
+        };
+        let mut hers = floor.teams.iter().filter(|(team, _)| is_of(&agent, team));
+        let spares = |(team, rules): (&TeamId, &Team)| {
+            rules.reserve == 0 || free.iter().filter(|id| is_of(id, team)).count() > rules.reserve
+        };
+        waiting.urgency <= Urgency::Urgent || hers.all(spares)
     }
 
     /// His time in this step, or in all queues, is over at this very instant.

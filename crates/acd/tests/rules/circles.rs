@@ -255,3 +255,24 @@ fn one_more_who_is_free_lets_a_waiting_caller_have_another_whom_the_reserve_kept
         "Bea, who may not have him, is the last one now"
     );
 }
+
+#[test]
+fn a_caller_of_another_team_does_not_take_the_last_free_secretary_whom_hers_keeps() {
+    let mut setup = setup();
+    setup.teams.get_mut(&OTHER_TEAM).expect("it is in the setup").reserve = 1;
+    setup.agents.get_mut(&ANNA).expect("it is in the setup").teams.push(OTHER_TEAM);
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    assert_eq!(floor.enters(1, DOCTOR), [], "Anna is the last one of the other team");
+    assert_eq!(floor.starts(BEA), [offered(1, 1, BEA, DOCTOR, at(25))], "Bea is kept by nobody");
+    assert_eq!(floor.enters(2, CLINIC), []);
+    assert_eq!(
+        floor.starts(CLEO),
+        [offered(2, 1, ANNA, CLINIC, at(25))],
+        "Cleo, who may not have him, is the last one now"
+    );
+    floor.leaves(2);
+    floor.clears(ANNA, 2, 1);
+    floor.agent(CLEO, acd::AgentEvent::LogOut);
+    let urgent = Some(acd::Urgency::Urgent);
+    assert_eq!(floor.input(enter(3, DOCTOR, urgent, None)), [offered(3, 1, ANNA, DOCTOR, at(25))]);
+}

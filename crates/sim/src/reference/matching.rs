@@ -42,15 +42,13 @@ impl Reference {
 
     fn best_for(&self, caller: &Caller, turns: u64) -> Option<AgentId> {
         let queue = caller.queue.as_ref()?;
-        if !self.is_beyond_reserve(caller, queue.team) {
-            return None;
-        }
         let practice = self.setup.practices.get(&caller.acting);
         let spoke = self.who_spoke_with(caller);
         let suiting = self
             .free()
             .into_iter()
-            .filter(|&agent| self.suits(agent, caller, queue.team, queue.circle));
+            .filter(|&agent| self.suits(agent, caller, queue.team, queue.circle))
+            .filter(|&agent| self.is_beyond_reserve(caller, agent));
         suiting.min_by_key(|&agent| {
             let is_own = practice.is_some_and(|practice| practice.own.contains(&agent));
             let skill = practice.and_then(|practice| practice.skill);

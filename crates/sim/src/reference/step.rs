@@ -128,9 +128,10 @@ impl Reference {
 
     /// Somebody free of the team, in its widest circle, and not kept for the urgent.
     fn has_somebody_free(&self, caller: &Caller, team: TeamId) -> bool {
-        let mut free = self.free().into_iter();
-        self.is_beyond_reserve(caller, team)
-            && free.any(|agent| self.suits(agent, caller, team, Circle::Everyone))
+        self.free().into_iter().any(|agent| {
+            self.suits(agent, caller, team, Circle::Everyone)
+                && self.is_beyond_reserve(caller, agent)
+        })
     }
 
     fn expected_wait(&self, team: TeamId, ahead: usize) -> Option<Duration> {
@@ -261,15 +262,18 @@ impl Reference {
         }
     }
 
-    pub(super) fn is_beyond_reserve(&self, caller: &Caller, team: TeamId) -> bool {
+    /// None of her teams needs her, who is free, for urgent callers; or he is one.
+    pub(super) fn is_beyond_reserve(&self, caller: &Caller, agent: AgentId) -> bool {
         if matches!(caller.urgency, Urgency::Vital | Urgency::Urgent) {
             return true;
         }
-        let of_team = |id: &AgentId| {
-            self.setup.agents.get(id).is_some_and(|agent| agent.teams.contains(&team))
+        let free = self.free();
+        let is_of = |team: TeamId, id: AgentId| {
+            self.setup.agents.get(&id).is_some_and(|agent| agent.teams.contains(&team))
         };
-        let free = self.free().iter().filter(|&id| of_team(id)).count();
-        let reserve = self.setup.teams.get(&team).map_or(0, |team| team.reserve);
-        free > reserve || reserve == 0
+        self.setup.teams.iter().filter(|(team, _)| is_of(**team, agent)).all(|(team, rules)| {
+            let left = free.iter().filter(|id| is_of(*team, **id)).count();
+            rules.reserve == 0 || left > rules.reserve
+        })
     }
 }
