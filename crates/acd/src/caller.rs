@@ -168,7 +168,9 @@ pub(crate) struct InQueue {
     pub(crate) step_end: Option<Instant>,
     /// How long without anybody there ends this step.
     pub(crate) nobody: Option<Duration>,
-    /// When that will be, as things stand: an index, its timer is armed.
+    /// Since when nobody has been there who may have him, while he waits for somebody.
+    pub(crate) alone_since: Option<Instant>,
+    /// When that ends his step, as things stand: an index, its timer is armed.
     #[serde(skip)]
     pub(crate) nobody_at: Option<Instant>,
     pub(crate) circle: Circle,

@@ -56,6 +56,8 @@ pub(crate) struct Groups {
     wishes: BTreeMap<PracticeId, WishId>,
     of_agent: BTreeMap<AgentId, Vec<Membership>>,
     of_team: BTreeMap<TeamId, Vec<GroupId>>,
+    /// The team of each group that is of its widest circle.
+    widest: Vec<Option<TeamId>>,
     /// The teams of each agent that keep a reserve.
     reserving: BTreeMap<AgentId, Vec<TeamId>>,
     /// Of each team that keeps a reserve the groups that its agents serve, in other teams too.
@@ -131,11 +133,13 @@ impl Groups {
         let mut groups = Self::default();
         for (index, demand) in (0..).zip(&demands) {
             groups.of_team.entry(demand.team).or_default().push(GroupId(index));
+            let is_widest = demand.circle == DemandedCircle::Everyone;
+            groups.widest.push(is_widest.then_some(demand.team));
         }
         for (&id, agent) in &setup.agents {
             let memberships = agent.teams.iter().flat_map(|team| {
                 groups.of_team.get(team).into_iter().flatten().filter_map(|&group| {
-                    let demand = demands[group.0 as usize];
+                    let demand = demands[group.index()];
                     eligible(setup, id, agent, demand).ok()?;
                     let known = demand.skill.and_then(|skill| agent.skills.get(&skill));
                     let strategy = setup.teams.get(team).map(|team| team.strategy);
@@ -185,6 +189,15 @@ impl Groups {
         self.ids.get(&key).copied()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.widest.len()
+    }
+
+    /// Its team, if everyone there may have the group's callers who works where they want it.
+    pub(crate) fn widest_of(&self, group: GroupId) -> Option<TeamId> {
+        self.widest[group.index()]
+    }
+
     pub(crate) fn of_team(&self, team: TeamId) -> &[GroupId] {
         self.of_team.get(&team).map_or(&[], Vec::as_slice)
     }
@@ -207,6 +220,13 @@ impl Groups {
     /// Her teams that keep free agents for urgent callers.
     pub(crate) fn reserving(&self, agent: AgentId) -> &[TeamId] {
         self.reserving.get(&agent).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl GroupId {
+    /// Less than the number of groups.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
     }
 }
 

@@ -7,6 +7,7 @@ use crate::caller::{Caller, Stage, Urgency};
 use crate::groups::{demand, eligible};
 use crate::id::TeamId;
 use crate::scheduler::Scheduler;
+use crate::setup::Circle;
 
 impl Scheduler {
     /// Panics when the state contradicts itself: a bug of ours. It scans everything: for tests,
@@ -126,24 +127,21 @@ impl Scheduler {
         reserve == 0 || agents.filter(|(id, _)| self.desk(**id).is_free()).count() > reserve
     }
 
-    /// A team is without anybody since a moment, or has somebody.
+    /// Who counts how long nobody is there who may have him is alone, and nobody else.
     fn check_staff(&self) {
-        for (team, since) in &self.unstaffed_since {
-            assert!(*since <= self.now, "team {team} is left alone in the future");
-            let there = self
-                .setup
-                .agents
-                .iter()
-                .find(|(id, agent)| agent.teams.contains(team) && self.desk(**id).is_there());
-            assert_eq!(there, None, "team {team} counts as left alone");
-        }
-        for (agent, known) in &self.setup.agents {
-            for team in &known.teams {
-                assert!(
-                    !self.desk(*agent).is_there() || self.staff.has(*team),
-                    "agent {agent} is there and team {team} has nobody"
-                );
-            }
+        for (id, caller) in &self.callers {
+            let Some(queue) = caller.queue.as_ref().filter(|queue| queue.nobody.is_some()) else {
+                continue;
+            };
+            let known = self.setup.practices.get(&caller.acting).map(|it| (caller.acting, it));
+            let demand = demand(known, queue.team, Circle::Everyone);
+            let mut agents = self.setup.agents.iter();
+            let is_there = agents.any(|(&id, agent)| {
+                self.desk(id).is_there() && eligible(&self.setup, id, agent, demand).is_ok()
+            });
+            let is_alone = caller.stage == Stage::Waiting && !is_there;
+            assert_eq!(queue.alone_since.is_some(), is_alone, "caller {id}");
+            assert!(queue.alone_since.is_none_or(|since| since <= self.now), "caller {id}");
         }
     }
 

@@ -55,6 +55,7 @@ impl Scheduler {
             team,
             step_end,
             nobody: None,
+            alone_since: None,
             nobody_at: None,
             circle,
             widens_at,

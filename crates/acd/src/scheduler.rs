@@ -39,8 +39,6 @@ pub struct Scheduler {
     pub(crate) turns: u64,
     pub(crate) callers: BTreeMap<CallerId, Caller>,
     pub(crate) desks: BTreeMap<AgentId, Desk>,
-    /// Since when there is nobody; a team without an entry has somebody, or never had.
-    pub(crate) unstaffed_since: BTreeMap<TeamId, Instant>,
     pub(crate) clock: Option<Clock>,
     /// The clock jumped: until then no override is over by it.
     pub(crate) doubted_until: Option<Instant>,
@@ -107,7 +105,6 @@ impl Scheduler {
             turns: 0,
             callers: BTreeMap::new(),
             desks: BTreeMap::new(),
-            unstaffed_since: BTreeMap::new(),
             clock: None,
             doubted_until: None,
             overrides: BTreeMap::new(),
@@ -325,7 +322,6 @@ impl Scheduler {
         }
         self.catch_up();
         self.turn_from(&held);
-        self.forget_teams();
     }
 
     /// Whom the waiting may be given is told by the rules of the new setup.
@@ -353,7 +349,7 @@ impl Scheduler {
         self.behind = behind.map(|(&agent, desk)| (desk.behind_until, agent)).collect();
         self.reckon_holdings();
         self.arm_override_ends();
-        let before = std::mem::take(&mut self.staff);
+        self.staff = Staff::new(&self.groups);
         for agent in self.desks.keys().copied().collect::<Vec<_>>() {
             if let Some((at, reason)) = self.desk(agent).state.timer(agent) {
                 self.timers.arm(at, reason);
@@ -361,7 +357,6 @@ impl Scheduler {
             self.index(agent);
         }
         self.free.seat(&self.groups);
-        self.compare_staff(&before);
         // After the agents: whether somebody is there is asked for each caller.
         for id in self.callers.keys().copied().collect::<Vec<_>>() {
             self.index_caller(id);

@@ -166,10 +166,11 @@ pub struct Queue {
     pub team: TeamId,
     /// How long he waits in this step; `None`: until his `leave_by`.
     pub until: Option<Duration>,
-    /// He moves on sooner once nobody of the team has been there (logged in with a reachable phone, and
-    /// not *not responding*) for so long while he waits; `None`: he waits for her to come.
+    /// He moves on sooner once nobody of the team who may have him, where the practice's sites are, has been
+    /// there (logged in with a reachable phone, and not *not responding*) for so long while he waits; `None`:
+    /// he waits for her to come.
     pub nobody: Option<Duration>,
-    /// As many callers wait for the team already.
+    /// As many callers wait for the team already, whoever may have them.
     pub unless_waiting: Option<usize>,
     /// He must be expected to wait longer.
     pub unless_expected: Option<Duration>,

@@ -1,29 +1,38 @@
-//! Which teams have somebody there, and since when the others have not.
+//! Who is there: of each team, and of those who may have a group's callers.
 //!
 //! *There* is who is logged in with a reachable phone and answers it: pausing, talking or wrapping
-//! up, but not *not responding*. A caller's step may end because nobody is (`nobody` of
-//! [`Step::Queue`](crate::Step::Queue)). A change of a secretary costs O(g log n) for her g teams;
-//! only when a team's first one comes or its last one goes are its waiting callers looked at.
+//! up, but not *not responding*. A caller's step may end because nobody is who may have him (`nobody` of
+//! [`Step::Queue`](crate::Step::Queue)). A change of a secretary costs O(g log n) for her g groups; only
+//! when the first one comes or the last one goes of those who may have a team's callers are its waiting
+//! callers looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::caller::Stage;
-use crate::id::{AgentId, CallerId, TeamId};
+use crate::caller::{Caller, Stage};
+use crate::groups::{GroupId, Groups};
+use crate::id::{AgentId, CallerId, PracticeId, TeamId};
 use crate::scheduler::Scheduler;
-use crate::time::Instant;
+use crate::setup::Circle;
 use crate::timer::{Bound, Reason};
 
-/// Who is there, by team: an index over the agents.
+/// Who is there: an index over the agents.
 #[derive(Clone, Eq, PartialEq, Debug, Default)]
 pub(crate) struct Staff {
     there: BTreeSet<AgentId>,
     by_team: BTreeMap<TeamId, BTreeSet<AgentId>>,
+    /// How many may have the callers of each group.
+    by_group: Vec<u32>,
 }
 
 impl Staff {
-    pub(crate) fn has(&self, team: TeamId) -> bool {
-        self.by_team.contains_key(&team)
+    /// Of which nobody is there.
+    pub(crate) fn new(groups: &Groups) -> Self {
+        Self { by_group: vec![0; groups.len()], ..Self::default() }
+    }
+
+    pub(crate) fn has(&self, group: GroupId) -> bool {
+        self.by_group[group.index()] > 0
     }
 
     pub(crate) fn of_team(&self, team: TeamId) -> impl Iterator<Item = AgentId> {
@@ -31,81 +40,55 @@ impl Staff {
     }
 
     /// Whether that is news of her.
-    fn set_there(&mut self, agent: AgentId, is_there: bool) -> bool {
-        if is_there { self.there.insert(agent) } else { self.there.remove(&agent) }
-    }
-
-    /// Whether she is the first of the team.
-    fn insert(&mut self, team: TeamId, agent: AgentId) -> bool {
-        let there = self.by_team.entry(team).or_default();
-        let was_empty = there.is_empty();
-        there.insert(agent);
-        was_empty
-    }
-
-    /// Whether she was the last of the team.
-    fn remove(&mut self, team: TeamId, agent: AgentId) -> bool {
-        let Some(there) = self.by_team.get_mut(&team) else {
-            return false;
-        };
-        there.remove(&agent);
-        let is_empty = there.is_empty();
-        if is_empty {
-            self.by_team.remove(&team);
+    fn set_there(&mut self, agent: AgentId, teams: &[TeamId], is_there: bool) -> bool {
+        let is_news = if is_there { self.there.insert(agent) } else { self.there.remove(&agent) };
+        for &team in teams.iter().filter(|_| is_news) {
+            let there = self.by_team.entry(team).or_default();
+            if is_there { there.insert(agent) } else { there.remove(&agent) };
+            if there.is_empty() {
+                self.by_team.remove(&team);
+            }
         }
-        is_empty
+        is_news
     }
 
-    fn teams(&self) -> impl Iterator<Item = TeamId> {
-        self.by_team.keys().copied()
+    /// Whether she is the first of the group who comes, or was the last one.
+    fn count(&mut self, group: GroupId, is_there: bool) -> bool {
+        let there = &mut self.by_group[group.index()];
+        let before = *there;
+        *there = if is_there { before + 1 } else { before - 1 };
+        before == 0 || *there == 0
     }
 }
 
 impl Scheduler {
     /// After any change of her state or her phone. A change of her teams makes the whole index anew.
     pub(crate) fn index_presence(&mut self, agent: AgentId, teams: &[TeamId], is_there: bool) {
-        if !self.staff.set_there(agent, is_there) {
+        if !self.staff.set_there(agent, teams, is_there) {
             return;
         }
-        for &team in teams {
-            if is_there {
-                if self.staff.insert(team, agent) {
-                    self.unstaffed_since.remove(&team);
-                    self.time_the_waiting(team);
-                }
-            } else if self.staff.remove(team, agent) {
-                self.unstaffed_since.insert(team, self.now);
-                self.time_the_waiting(team);
+        let groups = Arc::clone(&self.groups);
+        let mut turned = BTreeSet::new();
+        for membership in groups.of_agent(agent) {
+            if self.staff.count(membership.group, is_there) {
+                turned.extend(groups.widest_of(membership.group));
             }
         }
-    }
-
-    /// After the agents were indexed anew, for a new setup perhaps: teams that had somebody and
-    /// have nobody any more are without from here on.
-    pub(crate) fn compare_staff(&mut self, before: &Staff) {
-        for team in before.teams().filter(|&team| !self.staff.has(team)) {
-            self.unstaffed_since.insert(team, self.now);
+        for team in turned {
+            self.time_the_waiting(team);
         }
     }
 
-    /// Forgets teams that the setup does not know: what a caller in one of them counts from stays.
-    pub(crate) fn forget_teams(&mut self) {
-        let in_use: BTreeSet<TeamId> =
-            { self.callers.values().filter_map(|it| Some(it.queue.as_ref()?.team)).collect() };
-        self.unstaffed_since
-            .retain(|team, _| in_use.contains(team) || self.setup.teams.contains_key(team));
+    /// Somebody is there to whom a caller who follows this practice's plan may be given in this circle.
+    pub(crate) fn is_staffed(&self, practice: PracticeId, team: TeamId, circle: Circle) -> bool {
+        self.group_of(practice, team, circle).is_some_and(|group| self.staff.has(group))
     }
 
-    /// When this caller moves on because nobody is there, as things stand.
-    fn nobody_at(&self, id: CallerId) -> Option<Instant> {
-        let caller = &self.callers[&id];
-        let queue = caller.queue.as_ref()?;
-        let nobody = queue.nobody?;
-        if caller.stage != Stage::Waiting || self.staff.has(queue.team) {
-            return None;
-        }
-        let unstaffed = self.unstaffed_since.get(&queue.team).copied().unwrap_or_default();
-        Some(unstaffed.max(caller.since) + nobody)
+    /// He waits, and nobody is there who may have him, however wide his circle becomes.
+    fn is_alone(&self, caller: &Caller) -> bool {
+        let is_staffed = |team| self.is_staffed(caller.acting, team, Circle::Everyone);
+        caller.stage == Stage::Waiting
+            && caller.queue.as_ref().is_some_and(|queue| !is_staffed(queue.team))
     }
 
     fn time_the_waiting(&mut self, team: TeamId) {
@@ -121,8 +104,12 @@ impl Scheduler {
 
     /// Arms, moves or disarms the timer of a caller whom nobody may be there for.
     pub(crate) fn time_nobody(&mut self, id: CallerId) {
-        let at = self.nobody_at(id);
+        let now = self.now;
+        let is_alone = self.is_alone(&self.callers[&id]);
         let Some(queue) = &mut self.caller_mut(id).queue else { return };
+        let Some(nobody) = queue.nobody else { return };
+        queue.alone_since = if is_alone { queue.alone_since.or(Some(now)) } else { None };
+        let at = queue.alone_since.map(|since| since + nobody);
         let before = std::mem::replace(&mut queue.nobody_at, at);
         if before != at {
             let reason = Reason::WaitEnd { caller: id, bound: Bound::Nobody };

@@ -95,6 +95,7 @@ impl Scheduler {
             team: queue.team,
             step_end,
             nobody: queue.nobody,
+            alone_since: None,
             nobody_at: None,
             circle,
             widens_at,

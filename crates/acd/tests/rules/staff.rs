@@ -148,3 +148,49 @@ fn a_new_setup_that_leaves_a_team_without_anybody_starts_the_count() {
     assert_eq!(floor.until(44), []);
     assert_eq!(floor.until(45), [announced(1, 1, LATE)]);
 }
+
+/// The doctor's secretaries must work at the second site; the clinic's may work anywhere.
+fn only_at_the_second_site() -> Setup {
+    let mut setup = five_seconds();
+    let doctor = setup.practices.get_mut(&DOCTOR).expect("the doctor");
+    doctor.sites = Some([acd::SiteId(2)].into());
+    let steps = [queue_unless_nobody(TEAM, Some(60), 5), announce(LATE)];
+    setup.practices.insert(CLINIC, practice(30, &steps));
+    setup.agents.get_mut(&BEA).expect("Bea").site = acd::SiteId(2);
+    setup
+}
+
+#[test]
+fn who_may_not_have_him_is_nobody_to_him() {
+    let mut floor = Floor::with_setup(only_at_the_second_site(), &[ANNA]);
+    floor.agent(ANNA, AgentEvent::Pause { reason: 1 });
+    floor.enters(1, DOCTOR);
+    floor.enters(2, CLINIC);
+    assert_eq!(floor.until(15), [announced(1, 1, LATE)], "Anna works elsewhere");
+    floor.enters(3, DOCTOR);
+    floor.until(18);
+    floor.starts(BEA);
+    floor.agent(BEA, AgentEvent::Pause { reason: 1 });
+    assert_eq!(floor.waiting(), [3], "Bea, who came, has the other one");
+    assert_eq!(floor.until(30), []);
+    floor.agent(BEA, AgentEvent::Unreachable);
+    floor.until(34);
+    assert_eq!(floor.until(35).last(), Some(&announced(3, 1, LATE)), "Anna is there still");
+}
+
+#[test]
+fn a_new_setup_that_allows_nobody_who_is_there_starts_the_count() {
+    let mut anywhere = only_at_the_second_site();
+    anywhere.practices.get_mut(&DOCTOR).expect("the doctor").sites = None;
+    let mut floor = Floor::with_setup(anywhere.clone(), &[ANNA]);
+    floor.agent(ANNA, AgentEvent::Pause { reason: 1 });
+    floor.enters(1, DOCTOR);
+    floor.until(20);
+    floor.configures(only_at_the_second_site());
+    floor.until(24);
+    floor.configures(anywhere);
+    floor.until(30);
+    floor.configures(only_at_the_second_site());
+    assert_eq!(floor.until(34), []);
+    assert_eq!(floor.until(35), [announced(1, 1, LATE)]);
+}

@@ -188,20 +188,30 @@ impl Reference {
         self.begin_step(id, step);
     }
 
-    /// Notes for each caller whether anybody of his team is there.
+    /// Notes for each caller who waits whether anybody who may have him is there.
     pub(super) fn look_around(&mut self) {
         let now = self.now;
-        let there: Vec<TeamId> = (self.setup.agents.iter())
-            .filter(|(id, _)| self.agents.get(id).is_some_and(|agent| agent.is_there()))
-            .flat_map(|(_, agent)| agent.teams.iter().copied())
+        let alone: Vec<CallerId> = (self.callers.values())
+            .filter(|caller| matches!(caller.stage, Stage::Waiting))
+            .filter(|caller| {
+                let team = caller.queue.as_ref().map(|queue| queue.team);
+                team.is_some_and(|team| !self.somebody_is_there(caller, team, Circle::Everyone))
+            })
+            .map(|caller| caller.id)
             .collect();
-        for queue in self.callers.values_mut().filter_map(|caller| caller.queue.as_mut()) {
-            if there.contains(&queue.team) {
-                queue.alone_since = None;
-            } else {
+        for caller in self.callers.values_mut() {
+            let Some(queue) = &mut caller.queue else { continue };
+            if alone.contains(&caller.id) {
                 queue.alone_since.get_or_insert(now);
+            } else {
+                queue.alone_since = None;
             }
         }
+    }
+
+    fn somebody_is_there(&self, caller: &Caller, team: TeamId, circle: Circle) -> bool {
+        let mut there = self.agents.iter().filter(|(_, agent)| agent.is_there());
+        there.any(|(&id, _)| self.suits(id, caller, team, circle))
     }
 
     /// Whom he may be given who has been in this team's queue since then; when that widens.
