@@ -184,10 +184,14 @@ fn others_are_rung_only_when_the_practices_own_secretary_has_not_come_in_time() 
     setup.team = "widen = [{ to = \"own\" }, { to = \"everyone\", after = \"3 s\" }]".to_owned();
     let mut scene = Scene::open("widening", setup)?;
     let mut anna = scene.phone("anna")?;
+    let mut bea = scene.phone("bea")?;
+    bea.dial("*31")?;
+    scene.wait_for_state("bea", "paused")?;
+    bea.wait_for("CALL_CLOSED", SOON)?;
     let mut caller = scene.call(Then::HangUpAfter(TALK))?;
     scene.wait_for_stage("waiting", 1)?;
     scene.let_ring(SECOND);
-    assert_eq!(anna.count("CALL_INCOMING")?, 0, "she is not the practice's own");
+    assert_eq!(anna.count("CALL_INCOMING")?, 0, "she is not the practice's own, who pauses");
     takes(&mut anna)?;
     caller.finish(SOON)?;
     let waited = scene.tap().select(|d| d.to.ip() == kit::TRUNK && is_answer(d));

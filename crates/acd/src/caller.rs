@@ -21,8 +21,7 @@ use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, Target, TeamId};
 use crate::input::Refusal;
 use crate::limits::RETURNED_MAX;
 use crate::scheduler::Scheduler;
-use crate::setup::{Circle, Plan, Setup, Situation, Step};
-use crate::steps::circle_at;
+use crate::setup::{Circle, Plan, Situation, Step};
 use crate::time::Instant;
 use crate::timer::Bound;
 
@@ -281,19 +280,6 @@ impl Caller {
         until.map(|until| now + until)
     }
 
-    /// Whom he may be given in a queue that he enters: who has been answered is anybody's.
-    pub(crate) fn circle_in(
-        &self,
-        team: TeamId,
-        setup: &Setup,
-        now: Instant,
-    ) -> (Circle, Option<Instant>) {
-        if self.is_returned {
-            return (Circle::Everyone, None);
-        }
-        circle_at(setup, self.acting, team, now, now)
-    }
-
     /// He is about to move on: an offer would be withdrawn in the same breath.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.wait_end().is_some_and(|(at, _)| at <= now)
@@ -490,6 +476,7 @@ impl Scheduler {
         let caller = self.caller_mut(id);
         caller.place.urgency = risen;
         caller.class_since = at;
+        self.open_circle(id);
         self.index_caller(id);
     }
 

@@ -29,6 +29,7 @@ impl Scheduler {
         caller.place.urgency = urgency;
         caller.place.put_first = Reverse(put_first);
         caller.class_since = now;
+        self.open_circle(id);
         self.index_caller(id);
         Ok(())
     }
@@ -49,7 +50,7 @@ impl Scheduler {
         caller.resume_wait(now);
         caller.wait_max = caller.wait_max.map(|_| now + wait_max);
         let caller = &self.callers[&id];
-        let (circle, widens_at) = caller.circle_in(team, &self.setup, now);
+        let (circle, widens_at) = self.circle_for(caller, team);
         let step_end = caller.step_end(None, now);
         self.caller_mut(id).queue = Some(InQueue {
             team,

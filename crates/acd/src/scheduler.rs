@@ -22,7 +22,6 @@ use crate::input::{Input, Refusal};
 use crate::setup::{Override, Setup, Situation};
 use crate::situations::Holdings;
 use crate::staff::Staff;
-use crate::steps::circle_at;
 use crate::time::Instant;
 use crate::timer::{Reason, Timers};
 use crate::waiting::{Free, Queues};
@@ -322,16 +321,6 @@ impl Scheduler {
         }
         self.catch_up();
         self.turn_from(&held);
-    }
-
-    /// Whom the waiting may be given is told by the rules of the new setup.
-    fn recircle(&mut self) {
-        for caller in self.callers.values_mut().filter(|caller| !caller.is_returned) {
-            if let Some(queue) = &mut caller.queue {
-                (queue.circle, queue.widens_at) =
-                    circle_at(&self.setup, caller.acting, queue.team, caller.since, self.now);
-            }
-        }
     }
 
     /// Makes the indexes anew; the agents' teams may have changed.

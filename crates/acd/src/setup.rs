@@ -250,7 +250,8 @@ pub struct Team {
     pub strategy: Strategy,
     /// Phones that ring for one caller at once; 0 counts as 1.
     pub ring: usize,
-    /// Whom a caller may be given, from narrow to wide; empty: everyone at once.
+    /// Whom a caller may be given, from narrow to wide; empty: everyone at once. He begins with the first one
+    /// of which somebody is there, or with the last one; who is urgent or vital always with that.
     pub circles: Vec<Widening>,
     /// So many free agents are kept for callers who are urgent or vital, of this team or of another that
     /// they serve as well.

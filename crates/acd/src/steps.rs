@@ -1,6 +1,6 @@
 //! The steps of a caller's plan: which one takes him, how he is in it, and how it ends.
 
-use crate::caller::{InQueue, Place, Stage, Urgency};
+use crate::caller::{Caller, InQueue, Place, Stage, Urgency};
 use crate::decision::Decision;
 use crate::id::{AgentId, CallerId, PracticeId, TeamId};
 use crate::scheduler::Scheduler;
@@ -89,7 +89,7 @@ impl Scheduler {
         self.note_step(id, step);
         self.caller_mut(id).resume_wait(now);
         let caller = &self.callers[&id];
-        let (circle, widens_at) = caller.circle_in(queue.team, &self.setup, now);
+        let (circle, widens_at) = self.circle_for(caller, queue.team);
         let step_end = caller.step_end(queue.until, now);
         self.caller_mut(id).queue = Some(InQueue {
             team: queue.team,
@@ -140,30 +140,70 @@ impl Scheduler {
         });
     }
 
+    /// Whom he may be given in the queue of this team that he enters, and when that widens. Who has been
+    /// answered is anybody's, and nobody waits for a secretary in particular while a life may hang on it.
+    pub(crate) fn circle_for(&self, caller: &Caller, team: TeamId) -> (Circle, Option<Instant>) {
+        if caller.is_returned {
+            return (Circle::Everyone, None);
+        }
+        let may_wait = caller.place.urgency > Urgency::Urgent;
+        let is_worth_it = |circle| may_wait && self.is_staffed(caller.acting, team, circle);
+        circle_at(&self.setup, caller.acting, team, self.now, self.now, is_worth_it)
+    }
+
+    /// He, who is in no index, may have become urgent in a narrow circle.
+    pub(crate) fn open_circle(&mut self, id: CallerId) {
+        let caller = &self.callers[&id];
+        let Some(queue) = &caller.queue else { return };
+        if caller.place.urgency > Urgency::Urgent {
+            return;
+        }
+        let (circle, widens_at) = self.circle_for(caller, queue.team);
+        if let Some(queue) = &mut self.caller_mut(id).queue {
+            (queue.circle, queue.widens_at) = (circle, widens_at);
+        }
+    }
+
     /// His circle has widened: others may have him too.
     pub(crate) fn widen(&mut self, id: CallerId) {
-        let now = self.now;
-        let caller = &self.callers[&id];
-        let queue = caller.queue();
-        let (circle, widens_at) =
-            circle_at(&self.setup, caller.acting, queue.team, caller.since, now);
         self.unindex_caller(id);
-        if let Some(queue) = &mut self.caller_mut(id).queue {
-            queue.circle = circle;
-            queue.widens_at = widens_at;
-        }
+        self.widen_from_his(id);
         self.index_caller(id);
+    }
+
+    /// For a new setup: it narrows nobody's circle, and who has one that is gone has the widest.
+    pub(crate) fn recircle(&mut self) {
+        for id in self.callers.keys().copied().collect::<Vec<_>>() {
+            if !self.callers[&id].is_returned {
+                self.widen_from_his(id);
+                self.open_circle(id);
+            }
+        }
+    }
+
+    /// The circle of who began with the one that he is in, by the time that he has been in his step.
+    fn widen_from_his(&mut self, id: CallerId) {
+        let caller = &self.callers[&id];
+        let Some(queue) = &caller.queue else { return };
+        let (acting, team, since) = (caller.acting, queue.team, caller.since);
+        let is_his = |circle| circle == queue.circle;
+        let (circle, widens_at) = circle_at(&self.setup, acting, team, since, self.now, is_his);
+        if let Some(queue) = &mut self.caller_mut(id).queue {
+            (queue.circle, queue.widens_at) = (circle, widens_at);
+        }
     }
 }
 
 /// Whom a caller may be given who has been in a step since then, and when that widens next. A circle
-/// that his practice has not counts as the next one.
+/// that his practice has not counts as the next one; so does one that he may not begin with. Where he may
+/// begin with none he has the widest.
 pub(crate) fn circle_at(
     setup: &Setup,
     practice: PracticeId,
     team: TeamId,
     since: Instant,
     now: Instant,
+    may_begin: impl Fn(Circle) -> bool,
 ) -> (Circle, Option<Instant>) {
     let practice = setup.practices.get(&practice);
     let has = |circle| match circle {
@@ -177,17 +217,22 @@ pub(crate) fn circle_at(
         Circle::Everyone => true,
     };
     let circles = setup.teams.get(&team).map_or(&[][..], |team| &team.circles);
-    let mut steps = circles.iter().filter(|widening| has(widening.circle)).peekable();
-    // Nothing narrower is left to begin with.
-    let Some(first) = steps.next() else { return (Circle::Everyone, None) };
-    let mut circle = first.circle;
-    while let Some(widening) = steps.peek() {
+    let mut circles = circles.iter().filter(|widening| has(widening.circle)).peekable();
+    // Without any.
+    let mut circle = Circle::Everyone;
+    for first in circles.by_ref() {
+        circle = first.circle;
+        if may_begin(circle) {
+            break;
+        }
+    }
+    while let Some(widening) = circles.peek() {
         let at = since + widening.after;
         if at > now {
             return (circle, Some(at));
         }
         circle = widening.circle;
-        steps.next();
+        circles.next();
     }
     (circle, None)
 }

@@ -79,12 +79,13 @@ pub fn verdicts(setup: &Setup, practice: PracticeId, team: TeamId, circle: Circl
     verdicts.into_iter().map(|(_, verdict)| verdict).collect()
 }
 
-/// The circles that a caller of the practice passes in a queue of this team, and after how long there.
+/// The circles that a caller of the practice passes in a queue of this team, and after how long there, while
+/// somebody of each is there. Who is urgent or vital begins with the last one.
 pub fn circles(setup: &Setup, practice: PracticeId, team: TeamId) -> Vec<Widening> {
     let mut passed = Vec::new();
     let mut at = Some(Instant::ZERO);
     while let Some(now) = at {
-        let (circle, widens_at) = circle_at(setup, practice, team, Instant::ZERO, now);
+        let (circle, widens_at) = circle_at(setup, practice, team, Instant::ZERO, now, |_| true);
         let after = now.saturating_duration_since(Instant::ZERO);
         passed.push(Widening { after, circle });
         at = widens_at.filter(|&next| next > now);

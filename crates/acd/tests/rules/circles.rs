@@ -28,8 +28,8 @@ fn a_circle_widens_from_the_practices_own_to_its_skill_to_everyone_and_place_and
     let doctor = setup.practices.get_mut(&DOCTOR).expect("it is in the setup");
     (doctor.own, doctor.skill) = (vec![CLEO], Some(PEDIATRICS));
     setup.agents.get_mut(&CLEO).expect("it is in the setup").teams.push(TEAM);
-    // Cleo, whose callers they are, is not at work.
-    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA, CLEO]);
+    floor.agent(CLEO, acd::AgentEvent::Pause { reason: 1 });
     assert_eq!(floor.enters(1, DOCTOR), [], "only Cleo is the practice's own");
     assert_eq!(floor.enters(2, DOCTOR), []);
     let before = floor.scheduler.waiting().next().unwrap();
@@ -53,6 +53,79 @@ fn a_circle_that_the_practice_has_not_counts_as_the_next_one_at_once() {
     let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
     assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))], "no own: the skill");
     assert_eq!(floor.enters(2, CLINIC), [offered(2, 1, ANNA, CLINIC, at(25))], "neither: everyone");
+}
+
+/// Bea knows the doctor's subject, Cleo, who pauses, is his own; Anna is neither.
+fn own_pauses() -> acd::Setup {
+    let mut setup = widening();
+    knows(&mut setup, BEA, 1);
+    let doctor = setup.practices.get_mut(&DOCTOR).expect("it is in the setup");
+    (doctor.own, doctor.skill) = (vec![CLEO], Some(PEDIATRICS));
+    setup.agents.get_mut(&CLEO).expect("it is in the setup").teams.push(TEAM);
+    setup
+}
+
+#[test]
+fn who_is_urgent_or_vital_begins_with_the_widest_circle() {
+    for urgency in [acd::Urgency::Urgent, acd::Urgency::Vital] {
+        let mut floor = Floor::with_setup(own_pauses(), &[ANNA, CLEO]);
+        floor.agent(CLEO, acd::AgentEvent::Pause { reason: 1 });
+        let enters = enter(1, DOCTOR, Some(urgency), None);
+        assert_eq!(floor.input(enters), [offered(1, 1, ANNA, DOCTOR, at(25))]);
+    }
+}
+
+#[test]
+fn who_rises_to_urgent_in_a_narrow_circle_has_the_widest_at_once() {
+    let at_work = || {
+        let mut setup = own_pauses();
+        let team = setup.teams.get_mut(&TEAM).expect("it is in the setup");
+        team.ageing = Some(seconds(4));
+        let mut floor = Floor::with_setup(setup, &[ANNA, CLEO]);
+        floor.agent(CLEO, acd::AgentEvent::Pause { reason: 1 });
+        assert_eq!(floor.enters(1, DOCTOR), [], "he waits for Cleo");
+        floor
+    };
+    let mut floor = at_work();
+    let (caller, urgency) = (acd::CallerId(1), acd::Urgency::Urgent);
+    let ranked = floor.input(acd::Input::Rank { caller, urgency, first: false });
+    assert_eq!(ranked, [offered(1, 1, ANNA, DOCTOR, at(25))], "by an operator");
+    let mut floor = at_work();
+    assert_eq!(floor.until(17), [], "he is of the class before");
+    assert_eq!(floor.until(18), [offered(1, 1, ANNA, DOCTOR, at(33))], "by ageing");
+    let mut floor = at_work();
+    let priority = acd::Urgency::Priority;
+    floor.input(acd::Input::Rank { caller, urgency: priority, first: true });
+    assert_eq!(floor.scheduler.waiting().next().unwrap().circle, Circle::Own);
+}
+
+#[test]
+fn a_circle_of_which_nobody_is_there_is_passed_over_when_he_comes() {
+    let mut floor = Floor::with_setup(own_pauses(), &[BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))], "Cleo is not there");
+    assert_eq!(floor.enters(2, DOCTOR), [], "Bea is busy, but there");
+    let circle = |floor: &Floor| floor.scheduler.waiting().next().unwrap().circle;
+    assert_eq!(circle(&floor), Circle::Skilled);
+    floor.starts(ANNA);
+    assert_eq!(floor.until(24), [], "Anna must wait her time");
+    floor.answers(1, 1);
+    assert_eq!(floor.until(30), [offered(2, 1, ANNA, DOCTOR, at(45))]);
+
+    let mut floor = Floor::with_setup(own_pauses(), &[]);
+    floor.enters(1, DOCTOR);
+    assert_eq!(circle(&floor), Circle::Everyone, "nobody is there at all");
+    assert_eq!(floor.starts(ANNA), [offered(1, 1, ANNA, DOCTOR, at(25))], "whoever comes first");
+}
+
+#[test]
+fn a_new_setup_narrows_nobodys_circle() {
+    let mut floor = Floor::with_setup(own_pauses(), &[]);
+    floor.enters(1, DOCTOR);
+    let as_before = acd::Lasting::Paused { reason: 1 };
+    floor.agent(CLEO, acd::AgentEvent::Reachable);
+    floor.agent(CLEO, acd::AgentEvent::Stand { as_before, misses: 0 });
+    floor.configures(own_pauses());
+    assert_eq!(floor.scheduler.waiting().next().unwrap().circle, Circle::Everyone);
 }
 
 #[test]

@@ -441,5 +441,6 @@ impl Reference {
             caller.urgency = risen(caller.urgency);
             caller.class_since = at;
         }
+        self.has_new_class(id);
     }
 }

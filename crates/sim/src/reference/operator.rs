@@ -23,6 +23,7 @@ impl Reference {
             caller.class_since = now;
             caller.put_first = put_first;
         }
+        self.has_new_class(id);
         Ok(())
     }
 

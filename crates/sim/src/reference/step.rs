@@ -87,7 +87,9 @@ impl Reference {
         let (circle, widens_at) = if caller.has_returned {
             (Circle::Everyone, None)
         } else {
-            self.circle_of(caller, team, now)
+            self.circle_of(caller, team, now, |circle| {
+                self.somebody_is_there(caller, team, circle)
+            })
         };
         if let Some(caller) = self.callers.get_mut(&id) {
             caller.is_back(now);
@@ -214,12 +216,14 @@ impl Reference {
         there.any(|(&id, _)| self.suits(id, caller, team, circle))
     }
 
-    /// Whom he may be given who has been in this team's queue since then; when that widens.
+    /// Whom he may be given who has been in this team's queue since then; when that widens. He begins with
+    /// the first circle that is good enough, or with the last one; an urgent caller always with that.
     fn circle_of(
         &self,
         caller: &Caller,
         team: TeamId,
         since: Instant,
+        is_good_enough: impl Fn(Circle) -> bool,
     ) -> (Circle, Option<Instant>) {
         let practice = self.setup.practices.get(&caller.acting);
         let has_own = practice.is_some_and(|practice| {
@@ -240,10 +244,10 @@ impl Reference {
                 circles.push(*widening);
             }
         }
-        if circles.is_empty() {
-            return (Circle::Everyone, None);
-        }
-        let mut at = 0;
+        let Some(last) = circles.last() else { return (Circle::Everyone, None) };
+        let first = circles.iter().position(|widening| is_good_enough(widening.circle));
+        let can_wait = matches!(caller.urgency, Urgency::Priority | Urgency::Normal);
+        let Some(mut at) = first.filter(|_| can_wait) else { return (last.circle, None) };
         while at + 1 < circles.len() {
             let widens_at = since + circles[at + 1].after;
             if widens_at > self.now {
@@ -254,12 +258,23 @@ impl Reference {
         (circles[at].circle, None)
     }
 
+    /// By the time that he has been in his step; an urgent one whatever that is.
     pub(super) fn widen(&mut self, id: CallerId) {
         let Some(caller) = self.callers.get(&id) else { return };
-        let Some(team) = caller.queue.as_ref().map(|queue| queue.team) else { return };
-        let (circle, widens_at) = self.circle_of(caller, team, caller.since);
+        let Some(queue) = &caller.queue else { return };
+        let his = |circle| circle == queue.circle;
+        let widened = self.circle_of(caller, queue.team, caller.since, his);
         if let Some(queue) = self.callers.get_mut(&id).and_then(|caller| caller.queue.as_mut()) {
-            (queue.circle, queue.widens_at) = (circle, widens_at);
+            (queue.circle, queue.widens_at) = widened;
+        }
+    }
+
+    /// He may be urgent from now on.
+    pub(super) fn has_new_class(&mut self, id: CallerId) {
+        let is_urgent =
+            |caller: &Caller| matches!(caller.urgency, Urgency::Vital | Urgency::Urgent);
+        if self.callers.get(&id).is_some_and(|it| is_urgent(it) && !it.has_returned) {
+            self.widen(id);
         }
     }
 
