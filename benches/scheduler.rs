@@ -6,6 +6,9 @@
 //! the last decision taken out, is *the decision*. She answers, talks, and another caller enters. The
 //! references are a bare ordered set of as many callers, and what queues do that look at all of them.
 //!
+//! *An arrival that asks* is a caller whose queue is worth entering only while he must not be expected to
+//! wait too long: what he finds ahead must be counted for that.
+//!
 //! There all callers ask for the same. *A centre* is as one may be: teams with circles and ageing, and
 //! practices that have secretaries of their own, a skill, and a wish for where they work.
 
@@ -27,6 +30,8 @@ use rand_core::{RngCore as _, SeedableRng as _};
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
+/// How long who asks may be expected to wait.
+const ASKING: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(1_800)];
 /// Hang-ups that are measured in each case, after as many tenths that are not.
 const ROUNDS: usize = 20_000;
 /// From 10 to 100,000 waiting callers a tree grows from one level to six: what is worse than this is not
@@ -77,6 +82,9 @@ fn main() -> std::io::Result<()> {
     for groups in [10, 50, 200] {
         measure(&mut figures, Case { groups, ..USUAL }, false);
     }
+    for waiting in [10, 100, 1_000, 10_000, 100_000] {
+        arrivals(&mut figures, Case { waiting, ..USUAL });
+    }
     for waiting in [CENTRE.waiting, 1_000, 10_000] {
         measure(&mut figures, Case { waiting, ..CENTRE }, waiting == CENTRE.waiting);
     }
@@ -116,6 +124,31 @@ fn measure(figures: &mut Figures, case: Case, is_judged: bool) -> f64 {
     let allocations = taken.count as f64 / ROUNDS as f64;
     figures.tell(&name, "allocations a call", allocations, "");
     offer.value_at_quantile(0.5) as f64
+}
+
+/// Who asks how long he must be expected to wait, is let in or not, and is gone again.
+fn arrivals(figures: &mut Figures, case: Case) {
+    let mut floor = Floor::new(case);
+    let name = format!("{} waiting, an arrival that asks", number(case.waiting as f64));
+    for (longest, practice) in (0..).zip(ASKING).map(|(at, it)| (it, asking(case, at))) {
+        let mut times = histogram();
+        for _ in 0..ROUNDS / 10 {
+            floor.callers += 1;
+            let caller = CallerId(floor.callers);
+            let leave_by = Some(floor.now + Duration::from_secs(100_000));
+            let enter = Input::Enter { caller, practice, line: None, urgency: None, leave_by };
+            times.saturating_record(floor.timed(enter).1);
+            if floor.scheduler.caller(caller).is_some() {
+                floor.step(Input::Leave { caller });
+            }
+        }
+        figures.tell_latency(&name, &format!("at most {} s", longest.as_secs()), &times);
+    }
+}
+
+/// The practices of who asks come after the others.
+fn asking(case: Case, at: u32) -> PracticeId {
+    PracticeId(u32::try_from(case.practices).expect("few") + at)
 }
 
 /// What the least that must be done costs, and what is done elsewhere.
@@ -319,9 +352,14 @@ fn floor(case: Case) -> Setup {
         let within = seconds(u64::from(10 + number % 30));
         (PracticeId(number), Practice::without_hours(within, Urgency::Normal, Plan { steps }))
     };
+    let asking = (0..).zip(ASKING).map(|(at, longest)| {
+        let queue = Queue { unless_expected: Some(longest), ..Queue::of(teams[0]) };
+        let open = Plan { steps: vec![Step::Queue(queue), Step::Busy] };
+        (asking(case, at), Practice::without_hours(seconds(20), Urgency::Normal, open))
+    });
     let agent = Agent { teams: teams.clone(), ..Agent::default() };
     Setup {
-        practices: (0..).take(case.practices).map(practice).collect(),
+        practices: (0..).take(case.practices).map(practice).chain(asking).collect(),
         teams: teams.iter().map(|id| (*id, team.clone())).collect(),
         agents: agents(case).map(|id| (id, agent.clone())).collect(),
         limits: Limits { waiting_max: 1_000_000 },

@@ -13,6 +13,7 @@ use crate::id::{AgentId, CallerId, OfferId};
 use crate::input::{AgentEvent, Refusal};
 use crate::limits::WRAP_UP_MAX;
 use crate::scheduler::Scheduler;
+use crate::staff::Presence;
 use crate::time::Instant;
 use crate::timer::Reason;
 use crate::waiting::Standing;
@@ -92,6 +93,9 @@ pub(crate) struct Desk {
     /// Her last conversation began.
     pub(crate) busy_since: Instant,
     pub(crate) pending: Option<Pending>,
+    /// An index.
+    #[serde(skip)]
+    pub(crate) presence: Presence,
 }
 
 impl AgentView {
@@ -140,6 +144,7 @@ impl Desk {
             behind_until: 0,
             busy_since: Instant::ZERO,
             pending: None,
+            presence: Presence::default(),
         }
     }
 
@@ -164,6 +169,19 @@ impl Desk {
             AgentState::NotResponding | AgentState::LoggedOut => false,
         };
         comes_back && self.reachable
+    }
+
+    pub(crate) fn presence(&self) -> Presence {
+        let has_caller = match self.state {
+            AgentState::Offered(_) | AgentState::Talking(_) | AgentState::WrapUp { .. } => true,
+            AgentState::LoggedOut
+            | AgentState::Available
+            | AgentState::Resting { .. }
+            | AgentState::Paused { .. }
+            | AgentState::NotResponding => false,
+        };
+        let is_there = self.is_there();
+        Presence { is_there, is_at_work: is_there && (has_caller || self.is_free()) }
     }
 
     /// She becomes available anew: last in the row of the free, her misses forgiven.
@@ -426,13 +444,13 @@ impl Scheduler {
             }
             return;
         };
-        let is_there = desk.is_there();
+        let presence = desk.presence();
         if desk.is_free() {
             self.free.insert(agent, desk.standing(self.turns), &self.groups);
         } else {
             self.free.remove(agent, &self.groups);
         }
-        self.index_presence(agent, &known.teams, is_there);
+        self.index_presence(agent, &known.teams, presence);
     }
 
     pub(crate) fn desk(&self, agent: AgentId) -> &Desk {

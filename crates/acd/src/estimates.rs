@@ -61,62 +61,59 @@ pub fn expected_wait(
     free: usize,
     ahead: usize,
 ) -> Option<Duration> {
-    /// The pace of a departure each microsecond. No residual reaches it: no pace is zero.
-    const ONE: u128 = 1 << 64;
-
     let Some(ahead) = ahead.checked_sub(free) else { return Some(Duration::ZERO) };
     let agents = running.len() + free;
     if agents == 0 {
         return None;
     }
-    let residuals = Residuals::new(figures);
-    let mean = u128::from(residuals.mean);
-    let paces = running.iter().map(|&elapsed| ONE / u128::from(residuals.of(micros(elapsed))));
-    let pace = paces.sum::<u128>() + free as u128 * (ONE / mean);
-    let wait = ONE / pace + mean * ahead as u128 / agents as u128;
+    let paces = running.iter().map(|&elapsed| pace(figures, elapsed));
+    let pace = paces.sum::<u128>() + free as u128 * pace_of_free(figures);
+    let wait = ONE / pace + departures(figures, ahead, agents);
     Some(Duration::from_micros(u64::try_from(wait).unwrap_or(u64::MAX)))
 }
 
-/// How much longer a call goes on, by those that were measured. All in microseconds.
-struct Residuals {
-    /// Handling times, the shortest first.
-    sorted: Vec<u64>,
-    /// At each index, the sum of `sorted` from there on.
-    sums: Vec<u128>,
-    /// Not zero.
-    mean: u64,
+/// The pace of a departure each microsecond. No residual reaches it: no pace is zero.
+const ONE: u128 = 1 << 64;
+
+fn pace(figures: &Figures, elapsed: Duration) -> u128 {
+    ONE / u128::from(figures.residuals.of(micros(elapsed)))
 }
 
-impl Residuals {
-    fn new(figures: &Figures) -> Self {
-        let sorted = figures.handlings_sorted();
-        let mut sum = 0;
-        let mut sums: Vec<u128> = sorted
-            .iter()
-            .rev()
-            .map(|&handling| {
-                sum += u128::from(handling);
-                sum
-            })
-            .collect();
-        sums.reverse();
-        let mean = figures.handling_mean_micros().unwrap_or(micros(Figures::HANDLING_DEFAULT));
-        Self { sorted, sums, mean: mean.max(1) }
-    }
+fn pace_of_free(figures: &Figures) -> u128 {
+    ONE / u128::from(figures.residuals.mean)
+}
 
-    /// How much longer than `elapsed` the longer ones lasted, on average. When none was longer,
-    /// half the mean: it is an odd call, but not a new one. The mean when none was measured at all.
-    /// Not zero.
-    fn of(&self, elapsed: u64) -> u64 {
-        let shorter = self.sorted.partition_point(|&handling| handling <= elapsed);
-        let longer = (self.sorted.len() - shorter) as u128;
-        let residual = match self.sums.get(shorter) {
-            Some(sum) => {
-                u64::try_from(sum / longer).expect("a mean is no more than the largest") - elapsed
-            }
-            None if self.sorted.is_empty() => self.mean,
-            None => self.mean / 2,
-        };
-        residual.max(1)
-    }
+/// How long so many departures after the first one take, in microseconds.
+fn departures(figures: &Figures, count: usize, agents: usize) -> u128 {
+    u128::from(figures.residuals.mean) * count as u128 / agents as u128
+}
+
+/// How many departures after the first one take longer than that, at least.
+pub(crate) fn too_many(figures: &Figures, longest: Duration, agents: usize) -> usize {
+    let longer = longest.as_micros().saturating_add(1).saturating_mul(agents as u128);
+    let count = longer.div_ceil(u128::from(figures.residuals.mean));
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// Whether the first departure of these, and `ahead` more of all the `agents`, are expected to come within
+/// `longest`. It looks at no more of the running calls than it must to know.
+pub(crate) fn departs_within(
+    figures: &Figures,
+    longest: Duration,
+    running: impl Iterator<Item = Duration>,
+    free: usize,
+    (ahead, agents): (usize, usize),
+) -> bool {
+    let Some(left) = longest.as_micros().checked_sub(departures(figures, ahead, agents)) else {
+        return false;
+    };
+    // ONE / pace <= left, without a division for each.
+    let needed = ONE / (left + 1);
+    let mut pace_until_now = free as u128 * pace_of_free(figures);
+    let mut running = running.map(|elapsed| pace(figures, elapsed));
+    pace_until_now > needed
+        || running.any(|pace| {
+            pace_until_now += pace;
+            pace_until_now > needed
+        })
 }

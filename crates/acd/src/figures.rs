@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use crate::agent::AgentState;
 use crate::caller::{Caller, Place};
-use crate::estimates::{Figures, Outlook, expected_wait};
-use crate::id::{AgentId, CallerId, TeamId};
+use crate::estimates::{Figures, Outlook, departs_within, expected_wait, too_many};
+use crate::groups::GroupId;
+use crate::id::{AgentId, CallerId, PracticeId, TeamId};
 use crate::scheduler::Scheduler;
+use crate::setup::Circle;
 
 impl Scheduler {
     /// How long a caller of the usual class who came now would wait for this team; `None`: nobody is
@@ -21,14 +23,43 @@ impl Scheduler {
         Outlook::at(self.now, self.figures.get(&team)?, agents)
     }
 
-    /// For who is about to enter its queue in that place.
-    pub(crate) fn expected_wait_at(&self, place: Place, team: TeamId) -> Option<Duration> {
-        self.expected_behind(team, self.ahead(team, place))
+    /// Whether who is about to enter its queue in that place must be expected to wait no longer than that.
+    /// Those who may have him must come to an end, after all who work there have taken who is ahead; where
+    /// nobody works who may have him, nothing is expected. It counts no more of those ahead than it must,
+    /// and nobody who is behind him if these are more.
+    pub(crate) fn is_expected_within(
+        &self,
+        longest: Duration,
+        acting: PracticeId,
+        team: TeamId,
+        place: Place,
+    ) -> bool {
+        let Some(his) = self.group_of(acting, team, Circle::Everyone) else { return true };
+        let everyone = self.groups.everyone_of(team).expect("a team that has groups has that one");
+        let at_work = |group| self.staff.at_work(group);
+        if at_work(his) == 0 {
+            return true;
+        }
+        let unknown = Figures::default();
+        let figures = self.figures.get(&team).unwrap_or(&unknown);
+        let (free, free_of_all) = (self.free_of(his), self.free_of(everyone));
+        let agents = at_work(everyone);
+        let most = free_of_all.saturating_add(too_many(figures, longest, agents));
+        let ahead = self.waiting.ahead(self.groups.of_team(team), place, most);
+        if ahead < free {
+            return true;
+        }
+        let may = |agent| self.groups.serves(agent, his).is_some();
+        let his_crew = self.staff.of_team(team).filter(|&agent| may(agent));
+        let running = his_crew.filter_map(|agent| self.busy_for(agent));
+        let ahead = ahead.saturating_sub(free_of_all);
+        departs_within(figures, longest, running, free, (ahead, agents))
     }
 
-    fn ahead(&self, team: TeamId, place: Place) -> usize {
-        let groups = self.groups.of_team(team).iter();
-        groups.map(|&group| self.waiting.ahead(group, place)).sum()
+    fn free_of(&self, group: GroupId) -> usize {
+        let came = self.free.came().iter();
+        let unseated = came.filter(|&&agent| self.groups.serves(agent, group).is_some());
+        self.free.len_of_group(group) + unseated.count()
     }
 
     fn expected_behind(&self, team: TeamId, ahead: usize) -> Option<Duration> {

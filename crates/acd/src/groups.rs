@@ -189,6 +189,11 @@ impl Groups {
         self.ids.get(&key).copied()
     }
 
+    /// The group of a team's callers who ask for nothing: all of the team serve it.
+    pub(crate) fn everyone_of(&self, team: TeamId) -> Option<GroupId> {
+        self.ids.get(&(team, DemandedCircle::Everyone, WishId::UNDEMANDING)).copied()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.widest.len()
     }

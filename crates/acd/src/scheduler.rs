@@ -21,7 +21,7 @@ use crate::id::{AgentId, CallerId, LineId, PracticeId, TeamId};
 use crate::input::{Input, Refusal};
 use crate::setup::{Override, Setup, Situation};
 use crate::situations::Holdings;
-use crate::staff::Staff;
+use crate::staff::{Presence, Staff};
 use crate::time::Instant;
 use crate::timer::{Reason, Timers};
 use crate::waiting::{Free, Queues};
@@ -339,6 +339,9 @@ impl Scheduler {
         self.reckon_holdings();
         self.arm_override_ends();
         self.staff = Staff::new(&self.groups);
+        for desk in self.desks.values_mut() {
+            desk.presence = Presence::default();
+        }
         for agent in self.desks.keys().copied().collect::<Vec<_>>() {
             if let Some((at, reason)) = self.desk(agent).state.timer(agent) {
                 self.timers.arm(at, reason);

@@ -172,7 +172,7 @@ pub struct Queue {
     pub nobody: Option<Duration>,
     /// As many callers wait for the team already, whoever may have them.
     pub unless_waiting: Option<usize>,
-    /// He must be expected to wait longer.
+    /// He must be expected to wait longer, by those of the team who may have him.
     pub unless_expected: Option<Duration>,
     /// No secretary of the team who may have him is free.
     pub unless_none_free: bool,

@@ -19,58 +19,82 @@ use crate::timer::{Bound, Reason};
 /// Who is there: an index over the agents.
 #[derive(Clone, Eq, PartialEq, Debug, Default)]
 pub(crate) struct Staff {
-    there: BTreeSet<AgentId>,
     by_team: BTreeMap<TeamId, BTreeSet<AgentId>>,
-    /// How many may have the callers of each group.
-    by_group: Vec<u32>,
+    /// Of those who may have the callers of each group.
+    by_group: Vec<Crew>,
+}
+
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Default)]
+struct Crew {
+    there: u32,
+    at_work: u32,
+}
+
+/// How the index counts her.
+#[derive(Copy, Clone, Eq, PartialEq, Debug, Default)]
+pub(crate) struct Presence {
+    pub(crate) is_there: bool,
+    /// There, and free or with a caller.
+    pub(crate) is_at_work: bool,
 }
 
 impl Staff {
     /// Of which nobody is there.
     pub(crate) fn new(groups: &Groups) -> Self {
-        Self { by_group: vec![0; groups.len()], ..Self::default() }
+        Self { by_team: BTreeMap::new(), by_group: vec![Crew::default(); groups.len()] }
     }
 
     pub(crate) fn has(&self, group: GroupId) -> bool {
-        self.by_group[group.index()] > 0
+        self.by_group[group.index()].there > 0
+    }
+
+    /// How many of those who may have this group's callers are free or with one.
+    pub(crate) fn at_work(&self, group: GroupId) -> usize {
+        self.by_group[group.index()].at_work as usize
     }
 
     pub(crate) fn of_team(&self, team: TeamId) -> impl Iterator<Item = AgentId> {
         self.by_team.get(&team).into_iter().flatten().copied()
     }
 
-    /// Whether that is news of her.
-    fn set_there(&mut self, agent: AgentId, teams: &[TeamId], is_there: bool) -> bool {
-        let is_news = if is_there { self.there.insert(agent) } else { self.there.remove(&agent) };
-        for &team in teams.iter().filter(|_| is_news) {
+    fn set_there(&mut self, agent: AgentId, teams: &[TeamId], is_there: bool) {
+        for &team in teams {
             let there = self.by_team.entry(team).or_default();
-            if is_there { there.insert(agent) } else { there.remove(&agent) };
+            if is_there {
+                there.insert(agent)
+            } else {
+                there.remove(&agent)
+            };
             if there.is_empty() {
                 self.by_team.remove(&team);
             }
         }
-        is_news
     }
 
     /// Whether she is the first of the group who comes, or was the last one.
-    fn count(&mut self, group: GroupId, is_there: bool) -> bool {
-        let there = &mut self.by_group[group.index()];
-        let before = *there;
-        *there = if is_there { before + 1 } else { before - 1 };
-        before == 0 || *there == 0
+    fn count(&mut self, group: GroupId, before: Presence, presence: Presence) -> bool {
+        let crew = &mut self.by_group[group.index()];
+        let had = crew.there;
+        crew.there = crew.there + u32::from(presence.is_there) - u32::from(before.is_there);
+        crew.at_work = crew.at_work + u32::from(presence.is_at_work) - u32::from(before.is_at_work);
+        (had == 0) != (crew.there == 0)
     }
 }
 
 impl Scheduler {
     /// After any change of her state or her phone. A change of her teams makes the whole index anew.
-    pub(crate) fn index_presence(&mut self, agent: AgentId, teams: &[TeamId], is_there: bool) {
-        if !self.staff.set_there(agent, teams, is_there) {
+    pub(crate) fn index_presence(&mut self, agent: AgentId, teams: &[TeamId], presence: Presence) {
+        let before = std::mem::replace(&mut self.desk_mut(agent).presence, presence);
+        if before == presence {
             return;
+        }
+        if before.is_there != presence.is_there {
+            self.staff.set_there(agent, teams, presence.is_there);
         }
         let groups = Arc::clone(&self.groups);
         let mut turned = BTreeSet::new();
         for membership in groups.of_agent(agent) {
-            if self.staff.count(membership.group, is_there) {
+            if self.staff.count(membership.group, before, presence) {
                 turned.extend(groups.widest_of(membership.group));
             }
         }

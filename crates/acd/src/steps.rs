@@ -114,12 +114,9 @@ impl Scheduler {
         if queue.unless_none_free && !self.somebody_is_free(acting, place.urgency, queue.team) {
             return false;
         }
-        match queue.unless_expected {
-            Some(longest) => self
-                .expected_wait_at(place, queue.team)
-                .is_none_or(|expected| expected <= longest),
-            None => true,
-        }
+        queue
+            .unless_expected
+            .is_none_or(|longest| self.is_expected_within(longest, acting, queue.team, place))
     }
 
     /// Somebody of the team whom he may have once the circle is at its widest.

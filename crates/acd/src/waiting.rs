@@ -99,9 +99,16 @@ impl Queues {
         self.len_by_team.get(&team).copied().unwrap_or(0)
     }
 
-    /// Who waits in this group ahead of that place.
-    pub(crate) fn ahead(&self, group: GroupId, place: Place) -> usize {
-        self.by_group.get(&Some(group)).map_or(0, |queue| queue.range(..place).count())
+    /// How many wait in a team's groups ahead of that place, which nobody has; `most` if there are more.
+    pub(crate) fn ahead(&self, of_team: &[GroupId], place: Place, most: usize) -> usize {
+        let (Some(&first), Some(&last)) = (of_team.first(), of_team.last()) else { return 0 };
+        // Those of a team are one after the other.
+        let queues = self.by_group.range(Some(first)..=Some(last)).map(|(_, queue)| queue);
+        let mut ahead = 0;
+        for queue in queues {
+            ahead += ahead_in(queue, place, most - ahead);
+        }
+        ahead
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -221,9 +228,27 @@ impl Free {
         self.len_by_team.get(&team).copied().unwrap_or(0)
     }
 
+    pub(crate) fn len_of_group(&self, group: GroupId) -> usize {
+        self.by_group.get(&group).map_or(0, BTreeSet::len)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.standings.len()
     }
+}
+
+/// Looks at those before and those after by turns: as many as the fewer, and no more than `most`.
+fn ahead_in(queue: &BTreeSet<Place>, place: Place, most: usize) -> usize {
+    let (mut ahead, mut behind) = (queue.range(..place), queue.range(place..));
+    for seen in 0..most {
+        if ahead.next().is_none() {
+            return seen;
+        }
+        if behind.next().is_none() {
+            return most.min(queue.len() - seen);
+        }
+    }
+    most
 }
 
 /// Whether it was there. Empty sets go: groups come and go with the setup.

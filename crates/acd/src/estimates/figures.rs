@@ -20,11 +20,33 @@ const ONE_CALLER: u64 = 1 << 32;
 
 /// One per team. The owner reports each arrival, each end of a wrap-up and each end of a wait.
 #[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Measured")]
 pub struct Figures {
     arrivals: Arrivals,
     /// Microseconds, the oldest first.
     handlings: VecDeque<u64>,
     patience: Patience,
+    /// Of the handling times: an index.
+    #[serde(skip)]
+    pub(super) residuals: Residuals,
+}
+
+/// What is kept of them.
+#[derive(Deserialize)]
+struct Measured {
+    arrivals: Arrivals,
+    handlings: VecDeque<u64>,
+    patience: Patience,
+}
+
+impl From<Measured> for Figures {
+    fn from(Measured { arrivals, handlings, patience }: Measured) -> Self {
+        let mut residuals = Residuals::default();
+        for &handling in &handlings {
+            residuals.learn(handling);
+        }
+        Self { arrivals, handlings, patience, residuals }
+    }
 }
 
 impl Figures {
@@ -38,10 +60,13 @@ impl Figures {
 
     /// One call was done with: talk and wrap-up together.
     pub fn handled(&mut self, duration: Duration) {
-        if self.handlings.len() >= HANDLINGS_KEPT {
-            self.handlings.pop_front();
+        if self.handlings.len() >= HANDLINGS_KEPT
+            && let Some(oldest) = self.handlings.pop_front()
+        {
+            self.residuals.forget(oldest);
         }
         self.handlings.push_back(micros(duration));
+        self.residuals.learn(micros(duration));
     }
 
     /// A caller waits no more. Not `answered` is only who gave up himself: of who was sent
@@ -78,17 +103,69 @@ impl Figures {
         Some(count as f64 / Duration::from_micros(over).as_secs_f64())
     }
 
-    pub(super) fn handling_mean_micros(&self) -> Option<u64> {
+    fn handling_mean_micros(&self) -> Option<u64> {
         let count = u128::try_from(self.handlings.len()).ok().filter(|&count| count > 0)?;
         let sum: u128 = self.handlings.iter().map(|&handling| u128::from(handling)).sum();
         Some(u64::try_from((sum + count / 2) / count).expect("a mean is no more than the largest"))
     }
+}
 
-    /// In microseconds, the shortest first.
-    pub(super) fn handlings_sorted(&self) -> Vec<u64> {
-        let mut sorted: Vec<u64> = self.handlings.iter().copied().collect();
-        sorted.sort_unstable();
-        sorted
+/// How much longer a call goes on, by those that were measured. All in microseconds.
+#[derive(Clone, Eq, PartialEq, Debug)]
+pub(super) struct Residuals {
+    /// Handling times, the shortest first.
+    sorted: Vec<u64>,
+    /// At each index, the sum of `sorted` from there on.
+    sums: Vec<u128>,
+    /// Not zero.
+    pub(super) mean: u64,
+}
+
+impl Default for Residuals {
+    fn default() -> Self {
+        Self { sorted: Vec::new(), sums: Vec::new(), mean: micros(Figures::HANDLING_DEFAULT) }
+    }
+}
+
+impl Residuals {
+    fn learn(&mut self, handling: u64) {
+        let at = self.sorted.partition_point(|&shorter| shorter < handling);
+        self.sorted.insert(at, handling);
+        self.sum_up();
+    }
+
+    fn forget(&mut self, handling: u64) {
+        let at = self.sorted.binary_search(&handling).expect("what is forgotten was learnt");
+        self.sorted.remove(at);
+        self.sum_up();
+    }
+
+    fn sum_up(&mut self) {
+        self.sums.resize(self.sorted.len(), 0);
+        let mut sum = 0;
+        for (handling, longer) in self.sorted.iter().zip(&mut self.sums).rev() {
+            sum += u128::from(*handling);
+            *longer = sum;
+        }
+        let count = self.sorted.len() as u128;
+        let mean = (sum + count / 2).checked_div(count).unwrap_or_default();
+        self.mean = u64::try_from(mean).expect("a mean is no more than the largest").max(1);
+    }
+
+    /// How much longer than `elapsed` the longer ones lasted, on average. When none was longer,
+    /// half the mean: it is an odd call, but not a new one. The mean when none was measured at all.
+    /// Not zero.
+    pub(super) fn of(&self, elapsed: u64) -> u64 {
+        let shorter = self.sorted.partition_point(|&handling| handling <= elapsed);
+        let longer = (self.sorted.len() - shorter) as u128;
+        let residual = match self.sums.get(shorter) {
+            Some(sum) => {
+                u64::try_from(sum / longer).expect("a mean is no more than the largest") - elapsed
+            }
+            None if self.sorted.is_empty() => self.mean,
+            None => self.mean / 2,
+        };
+        residual.max(1)
     }
 }
 

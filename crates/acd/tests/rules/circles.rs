@@ -276,7 +276,11 @@ fn whose_caller_went_while_she_rang_goes_behind_the_others_for_a_round_whatever_
         floor.leaves(1);
         floor.clears(ANNA, 1, 1);
         let second = floor.enters(2, DOCTOR);
-        assert_eq!(second, [offered(2, 1, BEA, DOCTOR, at(25))], "Anna may be absent: {strategy:?}");
+        assert_eq!(
+            second,
+            [offered(2, 1, BEA, DOCTOR, at(25))],
+            "Anna may be absent: {strategy:?}"
+        );
         floor.talks(BEA, 2, 1);
         for caller in 3..6 {
             assert_eq!(floor.enters(caller, CLINIC).len(), 1);

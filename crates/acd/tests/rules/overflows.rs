@@ -54,6 +54,18 @@ fn who_must_be_expected_to_wait_too_long_goes_on_at_once() {
 }
 
 #[test]
+fn who_may_be_given_to_few_expects_to_wait_for_one_of_those() {
+    let mut setup = overflow_plan(Queue { unless_expected: Some(seconds(60)), ..Queue::of(TEAM) });
+    setup.practices.get_mut(&DOCTOR).expect("the doctor").sites = Some([acd::SiteId(2)].into());
+    setup.agents.get_mut(&BEA).expect("Bea").site = acd::SiteId(2);
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, BEA, DOCTOR, at(25))]);
+    assert_eq!(floor.enters(2, DOCTOR), [overflowed(2)], "Anna is free, and may not have him");
+    floor.agent(BEA, AgentEvent::Unreachable);
+    assert_eq!(floor.enters(3, DOCTOR), [], "nobody works who may have him: `nobody` is for that");
+}
+
+#[test]
 fn nobody_at_all_is_no_expectation() {
     let setup = overflow_plan(Queue { unless_expected: Some(seconds(1)), ..Queue::of(TEAM) });
     let mut floor = Floor::with_setup(setup, &[]);
@@ -86,7 +98,11 @@ fn who_only_passes_queues_over_and_hears_a_text_waits_for_nobody_and_is_let_in_a
     let mut floor = Floor::with_setup(setup, &[]);
     assert_eq!(floor.enters(1, DOCTOR), []);
     assert_eq!(floor.enters(2, DOCTOR), [announced(2, 1, 3)], "there is no room for him to wait");
-    assert_eq!(floor.enters(3, CLINIC).last(), Some(&announced(3, 1, 3)), "nor by another practice");
+    assert_eq!(
+        floor.enters(3, CLINIC).last(),
+        Some(&announced(3, 1, 3)),
+        "nor by another practice"
+    );
     assert_eq!(floor.enters(4, DENTIST), [announced(4, 1, 4)], "who may not wait at all");
     assert_eq!(floor.waiting(), [1]);
 }

@@ -1,8 +1,8 @@
 //! What happens to who waits when a practice opens, closes, or says otherwise for a while.
 
 use acd::{
-    AtClosing, Decision, Forward, Input, LineId, Override, Overriding, Plan, PracticeId, Queue, Reason,
-    Refusal, Situation, Step, Target, Withdrawal,
+    AtClosing, Decision, Forward, Input, LineId, Override, Overriding, Plan, PracticeId, Queue,
+    Reason, Refusal, Situation, Step, Target, Withdrawal,
 };
 
 use crate::floor::*;

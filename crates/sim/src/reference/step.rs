@@ -87,9 +87,7 @@ impl Reference {
         let (circle, widens_at) = if caller.has_returned {
             (Circle::Everyone, None)
         } else {
-            self.circle_of(caller, team, now, |circle| {
-                self.somebody_is_there(caller, team, circle)
-            })
+            self.circle_of(caller, team, now, |circle| self.somebody_is_there(caller, team, circle))
         };
         if let Some(caller) = self.callers.get_mut(&id) {
             caller.is_back(now);
@@ -125,7 +123,7 @@ impl Reference {
             other.order() < caller.order() && takes_one
         };
         let ahead = others().filter(is_ahead).count();
-        self.expected_wait(queue.team, ahead).is_none_or(|expected| expected <= longest)
+        self.expected_wait(caller, queue.team, ahead).is_none_or(|expected| expected <= longest)
     }
 
     /// Somebody free of the team, in its widest circle, and not kept for the urgent.
@@ -136,12 +134,25 @@ impl Reference {
         })
     }
 
-    fn expected_wait(&self, team: TeamId, ahead: usize) -> Option<Duration> {
+    /// Until one of those comes to an end who may have him, after all of the team have taken who is ahead.
+    fn expected_wait(&self, caller: &Caller, team: TeamId, ahead: usize) -> Option<Duration> {
+        let figures = self.figures.get(&team).cloned().unwrap_or_default();
+        let (running, free) = self.crew(|id| self.suits(id, caller, team, Circle::Everyone));
+        if ahead < free {
+            return Some(Duration::ZERO);
+        }
+        let one_of_his = acd::expected_wait(&figures, &running, free, free)?;
+        let (running, free) = self
+            .crew(|id| self.setup.agents.get(&id).is_some_and(|agent| agent.teams.contains(&team)));
+        let after = |ahead| acd::expected_wait(&figures, &running, free, ahead);
+        Some(one_of_his + (after(ahead.max(free))? - after(free)?))
+    }
+
+    /// How long those of them who are there have been with a caller, and how many are free.
+    fn crew(&self, is_of_it: impl Fn(AgentId) -> bool) -> (Vec<Duration>, usize) {
         let mut running = Vec::new();
         let mut free = 0;
-        for (id, agent) in self.agents.iter().filter(|(id, agent)| {
-            agent.is_there() && self.setup.agents.get(id).is_some_and(|it| it.teams.contains(&team))
-        }) {
+        for (id, agent) in self.agents.iter().filter(|(id, it)| it.is_there() && is_of_it(**id)) {
             match agent.state {
                 AgentState::Talking(_) | AgentState::WrapUp { .. } => {
                     running.push(self.now.saturating_duration_since(agent.busy_since));
@@ -154,8 +165,7 @@ impl Reference {
                 | AgentState::NotResponding => {}
             }
         }
-        let figures = self.figures.get(&team).cloned().unwrap_or_default();
-        acd::expected_wait(&figures, &running, free, ahead)
+        (running, free)
     }
 
     pub(super) fn count_handling(&mut self, caller: &Caller, agent: AgentId, wrap_up: Duration) {
