@@ -3,7 +3,8 @@
 //! Three secretaries of two teams, two practices, up to four callers, and a plan that uses circles,
 //! several phones, a reserve, ageing, forwarding and a team that may be empty. From the beginning, each
 //! thing that the world can do next is done: somebody enters, hangs up, answers, declines, drops, a
-//! line clears, a secretary pauses, a phone vanishes, the next timer runs. States that were seen are not
+//! line clears, a secretary pauses, a phone vanishes, an operator moves somebody, a practice closes, a clock
+//! is set, a setup is replaced, the next timer runs. States that were seen are not
 //! gone through again; what is new is checked against what an outsider has seen ([`Outside`]) and against
 //! the scheduler's own invariants, and the whole world is drained from a part of them: nobody may be
 //! stuck.
@@ -75,6 +76,11 @@ fn the_same_goes_on_much_longer_where_phones_let_go_at_once() {
 #[test]
 fn whatever_three_secretaries_do_while_two_callers_wait_nobody_is_lost_or_taken_twice() {
     explore(Alphabet::Floor, 6);
+}
+
+#[test]
+fn whatever_operators_and_practices_say_nobody_is_lost_or_taken_twice() {
+    explore(Alphabet::Operators, 5);
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    Agent, AgentEvent, AgentId, AgentState, CallerId, CallerStage, Circle, Decision, Forward,
-    Input, Instant, LineId, Miss, OfferId, PhoneId, Plan, Practice, PracticeId, PromptId, Queue,
-    RetryAfter, Scheduler, Setup, SkillId, Step, Target, Team, TeamId, Urgency, Widening,
+    Agent, AgentEvent, AgentId, AgentState, AtClosing, CallerId, CallerStage, Circle, Decision,
+    Forward, Holidays, Hours, Input, Instant, LineId, Miss, OfferId, Override, Overriding, PhoneId,
+    Plan, Practice, PracticeId, PromptId, Queue, RetryAfter, Scheduler, Setup, SiteId, SkillId,
+    Step, Target, Team, TeamId, TimeZone, Urgency, Widening,
 };
 
 use super::outside::Outside;
@@ -21,6 +22,8 @@ const ANNA: AgentId = AgentId(1);
 const BEA: AgentId = AgentId(2);
 const CLEO: AgentId = AgentId(3);
 
+/// A Monday, 5 January 2026, at 20:00 in Paris.
+const CLOSING: i64 = 1_767_639_600_000;
 /// Longer than any plan: a drain that takes more steps goes round in circles.
 const DRAIN_MAX: usize = 400;
 
@@ -43,7 +46,10 @@ pub(crate) enum Alphabet {
     Deep,
     /// Two callers, one of them urgent, and all that secretaries, their phones and lines do.
     Floor,
-    /// All of it.
+    /// Two callers, and operators who rank, move and redirect them, practices that say something else for a
+    /// while or close, a clock that is set, and a new setup.
+    Operators,
+    /// All that callers, secretaries and phones do.
     Everything,
 }
 
@@ -71,7 +77,7 @@ impl std::fmt::Debug for History {
 impl Alphabet {
     fn is_of_calls(self) -> bool {
         match self {
-            Self::Calls | Self::Deep => true,
+            Self::Calls | Self::Deep | Self::Operators => true,
             Self::Floor | Self::Everything => false,
         }
     }
@@ -79,7 +85,7 @@ impl Alphabet {
     fn callers(self) -> u64 {
         match self {
             Self::Calls | Self::Deep | Self::Everything => 4,
-            Self::Floor => 2,
+            Self::Floor | Self::Operators => 2,
         }
     }
 }
@@ -102,6 +108,9 @@ impl World {
         for &agent in at_work {
             world.told(Input::Agent { agent, event: AgentEvent::LogIn });
         }
+        if of == Alphabet::Operators {
+            world.told(Input::Clock { unix_ms: CLOSING - 15_000 });
+        }
         world
     }
 
@@ -123,6 +132,9 @@ impl World {
         all.extend(self.clearances());
         if !self.of.is_of_calls() {
             all.extend(self.moves());
+        }
+        if self.of == Alphabet::Operators {
+            all.extend(self.orders());
         }
         let timer = self.scheduler.poll_timeout().map(|_| Happening::TimePasses);
         all.into_iter().map(Happening::Told).chain(timer).collect()
@@ -152,6 +164,8 @@ impl World {
             Alphabet::Calls => vec![enters(OWN, None), enters(OTHER, None)],
             Alphabet::Deep if self.callers.is_multiple_of(2) => vec![enters(OWN, None)],
             Alphabet::Deep => vec![enters(OTHER, None)],
+            Alphabet::Operators if self.callers == 0 => vec![enters(OWN, None)],
+            Alphabet::Operators => vec![enters(OTHER, None)],
             Alphabet::Floor if self.callers == 0 => vec![enters(OWN, None)],
             Alphabet::Floor => vec![enters(OTHER, Some(Urgency::Urgent))],
             Alphabet::Everything => {
@@ -175,6 +189,41 @@ impl World {
             ],
             CallerStage::Connected { .. } => vec![Input::Ended { caller }],
         }
+    }
+
+    /// What operators, practices and who configures may say.
+    fn orders(&self) -> Vec<Input> {
+        let mut all = Vec::new();
+        let target = Target::Phone(PhoneId(2));
+        let to = Forward { target, ring_for: Duration::from_secs(10) };
+        for view in self.scheduler.callers() {
+            let caller = view.waiting.caller;
+            if let CallerStage::Served { .. } | CallerStage::Connected { .. } = view.stage {
+                continue;
+            }
+            all.extend([
+                Input::Rank { caller, urgency: Urgency::Urgent, first: false },
+                Input::Rank { caller, urgency: Urgency::Normal, first: true },
+                Input::Move { caller, team: DAY },
+                Input::Move { caller, team: POOL },
+                Input::Redirect { caller, to },
+            ]);
+        }
+        let told = self.scheduler.unix_ms().expect("the clock was told");
+        let says = |what| Some(Override { what, until_unix_ms: told + 20_000 });
+        let overrides = [says(Overriding::Closed), says(Overriding::Redirect(to))];
+        let taken_back = self.scheduler.overrides().map(|_| None);
+        let withs = overrides.into_iter().chain(taken_back);
+        all.extend(withs.map(|with| Input::Override { practice: OWN, with }));
+        // Back and forth over closing time.
+        let unix_ms = if told < CLOSING { CLOSING + 15_000 } else { CLOSING - 15_000 };
+        all.push(Input::Clock { unix_ms });
+        all.push(Input::Configure(Arc::new(if self.is_small() { setup() } else { smaller() })));
+        all
+    }
+
+    fn is_small(&self) -> bool {
+        self.scheduler.setup().agents.len() < setup().agents.len()
     }
 
     fn moves(&self) -> Vec<Input> {
@@ -263,7 +312,7 @@ impl World {
         let bytes = postcard::to_allocvec(&self.scheduler).expect("it serialises");
         let half = |salt: u8| {
             let mut hasher = DefaultHasher::new();
-            (salt, &bytes, self.now, self.callers).hash(&mut hasher);
+            (salt, &bytes, self.is_small(), self.now, self.callers).hash(&mut hasher);
             u128::from(hasher.finish())
         };
         half(1) << 64 | half(2)
@@ -306,6 +355,9 @@ impl World {
         // Nobody else comes.
         self.callers = u64::MAX;
         self.of = Alphabet::Everything;
+        if self.is_small() {
+            self.told(Input::Configure(Arc::new(setup())));
+        }
         for agent in [ANNA, BEA, CLEO] {
             self.told(Input::Agent { agent, event: AgentEvent::Reachable });
             self.told(Input::Agent { agent, event: AgentEvent::Resume });
@@ -347,6 +399,15 @@ fn moves_of(state: AgentState) -> &'static [AgentEvent] {
     }
 }
 
+/// Without Cleo, and with a practice that wants its secretaries elsewhere.
+fn smaller() -> Setup {
+    let mut smaller = setup();
+    smaller.agents.remove(&CLEO);
+    let other = smaller.practices.get_mut(&OTHER).expect("it is in the setup");
+    other.sites = Some([SiteId(1)].into());
+    smaller
+}
+
 fn setup() -> Setup {
     let seconds = Duration::from_secs;
     let rest = RetryAfter {
@@ -378,6 +439,15 @@ fn setup() -> Setup {
         own: vec![ANNA],
         affinity_for: seconds(3_600),
         redial_within: seconds(60),
+        hours: Hours::new("Mo-Fr 08:00-20:00", TimeZone::PARIS, Holidays::default())
+            .expect("hours"),
+        closed: Plan {
+            steps: vec![
+                Step::Queue(Queue { nobody: Some(seconds(10)), ..Queue::of(POOL) }),
+                Step::Announce { prompt: PromptId(2), answer: true },
+            ],
+        },
+        at_closing: AtClosing::Move,
         open: Plan {
             steps: vec![
                 Step::Queue(Queue { until: Some(seconds(20)), ..Queue::of(DAY) }),
