@@ -156,6 +156,19 @@ impl Desk {
             && !self.dialling
     }
 
+    /// She is free as soon as her line is clear.
+    pub(crate) fn is_clearing(&self) -> bool {
+        self.line.is_some()
+            && self.state == AgentState::Available
+            && self.reachable
+            && !self.dialling
+    }
+
+    /// She would be so if her phone, which rings, stopped.
+    pub(crate) fn can_be_let_off(&self) -> bool {
+        self.pending.is_none() && self.reachable && !self.dialling
+    }
+
     /// Somebody who takes calls, or will after what she is at: her team is not without anybody.
     pub(crate) fn is_there(&self) -> bool {
         let comes_back = match self.state {
@@ -449,6 +462,11 @@ impl Scheduler {
             self.free.insert(agent, desk.standing(self.turns), &self.groups);
         } else {
             self.free.remove(agent, &self.groups);
+        }
+        if self.rings_several && desk.is_clearing() {
+            self.clearing.insert(agent);
+        } else if self.rings_several {
+            self.clearing.remove(&agent);
         }
         self.index_presence(agent, &known.teams, presence);
     }

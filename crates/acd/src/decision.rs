@@ -50,6 +50,7 @@ pub enum Withdrawal {
     LoggedOut,
     /// The caller's time in this step is over, or he was moved: not her fault.
     Overflowed,
-    /// Another of the phones that rang for him was quicker.
+    /// Another of the phones that rang for him was quicker, or goes on ringing for him while somebody waits
+    /// whom she may have.
     Won,
 }

@@ -130,6 +130,9 @@ impl Scheduler {
                     let reason = Reason::OfferDeadline { offer: ring.offer };
                     self.timers.arm(ring.deadline, reason);
                 }
+                for second in &rings[1..] {
+                    self.seconds.insert(second.agent, second.offer);
+                }
                 let queue = caller.queue();
                 let phones = self.setup.teams.get(&queue.team).map_or(1, |team| team.ring);
                 if rings.len() < phones && !caller.is_held(self.now) {
@@ -156,6 +159,9 @@ impl Scheduler {
                 for ring in rings {
                     let reason = Reason::OfferDeadline { offer: ring.offer };
                     self.timers.disarm(ring.deadline, reason);
+                }
+                for second in &rings[1..] {
+                    self.seconds.remove(&second.agent);
                 }
                 self.waiting.remove_short(caller.queue().group, caller.place);
             }

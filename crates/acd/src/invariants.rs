@@ -88,6 +88,7 @@ impl Scheduler {
     fn check_work_conserved(&self) {
         assert!(self.hot.is_empty(), "the matching stopped early");
         assert_eq!(self.free.came(), [], "the matching stopped early");
+        assert_eq!(self.seconds_to_let_off(), [], "a second phone rings while somebody waits");
         for caller in self.callers.values().filter(|caller| self.may_be_offered(caller)) {
             let idle = self.setup.agents.keys().find(|&&agent| self.could_have(agent, caller));
             assert_eq!(idle, None, "while {caller:?} waits");

@@ -29,6 +29,7 @@ mod matching;
 mod offer;
 mod operator;
 mod scheduler;
+mod seconds;
 mod setup;
 mod situations;
 mod staff;

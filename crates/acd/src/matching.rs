@@ -33,10 +33,15 @@ struct Pair {
 
 impl Scheduler {
     pub(crate) fn match_all(&mut self) {
-        match (self.free.came(), &self.hot[..]) {
-            ([], []) => {}
-            (&[agent], []) if self.groups.reserving(agent).is_empty() => self.match_one(agent),
-            ([_, ..], _) | ([], [_, ..]) => self.match_many(),
+        loop {
+            match (self.free.came(), &self.hot[..]) {
+                ([], []) => {}
+                (&[agent], []) if self.groups.reserving(agent).is_empty() => self.match_one(agent),
+                ([_, ..], _) | ([], [_, ..]) => self.match_many(),
+            }
+            if !self.let_off_seconds() {
+                break;
+            }
         }
         self.end_rounds();
     }
@@ -105,9 +110,17 @@ impl Scheduler {
     /// Whether she, who is free, may have a caller of this class: the last free agents of each of her teams
     /// that keeps a reserve are for urgent callers, whichever team asks for them.
     fn may_be_taken(&self, agent: AgentId, urgency: Urgency) -> bool {
-        let teams = || self.groups.reserving(agent).iter();
-        urgency <= Urgency::Urgent
-            || teams().all(|&team| self.free.len_of_team(team) > self.reserve(team))
+        self.may_be_taken_of(agent, urgency, 0)
+    }
+
+    /// The same of one who is about to be free.
+    pub(crate) fn may_be_taken_soon(&self, agent: AgentId, urgency: Urgency) -> bool {
+        self.may_be_taken_of(agent, urgency, 1)
+    }
+
+    fn may_be_taken_of(&self, agent: AgentId, urgency: Urgency, more: usize) -> bool {
+        let is_spare = |&team| self.free.len_of_team(team) + more > self.reserve(team);
+        urgency <= Urgency::Urgent || self.groups.reserving(agent).iter().all(is_spare)
     }
 
     fn reserve(&self, team: TeamId) -> usize {

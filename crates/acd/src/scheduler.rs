@@ -17,7 +17,7 @@ use crate::civil::Clock;
 use crate::decision::Decision;
 use crate::estimates::Figures;
 use crate::groups::{GroupId, Groups};
-use crate::id::{AgentId, CallerId, LineId, PracticeId, TeamId};
+use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, TeamId};
 use crate::input::{Input, Refusal};
 use crate::setup::{Override, Setup, Situation};
 use crate::situations::Holdings;
@@ -65,6 +65,15 @@ pub struct Scheduler {
     /// Who goes behind the other free agents, and until which offer of all.
     #[serde(skip)]
     pub(crate) behind: BTreeSet<(u64, AgentId)>,
+    /// Some team lets several phones ring; the next two are empty where none does.
+    #[serde(skip)]
+    pub(crate) rings_several: bool,
+    /// Who rings for a caller for whom somebody else has rung longer.
+    #[serde(skip)]
+    pub(crate) seconds: BTreeMap<AgentId, OfferId>,
+    /// Who is free as soon as her line is clear.
+    #[serde(skip)]
+    pub(crate) clearing: BTreeSet<AgentId>,
     #[serde(skip)]
     pub(crate) served: usize,
     #[serde(skip)]
@@ -118,6 +127,9 @@ impl Scheduler {
             free: Free::default(),
             staff: Staff::default(),
             behind: BTreeSet::new(),
+            rings_several: false,
+            seconds: BTreeMap::new(),
+            clearing: BTreeSet::new(),
             served: 0,
             forwarded: 0,
             followers: BTreeMap::new(),
@@ -334,6 +346,9 @@ impl Scheduler {
         self.followers = BTreeMap::new();
         self.unanswered = BTreeMap::new();
         self.hot.clear();
+        self.rings_several = self.setup.teams.values().any(|team| team.ring > 1);
+        self.seconds = BTreeMap::new();
+        self.clearing = BTreeSet::new();
         let behind = self.desks.iter().filter(|(_, desk)| desk.behind_until > self.turns);
         self.behind = behind.map(|(&agent, desk)| (desk.behind_until, agent)).collect();
         self.reckon_holdings();

@@ -248,7 +248,8 @@ pub struct Team {
     /// Missed offers in a row that make an agent *not responding*; 0: never.
     pub misses_max: u32,
     pub strategy: Strategy,
-    /// Phones that ring for one caller at once; 0 counts as 1.
+    /// Phones that ring for one caller at once; 0 counts as 1. All but the first ring only while nobody waits
+    /// who could have them.
     pub ring: usize,
     /// Whom a caller may be given, from narrow to wide; empty: everyone at once. He begins with the first one
     /// of which somebody is there, or with the last one; who is urgent or vital always with that.

@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::caller::Place;
 use crate::groups::{GroupId, Groups, Membership};
@@ -83,6 +84,12 @@ impl Queues {
     /// Who is offered first in this group.
     pub(crate) fn first_of(&self, group: GroupId) -> Option<Place> {
         self.by_group.get(&Some(group))?.first().copied()
+    }
+
+    /// Who is offered after him.
+    pub(crate) fn next_of(&self, group: GroupId, place: Place) -> Option<Place> {
+        let after = (Bound::Excluded(place), Bound::Unbounded);
+        self.by_group.get(&Some(group))?.range(after).next().copied()
     }
 
     /// Whom one more phone may ring for first.

@@ -70,3 +70,43 @@ fn the_last_phone_that_rings_out_makes_him_wait_again() {
     );
     assert_eq!(floor.waiting(), [1]);
 }
+
+#[test]
+fn a_second_phone_is_let_off_for_who_comes_and_is_his_once_her_line_is_clear() {
+    let mut floor = Floor::with_setup(two_ring(), &[ANNA, BEA]);
+    floor.enters(1, DOCTOR);
+    assert_eq!(floor.enters(2, DOCTOR), [withdrawn(1, 2, BEA, Withdrawal::Won)]);
+    assert_eq!(floor.scheduler.agent(BEA).unwrap().misses, 0);
+    assert_eq!(floor.state(BEA), AgentState::Available);
+    assert_eq!(floor.enters(3, DOCTOR), [], "Anna, the first one, rings on");
+    assert_eq!(floor.clears(BEA, 1, 2), [offered(2, 1, BEA, DOCTOR, at(25))]);
+    assert_eq!(floor.waiting(), [3]);
+}
+
+#[test]
+fn no_second_phone_is_let_off_for_who_has_one_that_is_becoming_clear() {
+    let mut setup = two_ring();
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").ring = 3;
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA, DORA]);
+    assert_eq!(floor.enters(1, DOCTOR).len(), 3);
+    assert_eq!(floor.enters(2, DOCTOR), [withdrawn(1, 2, BEA, Withdrawal::Won)], "not Dora too");
+    assert_eq!(floor.enters(3, CLINIC), [withdrawn(1, 3, DORA, Withdrawal::Won)], "his own");
+    floor.leaves(3);
+    assert_eq!(floor.clears(DORA, 1, 3), [offered(2, 1, DORA, DOCTOR, at(25))]);
+    assert_eq!(floor.clears(BEA, 1, 2).len(), 1, "she may ring as a second one again");
+}
+
+#[test]
+fn a_second_phone_that_would_not_be_free_rings_on() {
+    let mut floor = Floor::with_setup(two_ring(), &[ANNA, BEA]);
+    floor.enters(1, DOCTOR);
+    floor.agent(BEA, AgentEvent::Pause { reason: 1 });
+    assert_eq!(floor.enters(2, DOCTOR), [], "she pauses after it");
+
+    let mut setup = two_ring();
+    setup.practices.get_mut(&CLINIC).expect("it is in the setup").sites =
+        Some([acd::SiteId(5)].into());
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    floor.enters(1, DOCTOR);
+    assert_eq!(floor.enters(2, CLINIC), [], "she may not have him");
+}

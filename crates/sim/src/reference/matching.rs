@@ -2,18 +2,63 @@
 
 use std::cmp::Reverse;
 
-use acd::{AgentId, CallerId, Circle, Instant, Strategy, TeamId};
+use acd::{AgentId, AgentState, CallerId, Circle, Instant, Strategy, TeamId, Withdrawal};
 
 use super::Reference;
-use super::caller::{Caller, Stage};
+use super::agent::Agent;
+use super::caller::{Caller, Ring, Stage};
 
 impl Reference {
     pub(super) fn match_all(&mut self) {
         // Who is behind the others at the beginning is so to its end.
         let turns = self.turns;
-        while let Some((caller, agent)) = self.first_match(turns) {
-            self.offer(caller, agent);
+        loop {
+            while let Some((caller, agent)) = self.first_match(turns) {
+                self.offer(caller, agent);
+            }
+            let let_off = self.seconds_to_let_off();
+            if let_off.is_empty() {
+                break;
+            }
+            for ring in let_off {
+                self.let_off(ring, Withdrawal::Won);
+                self.rings_no_more(ring.offer);
+            }
         }
+    }
+
+    /// Each who waits takes one whose line is about to be clear, or else the phone of one who rings besides
+    /// another for somebody.
+    fn seconds_to_let_off(&self) -> Vec<Ring> {
+        let is_with_us = |agent: &Agent| agent.reachable && !agent.dialling && agent.wish.is_none();
+        let mut soon: Vec<AgentId> = (self.agents.iter())
+            .filter(|(_, agent)| is_with_us(agent) && agent.line.is_some())
+            .filter(|(_, agent)| agent.state == AgentState::Available)
+            .map(|(&id, _)| id)
+            .collect();
+        let mut seconds: Vec<Ring> = (self.callers.values())
+            .flat_map(|caller| caller.rings().iter().skip(1).copied())
+            .filter(|ring| is_with_us(&self.agents[&ring.agent]))
+            .collect();
+        seconds.sort_by_key(|ring| ring.agent);
+        let mut waiting: Vec<&Caller> = (self.callers.values())
+            .filter(|caller| matches!(caller.stage, Stage::Waiting) && self.has_room(caller))
+            .collect();
+        waiting.sort_by_key(|caller| caller.order());
+        let mut let_off = Vec::new();
+        for caller in waiting {
+            let Some(queue) = &caller.queue else { continue };
+            let fits = |agent: AgentId| {
+                self.suits(agent, caller, queue.team, queue.circle)
+                    && self.leaves_enough(caller, agent, 1)
+            };
+            if let Some(at) = soon.iter().position(|&agent| fits(agent)) {
+                soon.remove(at);
+            } else if let Some(at) = seconds.iter().position(|ring| fits(ring.agent)) {
+                let_off.push(seconds.remove(at));
+            }
+        }
+        let_off
     }
 
     /// The first caller in order for whom somebody is free, and who of them suits him best: who waits,

@@ -285,7 +285,7 @@ impl Reference {
 }
 
 impl Caller {
-    fn rings(&self) -> &[Ring] {
+    pub(super) fn rings(&self) -> &[Ring] {
         match &self.stage {
             Stage::Offered(rings) => rings,
             Stage::Waiting

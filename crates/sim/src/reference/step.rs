@@ -299,6 +299,11 @@ impl Reference {
 
     /// None of her teams needs her, who is free, for urgent callers; or he is one.
     pub(super) fn is_beyond_reserve(&self, caller: &Caller, agent: AgentId) -> bool {
+        self.leaves_enough(caller, agent, 0)
+    }
+
+    /// The same where so many `more` are free.
+    pub(super) fn leaves_enough(&self, caller: &Caller, agent: AgentId, more: usize) -> bool {
         if matches!(caller.urgency, Urgency::Vital | Urgency::Urgent) {
             return true;
         }
@@ -308,7 +313,7 @@ impl Reference {
         };
         self.setup.teams.iter().filter(|(team, _)| is_of(**team, agent)).all(|(team, rules)| {
             let left = free.iter().filter(|id| is_of(*team, **id)).count();
-            rules.reserve == 0 || left > rules.reserve
+            rules.reserve == 0 || left + more > rules.reserve
         })
     }
 }

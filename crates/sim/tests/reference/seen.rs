@@ -10,7 +10,7 @@ use acd::{
 #[derive(Default)]
 pub(crate) struct Seen(BTreeMap<&'static str, u64>);
 
-const ALL: [&str; 44] = [
+const ALL: [&str; 45] = [
     "offer",
     "serve",
     "stale answer",
@@ -33,6 +33,7 @@ const ALL: [&str; 44] = [
     "withdrawn: logged out",
     "withdrawn: overflowed",
     "withdrawn: won",
+    "withdrawn: for who waits",
     "several phones ring",
     "listed",
     "taken over by another practice",
@@ -95,11 +96,14 @@ impl Seen {
                     "recalled: must not wait or moved"
                 }
             },
-            Decision::Withdraw { why, .. } => match why {
+            Decision::Withdraw { offer, why, .. } => match why {
                 Withdrawal::CallerLeft => "withdrawn: he left",
                 Withdrawal::Expired => "withdrawn: expired",
                 Withdrawal::LoggedOut => "withdrawn: logged out",
                 Withdrawal::Overflowed => "withdrawn: overflowed",
+                Withdrawal::Won if scheduler.offers(offer.caller).next().is_some() => {
+                    "withdrawn: for who waits"
+                }
                 Withdrawal::Won => "withdrawn: won",
             },
             Decision::Plan { situation, .. } => match situation {
