@@ -457,7 +457,7 @@ impl Scheduler {
             }
             return;
         };
-        let presence = desk.presence();
+        let (before, presence) = (desk.presence, desk.presence());
         if desk.is_free() {
             self.free.insert(agent, desk.standing(self.turns), &self.groups);
         } else {
@@ -468,7 +468,9 @@ impl Scheduler {
         } else if self.rings_several {
             self.clearing.remove(&agent);
         }
-        self.index_presence(agent, &known.teams, presence);
+        if before != presence {
+            self.index_presence(agent, &known.teams, presence);
+        }
     }
 
     pub(crate) fn desk(&self, agent: AgentId) -> &Desk {

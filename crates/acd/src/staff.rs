@@ -82,12 +82,9 @@ impl Staff {
 }
 
 impl Scheduler {
-    /// After any change of her state or her phone. A change of her teams makes the whole index anew.
+    /// After a change of it. A change of her teams makes the whole index anew.
     pub(crate) fn index_presence(&mut self, agent: AgentId, teams: &[TeamId], presence: Presence) {
         let before = std::mem::replace(&mut self.desk_mut(agent).presence, presence);
-        if before == presence {
-            return;
-        }
         if before.is_there != presence.is_there {
             self.staff.set_there(agent, teams, presence.is_there);
         }
