@@ -28,6 +28,8 @@ pub(crate) struct Call {
     pub(crate) situation: Situation,
     pub(crate) caller: CallerNumber,
     pub(crate) arrived_at: Instant,
+    /// His network gives him up then, if he is unanswered.
+    pub(crate) leave_by: Instant,
     pub(crate) leg: CallerLeg,
     pub(crate) stage: Stage,
     /// Offers that are over.

@@ -142,6 +142,8 @@ pub enum EngineTimeout {
     RingRefresh,
     /// A relay has not told the end of a text.
     TextEnd,
+    /// His network gives up a caller who hears a text unanswered.
+    MustAnswer,
     /// Who was invited has sent no 1xx.
     Unreachable,
     /// A silent leg was asked and has not answered, or is to be asked again.
@@ -277,6 +279,7 @@ impl Engine {
             let why = match timer {
                 Timer::RingRefresh(_) => EngineTimeout::RingRefresh,
                 Timer::TextEnd(_) => EngineTimeout::TextEnd,
+                Timer::MustAnswer(_) => EngineTimeout::MustAnswer,
                 Timer::Unreachable(_) | Timer::CentreSilent(_) => EngineTimeout::Unreachable,
                 Timer::Inquiry(_) | Timer::AskAgain(_) => EngineTimeout::Inquiry,
                 Timer::AskPhone(_) | Timer::PhoneSilent(_) => EngineTimeout::Phone,
@@ -350,6 +353,7 @@ impl Engine {
         match timer {
             Timer::RingRefresh(caller) => self.ring_again(now, caller),
             Timer::TextEnd(caller) => self.text_is_over(now, caller),
+            Timer::MustAnswer(caller) => self.must_answer(now, caller),
             Timer::Unreachable(offer) => self.phone_is_unreachable(now, offer),
             Timer::Inquiry(role) => self.leg_is_lost(now, role),
             Timer::AskAgain(role) => self.inquire(now, role),

@@ -12,6 +12,8 @@ pub(crate) enum Timer {
     RingRefresh(CallerId),
     /// A text must have been played to this caller by then.
     TextEnd(CallerId),
+    /// His network gives this caller up who hears a text unanswered.
+    MustAnswer(CallerId),
     /// Whom we invited has sent no 1xx.
     Unreachable(OfferId),
     /// A silent leg was asked by OPTIONS and has not answered.

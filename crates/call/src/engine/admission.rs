@@ -294,6 +294,7 @@ impl Engine {
         let port = self.state.ports.admit().ok_or(FULL)?;
         let id = caller_id(arrival.reference);
         let line = arrival.caller.line();
+        let leave_by = self.leave_by(arrival, invite);
         // Ahead of his call: the scheduler has forgotten whose plan is over as soon as it begins.
         let met = self.state.scheduler.situation_for(practice, line);
         let entered = self.schedule(
@@ -303,7 +304,7 @@ impl Engine {
                 practice,
                 line,
                 urgency: self.config.urgent_numbers.get(&dialled).copied(),
-                leave_by: Some(acd_time(self.leave_by(arrival, invite))),
+                leave_by: Some(acd_time(leave_by)),
             },
         );
         if let Err(refusal) = entered {
@@ -353,6 +354,7 @@ impl Engine {
                 situation,
                 caller: arrival.caller.clone(),
                 arrived_at: arrival.now,
+                leave_by,
                 leg,
                 stage: Stage::Waiting,
                 offers: Vec::new(),

@@ -2,7 +2,8 @@
 //!
 //! Answered by default: some networks mute what comes before the 200, and these words must be heard.
 //! Then the text begins with his ACK, when both ways are open. Without an answer it is early media
-//! (183) and ends with a refusal; who made no offer cannot have that, and is answered after all.
+//! (183) and ends with a refusal; who made no offer cannot have that, and is answered after all. So is
+//! he whom his network would cut off within the text: at that moment, and the text goes on.
 //!
 //! The scheduler has forgotten him: nothing but his own hang-up cuts the text short. A relay that
 //! does not tell its end is not waited for much longer than the text.
@@ -66,7 +67,8 @@ impl Engine {
         let call = self.state.calls.get_mut(&caller).expect("found above");
         let sdp = answer_to(&mut call.leg, &format);
         let (reference, dialog) = (call.reference, call.leg.dialog);
-        let is_answered = answer || call.leg.offer.is_none();
+        let leave_by = call.leave_by;
+        let is_answered = answer || call.leg.offer.is_none() || leave_by <= now;
         call.leg.frozen = Some(format);
         call.stage = Stage::Announced { prompt, answered_at: is_answered.then_some(now) };
         let said = if is_answered {
@@ -86,6 +88,7 @@ impl Engine {
             self.order_caller_media(caller);
         } else {
             self.state.timers.set(Timer::RingRefresh(caller), now + SAY_AGAIN_AFTER);
+            self.state.timers.set(Timer::MustAnswer(caller), leave_by);
             self.begin_text(now, caller);
         }
     }
@@ -111,13 +114,38 @@ impl Engine {
         }
     }
 
-    /// What he hears begins: early media at once, else with his ACK.
+    /// His network's patience is over, the text is not: it goes on with the call answered.
+    pub(super) fn must_answer(&mut self, now: Instant, caller: CallerId) {
+        let Some(call) = self.state.calls.get_mut(&caller) else {
+            return;
+        };
+        let Stage::Announced { prompt, answered_at: None } = call.stage else {
+            return;
+        };
+        let Some(format) = call.leg.frozen.clone() else {
+            return;
+        };
+        let sdp = answer_to(&mut call.leg, &format);
+        let (reference, dialog) = (call.reference, call.leg.dialog);
+        call.stage = Stage::Announced { prompt, answered_at: Some(now) };
+        self.state.timers.stop(Timer::RingRefresh(caller));
+        if let Err(misuse) = self.state.endpoint.answer(now, dialog, &[], sdp) {
+            tracing::error!(call = %reference, %misuse, "the caller could not be answered in time");
+            self.end_by_us(now, caller, Disposition::Lost);
+        }
+    }
+
+    /// What he hears begins: early media at once, else with his ACK. That of who is answered within it
+    /// has begun.
     pub(super) fn begin_text(&mut self, now: Instant, caller: CallerId) {
         let Some(Stage::Announced { prompt, .. }) =
             self.state.calls.get(&caller).map(|call| call.stage)
         else {
             return;
         };
+        if self.state.timers.is_set(Timer::TextEnd(caller)) {
+            return;
+        }
         let length = self.config.prompts.get(&prompt).map_or(Duration::ZERO, |it| it.duration);
         self.state.timers.set(Timer::TextEnd(caller), now + length + GRACE);
         self.order_caller_media(caller);

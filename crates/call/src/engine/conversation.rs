@@ -468,6 +468,7 @@ impl Engine {
     ) {
         self.state.timers.stop(Timer::RingRefresh(caller));
         self.state.timers.stop(Timer::TextEnd(caller));
+        self.state.timers.stop(Timer::MustAnswer(caller));
         self.stop_asking(Role::Caller(caller));
         self.state.starved.remove(&caller);
         let call = self.state.calls.remove(&caller).expect("only a live call is finished");

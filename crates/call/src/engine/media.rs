@@ -59,8 +59,8 @@ impl Engine {
         let leg = &call.leg;
         let Hears { peer, payload_map, play } = match call.stage {
             Stage::Waiting => Hears::default(),
-            Stage::Announced { prompt, answered_at } => {
-                let begins = answered_at.is_none() || leg.is_confirmed;
+            Stage::Announced { prompt, .. } => {
+                let begins = self.state.timers.is_set(Timer::TextEnd(caller));
                 let what = Playing::Prompt { prompt, repeat: false };
                 let format = leg.frozen.as_ref().filter(|_| begins);
                 let play = format.and_then(|format| play(what, format));

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use acd::{Holidays, Hours, PracticeId, PromptId, Situation, Step, TeamId, TimeZone};
 use call::{
-    CallRecord, Disposition, Input, MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner, Party,
-    Play, Playing, Port, Prompt, Stage, ToneCodec,
+    CallRecord, Config, Disposition, Input, MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner,
+    Party, Play, Playing, Port, Prompt, Stage, ToneCodec,
 };
 use sip::{HeaderName, Message, Method};
 
-use crate::bench::{Bench, config, sdp};
+use crate::bench::{Bench, PHONE, config, sdp};
 
 const CLOSED: PromptId = PromptId(1);
 const LENGTH: Duration = Duration::from_secs(12);
@@ -21,22 +21,31 @@ const PCMA: &str = "8 101";
 
 /// Open on weekdays from 8 to 20; at night this step.
 fn bench_with(last: Step) -> Bench {
-    let setup = config(&["101"], |config| {
+    bench_for(vec![last], |_| ())
+}
+
+/// The same with several steps at night, and whatever else is to be different.
+fn bench_for(closed: Vec<Step>, change: impl FnOnce(&mut Config)) -> Bench {
+    let mut bench = Bench::new(setup_for(closed, change));
+    bench.input(Input::Clock { unix_ms: EVENING });
+    bench
+}
+
+fn setup_for(closed: Vec<Step>, change: impl FnOnce(&mut Config)) -> Arc<Config> {
+    config(&["101"], |config| {
         let prompt = Prompt { name: "closed".to_string(), duration: LENGTH };
         config.prompts.insert(CLOSED, prompt);
         let floor = Arc::make_mut(&mut config.floor);
         let practice = floor.practices.get_mut(&PracticeId(1)).expect("it is there");
         let hours = Hours::new("Mo-Fr 08:00-20:00", TimeZone::PARIS, Holidays::default());
         practice.hours = hours.expect("hours");
-        practice.closed.steps = vec![last];
+        practice.closed.steps = closed;
         practice.open.steps = vec![
             Step::queue(TeamId(1), Some(Duration::from_secs(20))),
             Step::Announce { prompt: CLOSED, answer: true },
         ];
-    });
-    let mut bench = Bench::new(setup);
-    bench.input(Input::Clock { unix_ms: EVENING });
-    bench
+        change(config);
+    })
 }
 
 fn closed(answer: bool) -> Bench {
@@ -235,6 +244,71 @@ fn an_early_text_is_heard_though_the_first_183_is_lost() {
     let said: Vec<_> = bench.sent.iter().map(|(_, it)| it).filter(is_early).collect();
     assert_eq!(said.len(), 2);
     assert!(!said[0].body().is_empty() && said[0].body() == said[1].body());
+}
+
+/// His network gives him up after so many seconds: 4 before the text is over.
+const EXPIRES: &str = "\nExpires: 8";
+
+#[test]
+fn who_would_be_cut_off_within_an_unanswered_text_is_answered_in_time_and_hears_it_on() {
+    let mut bench = closed(false);
+    bench.invite("a", EXPIRES, &sdp("198.51.100.9", 6000, PCMA));
+    let is_early = |(_, message): &&(_, Message)| message.status() == Some(183);
+    let early = bench.sent.iter().find(is_early).unwrap().1.clone();
+    bench.run_for(Duration::from_millis(7_999));
+    let orders = bench.orders.len();
+    bench.sent.clear();
+    bench.run_for(Duration::from_millis(1));
+    assert_eq!(bench.lines(), ["200 INVITE"]);
+    assert_eq!(bench.sent[0].1.body(), early.body(), "one description, early and final");
+    let to = to_of_the_answer(&bench);
+    bench.within("a", &to, "ACK", 1, "");
+    let again = bench.orders[orders..].iter().all(|order| match order {
+        MediaOrder::Set { leg, .. } => leg.play == text(8, ToneCodec::Pcma),
+        MediaOrder::Release { .. } => false,
+    });
+    assert!(again, "what he hears goes on: {:?}", &bench.orders[orders..]);
+    let (port, owner, _) = caller(&bench);
+    bench.run_for(Duration::from_secs(4));
+    bench.input(Input::Media(MediaEvent::Played { port, owner }));
+    assert!(bench.ours(&Method::Bye).is_some());
+    let record = only_record(&bench);
+    assert_eq!((record.disposition, record.status), (Disposition::Closed, 200));
+    let waited = record.answered_at.map(|at| at.saturating_duration_since(record.arrived_at));
+    assert_eq!(waited, Some(Duration::from_secs(8)));
+}
+
+#[test]
+fn a_text_that_ends_before_his_network_gives_him_up_stays_unanswered() {
+    let mut bench = closed(false);
+    bench.invite("a", "\nExpires: 13", &sdp("198.51.100.9", 6000, PCMA));
+    let (port, owner, _) = caller(&bench);
+    bench.run_for(LENGTH);
+    bench.input(Input::Media(MediaEvent::Played { port, owner }));
+    bench.run_for(Duration::from_secs(60));
+    assert!(!bench.lines().contains(&"200 INVITE".to_string()), "{:?}", bench.lines());
+    assert_eq!(only_record(&bench).status, 480);
+}
+
+#[test]
+fn who_is_answered_within_a_text_and_never_acknowledges_it_is_not_kept() {
+    let mut bench = closed(false);
+    bench.invite("a", EXPIRES, &sdp("198.51.100.9", 6000, PCMA));
+    bench.run_for(Duration::from_secs(60));
+    assert_eq!(only_record(&bench).status, 200);
+}
+
+#[test]
+fn who_comes_to_an_unanswered_text_when_his_networks_patience_is_over_is_answered_at_once() {
+    let mut bench = bench_for(
+        vec![Step::queue(TeamId(1), None), Step::Announce { prompt: CLOSED, answer: false }],
+        |_| (),
+    );
+    bench.register(PHONE, "101");
+    bench.invite("a", EXPIRES, &sdp("198.51.100.9", 6000, PCMA));
+    bench.run_for(Duration::from_secs(8));
+    assert!(bench.lines().contains(&"200 INVITE".to_string()), "{:?}", bench.lines());
+    assert!(!bench.lines().contains(&"183 INVITE".to_string()), "{:?}", bench.lines());
 }
 
 /// A caller whose secretary vanished, and whom nobody takes up again within 20 s.
