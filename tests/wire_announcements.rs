@@ -1,5 +1,6 @@
 //! What a caller hears when there is nobody for him: the closed practice's text, that of overflow, and
-//! that of nobody being there. Prompts are tones, so that an ear can judge them.
+//! that of nobody being there; and the key that takes him on. Prompts are tones, so that an ear can judge
+//! them.
 
 use std::time::Duration;
 
@@ -97,5 +98,41 @@ fn where_nobody_is_logged_in_the_caller_hears_so_and_does_not_wait() -> Result<(
     let records = scene.close()?;
     assert_eq!(records.end_of(0)?, ("announced", "us"));
     assert!(records.offers_of(0)?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn who_presses_the_key_of_a_closed_practices_text_is_urgent_and_talks_with_the_night_team()
+-> Result<()> {
+    let plan = "hours = \"Jan 01 00:00-00:01\"\nplan = [\"busy\"]\n\
+                closed = [{ announce = \"text\", urgent_key = \"1\" }, { queue = \"floor\" }]";
+    let mut scene = Scene::open("urgent-key", setup(plan, 60 * SECOND))?;
+    let mut anna = scene.phone("anna")?;
+    let mut caller = scene.call(Then::PressAfter(2 * SECOND))?;
+    anna.wait_for("CALL_INCOMING", SOON)?;
+    scene.let_ring(2 * SECOND);
+    anna.accept()?;
+    anna.wait_for("CALL_ESTABLISHED", SOON)?;
+    let answered = scene.tap().elapsed();
+    scene.let_talk(2 * SECOND);
+    anna.hang_up()?;
+    caller.finish(SOON)?;
+
+    let infos = scene.tap().select(|d| d.start_line().is_some_and(|it| it.starts_with("INFO ")));
+    let pressed = infos.first().expect("he pressed").at;
+    let heard =
+        |from, to| scene.tap().heard_where(|d| d.to == caller.ear && (from..to).contains(&d.at));
+    heard(Duration::ZERO, pressed).check("the caller", PROMPT, Duration::ZERO)?;
+    heard(pressed + SECOND / 2, Duration::MAX).check_without("the caller", PROMPT)?;
+    heard(answered, Duration::MAX).check("the caller", anna.tone, SECOND / 2)?;
+    let answers = scene.tap().select(|d| {
+        d.status() == Some(200) && d.header("CSeq").is_some_and(|cseq| cseq.contains("INVITE"))
+    });
+    let answers = answers.iter().filter(|answer| answer.to.ip() == kit::TRUNK).count();
+    assert_eq!(answers, 1, "his call was answered for the text, and stays so");
+    scene.wait_for_ports()?;
+    let records = scene.close()?;
+    assert_eq!(records.end_of(0)?, ("answered", "agent"));
+    assert_eq!(records.offers_of(0)?, [("anna", "served")]);
     Ok(())
 }

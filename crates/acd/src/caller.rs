@@ -358,6 +358,9 @@ impl Caller {
 
 impl Scheduler {
     pub(crate) fn leave(&mut self, id: CallerId) -> Result<(), Refusal> {
+        if self.told.remove(&id).is_some() {
+            return Ok(());
+        }
         let caller = self.callers.get(&id).ok_or(Refusal::UnknownCaller)?;
         match caller.stage {
             Stage::Served { .. } | Stage::Connected { .. } => return self.ended(id),

@@ -29,8 +29,15 @@ pub enum Decision {
     Plan { caller: CallerId, practice: PracticeId, situation: Situation },
     /// He moved on to this step of his plan.
     Overflow { caller: CallerId, step: usize },
-    /// This step of his plan plays him a text, then he is ended. The scheduler has forgotten him.
-    Announce { caller: CallerId, step: usize, prompt: PromptId, answer: bool },
+    /// This step of his plan plays him a text, then he is ended. The scheduler has forgotten him, unless
+    /// the text has a key: then `Input::Pressed` or `Input::Leave` is to follow.
+    Announce {
+        caller: CallerId,
+        step: usize,
+        prompt: PromptId,
+        answer: bool,
+        urgent_key: Option<char>,
+    },
     /// His plan is over: end him with busy. The scheduler has forgotten him.
     Busy { caller: CallerId },
     /// Her state changed (for display and records).

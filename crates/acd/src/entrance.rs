@@ -29,7 +29,7 @@ impl Scheduler {
         urgency: Option<Urgency>,
         leave_by: Option<Instant>,
     ) -> Result<(), Refusal> {
-        if self.callers.contains_key(&id) {
+        if self.callers.contains_key(&id) || self.told.contains_key(&id) {
             return Err(Refusal::AlreadyHere);
         }
         let setup = self.setup.clone();

@@ -23,8 +23,14 @@ pub enum Input {
         urgency: Option<Urgency>,
         leave_by: Option<Instant>,
     },
-    /// He is gone, or was ended by us, at any stage. While served, the same as `Ended`.
+    /// He is gone, or was ended by us, at any stage. While served, the same as `Ended`. Of who hears a
+    /// text only where that has a key.
     Leave {
+        caller: CallerId,
+    },
+    /// He has pressed the key of the text that he hears: he is urgent at least, and goes on with the
+    /// step after it. He has been answered, so no network ends his wait.
+    Pressed {
         caller: CallerId,
     },
     /// Her phone answered, or a human where he was forwarded to: a request, that `Serve`, `Connect` or
@@ -65,8 +71,8 @@ pub enum Input {
         agent: AgentId,
         event: AgentEvent,
     },
-    /// An operator, or a key that the caller pressed: he is of this class; `first`: at its head, before
-    /// whoever was put there earlier; else in the place that his practice's promise gives him.
+    /// An operator: he is of this class; `first`: at its head, before whoever was put there earlier; else
+    /// in the place that his practice's promise gives him.
     Rank {
         caller: CallerId,
         urgency: Urgency,

@@ -50,6 +50,11 @@ impl Scheduler {
     }
 
     fn check_callers(&self) {
+        for (&id, caller) in &self.told {
+            assert_eq!(id, caller.place.caller);
+            assert!(!self.callers.contains_key(&id), "caller {id} hears a text and waits");
+            assert!(caller.queue.is_none() && caller.stage == Stage::Waiting, "{caller:?}");
+        }
         for (&id, caller) in &self.callers {
             assert_eq!(id, caller.place.caller);
             assert!(caller.place.sequence < self.sequence, "caller {id} has a sequence to come");

@@ -36,6 +36,7 @@ mod staff;
 mod steps;
 mod time;
 mod timer;
+mod told;
 mod verdicts;
 mod waiting;
 

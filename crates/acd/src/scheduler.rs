@@ -37,6 +37,8 @@ pub struct Scheduler {
     /// Offers made until now.
     pub(crate) turns: u64,
     pub(crate) callers: BTreeMap<CallerId, Caller>,
+    /// Who hears a text with a key, as he came to it: nothing else touches him.
+    pub(crate) told: BTreeMap<CallerId, Caller>,
     pub(crate) desks: BTreeMap<AgentId, Desk>,
     pub(crate) clock: Option<Clock>,
     /// The clock jumped: until then no override is over by it.
@@ -112,6 +114,7 @@ impl Scheduler {
             put_first: 0,
             turns: 0,
             callers: BTreeMap::new(),
+            told: BTreeMap::new(),
             desks: BTreeMap::new(),
             clock: None,
             doubted_until: None,
@@ -292,6 +295,7 @@ impl Scheduler {
                 return self.enter(caller, practice, line, urgency, leave_by);
             }
             Input::Leave { caller } => return self.leave(caller),
+            Input::Pressed { caller } => return self.pressed(caller),
             Input::Answered { offer } => self.answered(offer),
             Input::PickedUp { offer, asked_for } => self.picked_up(offer, asked_for),
             Input::Missed { offer, miss } => self.missed(offer, miss),

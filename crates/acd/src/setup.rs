@@ -154,8 +154,9 @@ pub enum Step {
     Forward(Forward),
     /// Go on with the plan of another practice, in its own situation; passed over when it is gone.
     Practice(PracticeId),
-    /// Play him a text and end him: `answer` says whether his call is answered for it.
-    Announce { prompt: PromptId, answer: bool },
+    /// Play him a text and end him: `answer` says whether his call is answered for it. Who is answered
+    /// and presses `urgent_key` meanwhile is urgent at least, and goes on with the next step.
+    Announce { prompt: PromptId, answer: bool, urgent_key: Option<char> },
     /// End him with busy.
     Busy,
 }
@@ -205,7 +206,7 @@ impl Step {
         Self::Queue(Queue { until, ..Queue::of(team) })
     }
 
-    /// He is answered or ended here, and nothing comes after it.
+    /// He is answered or ended here, and nothing comes after it unless he presses a key.
     pub fn is_last(self) -> bool {
         match self {
             Self::Announce { .. } | Self::Busy => true,

@@ -63,12 +63,11 @@ impl Scheduler {
                     step = if self.hand_on(id, practice) { 0 } else { step + 1 };
                 }
                 last @ (Step::Announce { .. } | Step::Busy) => {
-                    let caller = self.callers.remove(&id).expect("he is about to begin a step");
+                    let caller = self.callers.remove(&id).expect("he has come to a step");
                     if last == Step::Busy && caller.came_to_wait() {
                         self.note_giving_up(&caller);
                     }
-                    self.end(id, step, last);
-                    return;
+                    return self.end(caller, step, last);
                 }
             }
         }
@@ -125,16 +124,21 @@ impl Scheduler {
         group.is_some_and(|group| self.is_free_for(group, urgency))
     }
 
-    /// The last words on a caller who is not here, or not any more.
-    fn end(&mut self, caller: CallerId, step: usize, last: Step) {
-        self.decide(match last {
-            Step::Announce { prompt, answer } => {
-                Decision::Announce { caller, step, prompt, answer }
+    /// The last words on a caller who is not here any more, unless a key may bring him back.
+    fn end(&mut self, caller: Caller, step: usize, last: Step) {
+        let id = caller.place.caller;
+        let decision = match last {
+            Step::Announce { prompt, answer, urgent_key } => {
+                if urgent_key.is_some() {
+                    self.told.insert(id, Caller { step, ..caller });
+                }
+                Decision::Announce { caller: id, step, prompt, answer, urgent_key }
             }
             Step::Queue(_) | Step::Forward(_) | Step::Practice(_) | Step::Busy => {
-                Decision::Busy { caller }
+                Decision::Busy { caller: id }
             }
-        });
+        };
+        self.decide(decision);
     }
 
     /// Whom he may be given in the queue of this team that he enters, and when that widens. Who has been

@@ -203,6 +203,10 @@ pub enum Notice {
         call: CallRef,
         prompt: PromptId,
     },
+    /// He pressed the key of that text: his plan goes on.
+    Pressed {
+        call: CallRef,
+    },
     Ended {
         call: CallRef,
         disposition: Disposition,

@@ -32,6 +32,8 @@ pub(crate) struct Call {
     pub(crate) leave_by: Instant,
     pub(crate) leg: CallerLeg,
     pub(crate) stage: Stage,
+    /// When he first pressed the key of a text.
+    pub(crate) pressed_at: Option<Instant>,
     /// Offers that are over.
     pub(crate) offers: Vec<OfferRecord>,
     /// Forwardings that are over.
@@ -49,8 +51,11 @@ pub enum Stage {
     Connected { offer: OfferId, target: Target, answered_at: Instant },
     /// Answered once, whoever had him is gone: he waits again and hears ring tone from us.
     Returned { from: Callee, answered_at: Instant },
-    /// His plan ends with this text, and the call with it. `None`: he hears it as early media.
-    Announced { prompt: PromptId, answered_at: Option<Instant> },
+    /// His plan ends with this text, and the call with it, unless he presses this key. `None` of
+    /// `answered_at`: he hears it as early media.
+    Announced { prompt: PromptId, answered_at: Option<Instant>, urgent_key: Option<char> },
+    /// He pressed the key of such a text: he waits, answered, and hears ring tone from us.
+    Pressed { answered_at: Instant },
 }
 
 impl Call {
@@ -70,7 +75,8 @@ impl Stage {
             Self::Waiting => None,
             Self::Bridged { answered_at, .. }
             | Self::Connected { answered_at, .. }
-            | Self::Returned { answered_at, .. } => Some(answered_at),
+            | Self::Returned { answered_at, .. }
+            | Self::Pressed { answered_at } => Some(answered_at),
             Self::Announced { answered_at, .. } => answered_at,
         }
     }
@@ -83,7 +89,8 @@ impl Stage {
             Self::Waiting
             | Self::Connected { .. }
             | Self::Returned { from: Callee::Target(_), .. }
-            | Self::Announced { .. } => None,
+            | Self::Announced { .. }
+            | Self::Pressed { .. } => None,
         }
     }
 
@@ -94,7 +101,8 @@ impl Stage {
             Self::Waiting
             | Self::Bridged { .. }
             | Self::Returned { from: Callee::Agent(_), .. }
-            | Self::Announced { .. } => None,
+            | Self::Announced { .. }
+            | Self::Pressed { .. } => None,
         }
     }
 
@@ -102,7 +110,10 @@ impl Stage {
     pub(crate) fn bridged(self) -> Option<OfferId> {
         match self {
             Self::Bridged { offer, .. } | Self::Connected { offer, .. } => Some(offer),
-            Self::Waiting | Self::Returned { .. } | Self::Announced { .. } => None,
+            Self::Waiting
+            | Self::Returned { .. }
+            | Self::Announced { .. }
+            | Self::Pressed { .. } => None,
         }
     }
 
@@ -115,7 +126,8 @@ impl Stage {
             | Self::Waiting
             | Self::Bridged { .. }
             | Self::Connected { .. }
-            | Self::Announced { .. } => Disposition::Lost,
+            | Self::Announced { .. }
+            | Self::Pressed { .. } => Disposition::Lost,
         }
     }
 
@@ -128,7 +140,20 @@ impl Stage {
             Self::Waiting
             | Self::Bridged { .. }
             | Self::Returned { from: Callee::Agent(_), .. }
-            | Self::Announced { .. } => Disposition::Answered,
+            | Self::Announced { .. }
+            | Self::Pressed { .. } => Disposition::Answered,
+        }
+    }
+
+    /// The call ends here: nobody will be rung for him any more.
+    pub(crate) fn is_last(self) -> bool {
+        match self {
+            Self::Announced { urgent_key, .. } => urgent_key.is_none(),
+            Self::Waiting
+            | Self::Bridged { .. }
+            | Self::Connected { .. }
+            | Self::Returned { .. }
+            | Self::Pressed { .. } => false,
         }
     }
 
@@ -138,7 +163,8 @@ impl Stage {
             Self::Waiting
             | Self::Bridged { .. }
             | Self::Connected { .. }
-            | Self::Returned { .. } => None,
+            | Self::Returned { .. }
+            | Self::Pressed { .. } => None,
         }
     }
 }

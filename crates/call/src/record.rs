@@ -71,7 +71,8 @@ pub enum Disposition {
     Answered,
     /// A human took the call where it was forwarded to: the practice's reception, an outside number.
     Forwarded,
-    /// The caller hung up before anybody answered.
+    /// The caller hung up before anybody answered, or, once he had pressed the key of a text, before anybody
+    /// took him.
     Abandoned,
     /// His practice's plan ended in busy while it was open, or `max_unanswered` was spent.
     Busy,
@@ -188,10 +189,25 @@ pub struct CallRecord {
     pub agent: Option<AgentId>,
     /// Where somebody else than a secretary spoke with him.
     pub target: Option<Target>,
+    /// When he pressed the key of a text, and waited on: he had been answered for that text.
+    pub pressed_at: Option<Instant>,
     /// Each offer of him to a secretary, in order.
     pub offers: Vec<OfferRecord>,
     /// Each forwarding of him, in order.
     pub forwards: Vec<ForwardRecord>,
+}
+
+impl CallRecord {
+    /// The end of his wait: a human has him, or a text that he can do nothing but hear, or all is over.
+    pub fn waited_until(&self) -> Instant {
+        let offers = self.offers.iter().filter_map(|offer| offer.answered_at);
+        let forwards = self.forwards.iter().filter_map(|forward| forward.answered_at);
+        match self.pressed_at {
+            Some(_) => offers.chain(forwards).min(),
+            None => self.answered_at,
+        }
+        .unwrap_or(self.ended_at)
+    }
 }
 
 /// One offer: the agent leg of a call.

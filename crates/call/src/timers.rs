@@ -67,6 +67,10 @@ impl Timers {
         }
     }
 
+    pub(crate) fn due(&self, timer: Timer) -> Option<Instant> {
+        self.due_at.get(&timer).copied()
+    }
+
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
         self.due_at.contains_key(&timer)
     }

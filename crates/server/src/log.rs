@@ -274,6 +274,7 @@ fn write(names: &Names, notice: Notice) {
             let prompt = names.prompt(id);
             info!(%call, prompt, "announced");
         }
+        Notice::Pressed { call } => info!(%call, "pressed the key of the text"),
         Notice::Ended { call, disposition } => {
             info!(%call, disposition = disposition.as_str(), "ended");
         }

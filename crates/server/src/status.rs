@@ -449,12 +449,21 @@ impl Sources<'_> {
 }
 
 /// Every word of [`call_stage`].
-pub(crate) const CALL_STAGES: [&str; 7] =
-    ["waiting", "offered", "forwarding", "bridged", "connected", "returned", "announced"];
+pub(crate) const CALL_STAGES: [&str; 8] = [
+    "waiting",
+    "offered",
+    "forwarding",
+    "bridged",
+    "connected",
+    "returned",
+    "pressed",
+    "announced",
+];
 
 /// `waiting`, `offered`, `forwarding` (somebody else than a secretary is rung), `bridged`, `connected`
-/// (that one has him), `returned` (answered, and waits again) or `announced` (he hears the text that ends
-/// his plan); with which secretary; since when he is answered.
+/// (that one has him), `returned` (answered, and waits again), `pressed` (he pressed the key of a text, and
+/// waits) or `announced` (he hears the text that ends his plan); with which secretary; since when he is
+/// answered.
 fn call_stage(
     stage: Stage,
     offered: Option<AgentId>,
@@ -464,7 +473,7 @@ fn call_stage(
         (Stage::Bridged { agent, answered_at, .. }, _) => {
             ("bridged", Some(agent), Some(answered_at))
         }
-        (Stage::Returned { answered_at, .. }, Some(agent)) => {
+        (Stage::Returned { answered_at, .. } | Stage::Pressed { answered_at }, Some(agent)) => {
             ("offered", Some(agent), Some(answered_at))
         }
         (Stage::Waiting, Some(agent)) => ("offered", Some(agent), None),
@@ -472,6 +481,10 @@ fn call_stage(
         (Stage::Waiting, None) => ("waiting", None, None),
         (Stage::Connected { answered_at, .. }, _) => ("connected", None, Some(answered_at)),
         (Stage::Returned { answered_at, .. }, None) => ("returned", None, Some(answered_at)),
+        (Stage::Pressed { answered_at }, None) if is_forwarded => {
+            ("forwarding", None, Some(answered_at))
+        }
+        (Stage::Pressed { answered_at }, None) => ("pressed", None, Some(answered_at)),
         // The scheduler has forgotten him: nobody is offered.
         (Stage::Announced { answered_at, .. }, _) => ("announced", None, answered_at),
     }

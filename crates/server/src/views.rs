@@ -35,7 +35,7 @@ pub fn status(status: &Status) -> String {
         format!(
             "{} live: {} waiting, {} offered, {} forwarded, {} bridged, {} announced",
             status.calls.len(),
-            stage("waiting") + stage("returned"),
+            stage("waiting") + stage("returned") + stage("pressed"),
             stage("offered"),
             stage("forwarding") + stage("connected"),
             stage("bridged"),

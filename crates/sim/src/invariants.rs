@@ -205,8 +205,12 @@ impl Invariants {
         for call in engine.live_calls() {
             live.calls += 1;
             live.ports += call.ports.len();
-            if let Stage::Announced { .. } = call.stage {
+            if let Stage::Announced { urgent_key, .. } = call.stage {
                 live.told += 1;
+                if urgent_key.is_none() && scheduler.is_told(call.caller) {
+                    let detail = format!("{} is kept for a key that it has not", call.call);
+                    return Err(Failure::new(Check::OneStage, detail));
+                }
                 if scheduler.caller(call.caller).is_some() {
                     let detail = format!("{} hears a text and waits besides", call.call);
                     return Err(Failure::new(Check::OneStage, detail));
@@ -225,7 +229,7 @@ impl Invariants {
                     offer == same
                 }
                 (
-                    Stage::Waiting | Stage::Returned { .. },
+                    Stage::Waiting | Stage::Returned { .. } | Stage::Pressed { .. },
                     CallerStage::Waiting
                     | CallerStage::Offered { .. }
                     | CallerStage::Forwarded { .. },
@@ -246,7 +250,7 @@ impl Invariants {
                     | CallerStage::Served { .. },
                 )
                 | (
-                    Stage::Waiting | Stage::Returned { .. },
+                    Stage::Waiting | Stage::Returned { .. } | Stage::Pressed { .. },
                     CallerStage::Served { .. } | CallerStage::Connected { .. },
                 ) => false,
             };

@@ -209,9 +209,21 @@ fn last_plan(dice: &mut Dice, sizes: Sizes) -> Plan {
             steps.push(Step::Forward(forward(dice, sizes)));
         }
     }
+    if dice.percent(20) {
+        let prompt = PromptId(dice.below(TEXT_S.len() as u64) as u32);
+        steps.push(Step::Announce { prompt, answer: true, urgent_key: Some(URGENT_KEY) });
+        let team = TeamId(dice.below(sizes.teams) as u32);
+        steps.push(Step::queue(team, Some(seconds(dice, 3, 60))));
+        if dice.percent(30) {
+            steps.push(Step::Forward(forward(dice, sizes)));
+        }
+    }
     steps.push(if dice.percent(85) { text(dice) } else { Step::Busy });
     Plan { steps }
 }
+
+/// Of the texts that have one.
+const URGENT_KEY: char = '1';
 
 /// Where callers may be sent to outside. Whoever answers the last one is a human.
 pub(crate) const OUTSIDE: [u64; 4] =
@@ -236,7 +248,7 @@ pub(crate) fn forward(dice: &mut Dice, sizes: Sizes) -> Forward {
 
 fn text(dice: &mut Dice) -> Step {
     let prompt = PromptId(dice.below(TEXT_S.len() as u64) as u32);
-    Step::Announce { prompt, answer: dice.percent(70) }
+    Step::Announce { prompt, answer: dice.percent(70), urgent_key: None }
 }
 
 fn hours(dice: &mut Dice) -> Hours {

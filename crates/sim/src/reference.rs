@@ -30,6 +30,8 @@ use practice::Look;
 pub struct Reference {
     setup: Arc<Setup>,
     callers: BTreeMap<CallerId, Caller>,
+    /// Who hears a text with a key, and at which step of his plan.
+    listening: BTreeMap<CallerId, (Caller, usize)>,
     agents: BTreeMap<AgentId, Agent>,
     now: Instant,
     sequence: u64,
@@ -55,6 +57,7 @@ impl Reference {
         let mut this = Self {
             setup: Arc::default(),
             callers: BTreeMap::new(),
+            listening: BTreeMap::new(),
             agents: BTreeMap::new(),
             now: Instant::ZERO,
             sequence: 0,
@@ -110,6 +113,11 @@ impl Reference {
 
     pub fn callers(&self) -> Vec<CallerView> {
         self.callers.values().map(Caller::view).collect()
+    }
+
+    /// Who may press a key.
+    pub fn listening(&self) -> Vec<CallerId> {
+        self.listening.keys().copied().collect()
     }
 
     /// All the phones that ring for him.
@@ -279,6 +287,7 @@ impl Reference {
                 self.enter(*caller, *practice, *line, *urgency, *leave_by)
             }
             Input::Leave { caller } => self.leave(*caller),
+            Input::Pressed { caller } => self.pressed(*caller),
             Input::Answered { offer } => {
                 self.answered(*offer);
                 Ok(())

@@ -127,6 +127,8 @@ pub(crate) struct CallerTruth {
     pub is_told: bool,
     /// The relay has played it to its last word.
     pub heard_text: bool,
+    /// He pressed the key of a text, and went on with his plan.
+    pub has_pressed: bool,
 }
 
 /// Given to an actor whenever it acts.

@@ -27,6 +27,9 @@ happenings! {
     /// A text began, answered or as early media.
     Announced = "announced",
     HeardText = "a text heard to its end",
+    PressedKey = "pressed the key of a text",
+    /// Whoever pressed was taken by a human.
+    ServedUrgently = "pressed a key and was served",
     LeftText = "hung up on a text",
     EarlyText = "a text as early media",
     ClosedDoor = "closed or on leave",

@@ -747,6 +747,7 @@ impl World {
             Notice::Forwarding { .. } => self.tally.note(Happening::Forwarding),
             Notice::Connected { call, target } => self.connected(*call, *target)?,
             Notice::Announced { call, .. } => self.announced(*call)?,
+            Notice::Pressed { call } => self.pressed(*call),
             Notice::Arrived { call, caller: call::CallerNumber::Known(number), .. } => {
                 let shows = |index: &u16| call::E164::read(&number_of(*index)) == Ok(*number);
                 let index = self.callers.iter().position(|caller| shows(&caller.index));
@@ -794,6 +795,15 @@ impl World {
         Ok(())
     }
 
+    /// His text is cut by his own key: he is told nothing any more.
+    fn pressed(&mut self, call: call::CallRef) {
+        self.tally.note(Happening::PressedKey);
+        if let Some(&index) = self.arrived.get(&call) {
+            let truth = &mut self.truth.callers[index];
+            (truth.is_told, truth.heard_text, truth.has_pressed) = (false, false, true);
+        }
+    }
+
     /// The relay has played something whole.
     fn play_ends(&mut self, port: Port, owner: Owner, play: u32) -> Result<(), Failure> {
         if !self.relay.end_play(port, owner, play) {
@@ -801,8 +811,15 @@ impl World {
         }
         // By his call and not by his ear: who holds by a null address has none.
         let call = self.engine.live_calls().find(|call| call.ports.contains(&port));
+        let stage = call.as_ref().map(|call| call.stage);
         if let Some(&caller) = call.and_then(|call| self.arrived.get(&call.call)) {
             self.truth.callers[caller].heard_text = true;
+        }
+        // Most press as soon as they have heard which key.
+        if let Some(call::Stage::Announced { urgent_key: Some(digit), .. }) = stage
+            && !owner.0.is_multiple_of(4)
+        {
+            self.input(Input::Media(MediaEvent::Digit { port, owner, digit }))?;
         }
         self.input(Input::Media(MediaEvent::Played { port, owner }))
     }

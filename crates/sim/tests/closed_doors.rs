@@ -29,7 +29,7 @@ fn queue(team: TeamId, until: Option<f64>, nobody: Option<f64>) -> Step {
 }
 
 fn says(prompt: PromptId) -> Step {
-    Step::Announce { prompt, answer: true }
+    Step::Announce { prompt, answer: true, urgent_key: None }
 }
 
 /// One secretary; a practice that closes a minute after the start and then says something long.
@@ -163,7 +163,7 @@ fn a_secretary_who_logs_out_leaves_her_waiting_caller_to_the_next_step() {
 #[test]
 fn an_unanswered_text_costs_him_nothing_and_ends_with_a_refusal() {
     let (mut story, caller) = evening();
-    let steps = vec![Step::Announce { prompt: SHORT, answer: false }];
+    let steps = vec![Step::Announce { prompt: SHORT, answer: false, urgent_key: None }];
     story.rules(call::PracticeId(1)).closed = Plan { steps };
     let played = story.play();
     let record = played.record(caller);

@@ -26,6 +26,8 @@ pub enum Then {
     Stay,
     /// Talks for so long, holds for as long, talks again for as long, then hangs up.
     Hold(Duration),
+    /// Presses 1 so long after he was answered, then talks until the other side hangs up.
+    PressAfter(Duration),
     /// Gives up so long after the first 180.
     GiveUpAfter(Duration),
     /// Is refused with this status.
@@ -40,6 +42,7 @@ impl Then {
             Self::HangUpAfter(_) => include_str!("../scenarios/hang_up.xml"),
             Self::Stay => include_str!("../scenarios/stay.xml"),
             Self::Hold(_) => include_str!("../scenarios/hold.xml"),
+            Self::PressAfter(_) => include_str!("../scenarios/press.xml"),
             Self::GiveUpAfter(_) => include_str!("../scenarios/give_up.xml"),
             Self::Refused(_) => include_str!("../scenarios/refused.xml"),
             Self::Ignored(_) => include_str!("../scenarios/ignored.xml"),
@@ -160,6 +163,7 @@ impl Plan {
         let (after, status) = match self.then {
             Then::HangUpAfter(wait)
             | Then::Hold(wait)
+            | Then::PressAfter(wait)
             | Then::GiveUpAfter(wait)
             | Then::Ignored(wait) => (wait, 0),
             Then::Refused(status) => (Duration::ZERO, status),

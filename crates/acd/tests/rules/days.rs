@@ -455,7 +455,9 @@ impl World {
                     self.lines.remove(agent);
                 }
             }
-            Input::Answered { .. }
+            // No text of theirs has a key.
+            Input::Pressed { .. }
+            | Input::Answered { .. }
             | Input::PickedUp { .. }
             | Input::Room { .. }
             | Input::Agent { .. }

@@ -51,12 +51,12 @@ pub(crate) fn queue_unless_nobody(team: TeamId, until_s: Option<u64>, nobody_s: 
 }
 
 pub(crate) fn announce(prompt: u32) -> Step {
-    Step::Announce { prompt: PromptId(prompt), answer: true }
+    Step::Announce { prompt: PromptId(prompt), answer: true, urgent_key: None }
 }
 
 pub(crate) fn announced(caller: u64, step: usize, prompt: u32) -> Decision {
     let (caller, prompt) = (CallerId(caller), PromptId(prompt));
-    Decision::Announce { caller, step, prompt, answer: true }
+    Decision::Announce { caller, step, prompt, answer: true, urgent_key: None }
 }
 
 pub(crate) fn hours(text: &str) -> Hours {

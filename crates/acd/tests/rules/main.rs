@@ -23,5 +23,6 @@ mod situations;
 mod staff;
 mod starvation;
 mod ten_years;
+mod told;
 mod urgency;
 mod verdicts;

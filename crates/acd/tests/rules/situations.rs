@@ -186,10 +186,10 @@ fn who_waited_too_long_hears_the_next_step() {
 
 #[test]
 fn a_text_without_an_answer_says_so() {
-    let early = Step::Announce { prompt: PromptId(LATE), answer: false };
+    let early = Step::Announce { prompt: PromptId(LATE), answer: false, urgent_key: None };
     let mut floor = floor_with(&[early]);
-    let expected =
-        Decision::Announce { caller: CallerId(1), step: 0, prompt: PromptId(LATE), answer: false };
+    let (caller, prompt) = (CallerId(1), PromptId(LATE));
+    let expected = Decision::Announce { caller, step: 0, prompt, answer: false, urgent_key: None };
     assert_eq!(floor.enters(1, DOCTOR), [expected]);
 }
 

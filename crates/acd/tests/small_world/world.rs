@@ -453,7 +453,7 @@ fn setup() -> Setup {
                 Step::Queue(Queue { until: Some(seconds(20)), ..Queue::of(DAY) }),
                 Step::Forward(Forward { target, ring_for: seconds(10) }),
                 Step::Queue(Queue { nobody: Some(seconds(10)), ..Queue::of(POOL) }),
-                Step::Announce { prompt: PromptId(1), answer: true },
+                Step::Announce { prompt: PromptId(1), answer: true, urgent_key: None },
             ],
         },
         ..Practice::default()

@@ -226,6 +226,7 @@ impl Engine {
             prompt: None,
             agent: None,
             target: None,
+            pressed_at: None,
             offers: Vec::new(),
             forwards: Vec::new(),
         });
@@ -357,6 +358,7 @@ impl Engine {
                 leave_by,
                 leg,
                 stage: Stage::Waiting,
+                pressed_at: None,
                 offers: Vec::new(),
                 forwards: Vec::new(),
             },
@@ -456,6 +458,7 @@ impl Engine {
             prompt: None,
             agent: None,
             target: None,
+            pressed_at: None,
             offers: Vec::new(),
             forwards: Vec::new(),
         });
@@ -498,6 +501,7 @@ impl Engine {
             Stage::Bridged { .. }
             | Stage::Connected { .. }
             | Stage::Returned { .. }
+            | Stage::Pressed { .. }
             | Stage::Announced { .. } => return,
         };
         let said = self.state.endpoint.progress(now, dialog, status, &[], sdp.as_deref());

@@ -200,7 +200,7 @@ impl Engine {
         // Who waits again has nobody to release; the queue must still forget him.
         match stage {
             Stage::Bridged { .. } | Stage::Connected { .. } => self.release_callee(now, caller),
-            Stage::Waiting | Stage::Returned { .. } => {
+            Stage::Waiting | Stage::Returned { .. } | Stage::Pressed { .. } => {
                 if !self.leaves(now, caller) {
                     return;
                 }
@@ -243,6 +243,7 @@ impl Engine {
                 self.left_the_text(now, caller, if answered_at.is_some() { 200 } else { 487 });
             }
             Stage::Returned { .. } => self.caller_left(now, caller, stage.talked(), 200),
+            Stage::Pressed { .. } => self.caller_left(now, caller, Disposition::Abandoned, 200),
             Stage::Bridged { .. } | Stage::Connected { .. } => {
                 self.release_callee(now, caller);
                 self.finish(now, caller, stage.talked(), 200, party);
@@ -298,7 +299,10 @@ impl Engine {
                 (Callee::Target(target), acd::Input::Missed { offer, miss: Miss::Dropped })
             }
             Stage::Bridged { agent, .. } => (Callee::Agent(agent), acd::Input::Returned { caller }),
-            Stage::Waiting | Stage::Returned { .. } | Stage::Announced { .. } => return,
+            Stage::Waiting
+            | Stage::Returned { .. }
+            | Stage::Announced { .. }
+            | Stage::Pressed { .. } => return,
         };
         if let Some(answered_at) = call.stage.answered_at() {
             call.stage = Stage::Returned { from, answered_at };
@@ -410,7 +414,8 @@ impl Engine {
                 Stage::Waiting
                 | Stage::Bridged { .. }
                 | Stage::Connected { .. }
-                | Stage::Returned { .. } => {
+                | Stage::Returned { .. }
+                | Stage::Pressed { .. } => {
                     self.leaves(now, caller);
                 }
             }
@@ -422,7 +427,9 @@ impl Engine {
                 Stage::Bridged { .. } | Stage::Connected { .. } => {
                     self.end_by_us(now, caller, stage.talked());
                 }
-                Stage::Returned { .. } => self.end_by_us(now, caller, stage.returned_in_vain()),
+                Stage::Returned { .. } | Stage::Pressed { .. } => {
+                    self.end_by_us(now, caller, stage.returned_in_vain());
+                }
                 Stage::Waiting => {
                     let reason = "Q.850;cause=41;text=\"Temporary failure\"";
                     self.reject(now, dialog, 503, Some(reason));
@@ -474,15 +481,12 @@ impl Engine {
         let call = self.state.calls.remove(&caller).expect("only a live call is finished");
         self.state.dialogs.remove(&call.leg.dialog);
         self.release_media(call.leg.media);
-        match call.stage {
-            Stage::Announced { .. } => self.state.ports.return_single(call.leg.media.port),
-            Stage::Waiting
-            | Stage::Bridged { .. }
-            | Stage::Connected { .. }
-            | Stage::Returned { .. } => {
-                self.state.ports.leave(call.leg.media.port);
-            }
+        if call.stage.is_last() {
+            self.state.ports.return_single(call.leg.media.port);
+        } else {
+            self.state.ports.leave(call.leg.media.port);
         }
+        self.cannot_press(now, caller);
         // Our BYE has no answer yet, or waits for his ACK: he may go on talking, and the next call of
         // his trunk has the same address.
         if self.state.endpoint.is_open(call.leg.dialog) {
@@ -505,6 +509,7 @@ impl Engine {
             prompt: call.stage.prompt(),
             agent: call.stage.agent(),
             target: call.stage.target(),
+            pressed_at: call.pressed_at,
             offers: call.offers,
             forwards: call.forwards,
         });
@@ -596,9 +601,9 @@ impl Engine {
         request: RequestKey,
         message: &Message,
     ) {
-        if let Some((offer, key)) = self.key_in(dialog, message) {
+        if let Some((role, key)) = self.key_in(dialog, message) {
             self.respond(now, request, 200, &[]);
-            return self.key_pressed(now, offer, key);
+            return self.key_pressed(now, role, key);
         }
         if message.method() == Method::Options {
             self.respond(now, request, 200, &ABILITIES);

@@ -24,12 +24,13 @@ use sip::{DialogKey, Flow, HeaderName, Identity, Instant, Message, Method};
 use super::Engine;
 use super::offer::Way;
 use crate::action::Notice;
-use crate::calls::{Call, Callee, RungLeg, RungLegState, Speech};
+use crate::calls::{Call, Callee, RungLeg, RungLegState, Speech, Stage};
 use crate::config::{ForwardedBy, Forwarding, Outbound, TrunkId};
 use crate::media::Playing;
 use crate::number::E164;
 use crate::record::{CallerNumber, OfferOutcome};
 use crate::routing;
+use crate::timers::Role;
 
 /// An operator who has sent no 1xx by then is not there: time for three of four copies of our INVITE on
 /// UDP (RFC 3261 §17.1.1.2). How long it may ring is the plan's.
@@ -206,8 +207,17 @@ impl Engine {
         }
     }
 
-    /// A key, however it came. Another than 1 is a slip.
-    pub(super) fn key_pressed(&mut self, now: Instant, offer: OfferId, key: char) {
+    /// A key of somebody who was asked for one, however it came.
+    pub(super) fn key_pressed(&mut self, now: Instant, role: Role, key: char) {
+        match role {
+            Role::Rung(offer) => self.asked_pressed(now, offer, key),
+            Role::Caller(caller) => self.caller_pressed(now, caller, key),
+            Role::Code(_) | Role::Emergency(_) | Role::Centre(_) => {}
+        }
+    }
+
+    /// Another than 1 is a slip.
+    fn asked_pressed(&mut self, now: Instant, offer: OfferId, key: char) {
         let state = self.state.rung_legs.get(&offer).map(|leg| &leg.state);
         if let Some(RungLegState::Asked { .. }) = state
             && key == ACCEPTS
@@ -217,11 +227,21 @@ impl Engine {
     }
 
     /// The key in an INFO of who is asked for one.
-    pub(super) fn key_in(&self, dialog: DialogKey, message: &Message) -> Option<(OfferId, char)> {
-        let offer = self.rung_leg(dialog)?;
-        let RungLegState::Asked { .. } = self.state.rung_legs[&offer].state else { return None };
-        (message.method() == Method::Info).then_some(())?;
-        Some((offer, key_of(message)?))
+    pub(super) fn key_in(&self, dialog: DialogKey, message: &Message) -> Option<(Role, char)> {
+        let role = *self.state.dialogs.get(&dialog)?;
+        let is_asked = match role {
+            Role::Rung(offer) => {
+                let leg = self.state.rung_legs.get(&offer)?;
+                matches!(leg.state, RungLegState::Asked { .. })
+            }
+            Role::Caller(caller) => {
+                let stage = self.state.calls.get(&caller)?.stage;
+                matches!(stage, Stage::Announced { urgent_key: Some(_), .. })
+            }
+            Role::Code(_) | Role::Emergency(_) | Role::Centre(_) => false,
+        };
+        let is_info = message.method() == Method::Info;
+        (is_asked && is_info).then(|| Some((role, key_of(message)?)))?
     }
 
     /// Of our legs to numbers outside, the one that this call is the echo of: for the same practice, from

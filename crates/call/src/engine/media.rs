@@ -11,6 +11,7 @@ use sip::sdp::{Codec, Direction, Format};
 use sip::{ClientKey, Instant, Message, Method, Misuse, Timeout};
 
 use super::Engine;
+use super::admission::TELEPHONE_EVENT;
 use crate::action::Action;
 use crate::calls::{CallerLeg, LegPort, RungLegState, Speech, Stage};
 use crate::media::{
@@ -74,7 +75,7 @@ impl Engine {
                     None => Hears::default(),
                 }
             }
-            Stage::Returned { .. } => {
+            Stage::Returned { .. } | Stage::Pressed { .. } => {
                 let format = leg.frozen.as_ref().filter(|_| leg.direction.receives());
                 let play = format.and_then(|format| play(Playing::RingTone, format));
                 Hears { play, ..Hears::default() }
@@ -94,9 +95,20 @@ impl Engine {
                 // Who listens to a text may be as silent as he likes: it has an end.
                 watch: matches!(
                     call.stage,
-                    Stage::Bridged { .. } | Stage::Connected { .. } | Stage::Returned { .. }
+                    Stage::Bridged { .. }
+                        | Stage::Connected { .. }
+                        | Stage::Returned { .. }
+                        | Stage::Pressed { .. }
                 ) && leg.direction.receives(),
-                keys: Vec::new(),
+                keys: match call.stage {
+                    Stage::Announced { urgent_key: Some(_), .. } => key_types(leg),
+                    Stage::Announced { urgent_key: None, .. }
+                    | Stage::Waiting
+                    | Stage::Bridged { .. }
+                    | Stage::Connected { .. }
+                    | Stage::Returned { .. }
+                    | Stage::Pressed { .. } => Vec::new(),
+                },
             },
         };
         self.actions.push_back(Action::Media(order));
@@ -222,15 +234,15 @@ impl Engine {
                 }
             }
             MediaEvent::Played { owner, .. } => match self.state.owners.get(&owner) {
-                Some(&Role::Caller(caller)) => self.text_is_over(now, caller),
+                Some(&Role::Caller(caller)) => self.text_is_played(now, caller),
                 Some(&Role::Code(dialog)) => self.end_code(now, dialog),
                 Some(&Role::Emergency(dialog)) => self.emergency_played(now, dialog),
                 Some(&Role::Rung(offer)) => self.ask_again(offer),
                 Some(Role::Centre(_)) | None => {}
             },
             MediaEvent::Digit { owner, digit, .. } => {
-                if let Some(&Role::Rung(offer)) = self.state.owners.get(&owner) {
-                    self.key_pressed(now, offer, digit);
+                if let Some(&role) = self.state.owners.get(&owner) {
+                    self.key_pressed(now, role, digit);
                 }
             }
             // A released port has no owner left.
@@ -300,6 +312,13 @@ impl Engine {
         self.state.timers.stop(Timer::Inquiry(role));
         self.state.timers.stop(Timer::AskAgain(role));
     }
+}
+
+/// Under which payload types a caller's keys come: our number (RFC 3264 §5.1), and his own, which some send.
+fn key_types(leg: &CallerLeg) -> Vec<u8> {
+    let ours = leg.offer.is_none().then_some(TELEPHONE_EVENT);
+    let theirs = leg.telephone_event.filter(|&theirs| ours != Some(theirs));
+    ours.into_iter().chain(theirs).collect()
 }
 
 /// What a leg hears: the other one, something that we play, or nothing.

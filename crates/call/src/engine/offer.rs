@@ -9,11 +9,12 @@ use sip::{DialogKey, Flow, HeaderName, Identity, Instant, Invite, Message};
 
 use super::Engine;
 use super::admission::TELEPHONE_EVENT;
+use super::announcement::Text;
 use crate::action::Notice;
 use crate::calls::{Callee, CallerLeg, RungLeg, RungLegState, Speech, Stage};
 use crate::media::MediaRemote;
 use crate::number::E164;
-use crate::record::{CallerNumber, ForwardRecord, OfferOutcome, OfferRecord};
+use crate::record::{CallerNumber, Disposition, ForwardRecord, OfferOutcome, OfferRecord};
 use crate::timers::{Role, Timer};
 
 /// RFC 3326: the phone shows no missed call.
@@ -61,8 +62,8 @@ impl Engine {
                     self.notice(Notice::Overflowed { call, step });
                 }
             }
-            Decision::Announce { caller, step: _, prompt, answer } => {
-                self.announce(now, caller, prompt, answer);
+            Decision::Announce { caller, step: _, prompt, answer, urgent_key } => {
+                self.announce(now, caller, Text { prompt, answer, urgent_key });
             }
             Decision::Busy { caller } => self.plan_is_over(now, caller),
             Decision::State { agent, state } => self.notice(Notice::Agent { agent, state }),
@@ -544,6 +545,10 @@ impl Engine {
             }
             // Whoever had him vanished, and nobody took him up again.
             Stage::Returned { .. } => self.end_by_us(now, caller, call.stage.returned_in_vain()),
+            // All that came of it is the text that he heard.
+            Stage::Pressed { .. } => {
+                self.end_by_us(now, caller, call.ended_by_plan(Disposition::Announced));
+            }
             // The scheduler has forgotten him.
             Stage::Announced { .. } => {}
         }

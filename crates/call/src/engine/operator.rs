@@ -35,7 +35,7 @@ impl Engine {
     /// Only who waits: nobody is torn from a conversation or a text.
     fn release(&mut self, now: Instant, caller: CallerId, stage: Stage) {
         match stage {
-            Stage::Waiting => {
+            Stage::Waiting | Stage::Pressed { .. } => {
                 if self.leaves(now, caller) {
                     self.plan_is_over(now, caller);
                 }

@@ -12,12 +12,12 @@ use sip::{HeaderName, Message, Method};
 
 use crate::bench::{Bench, PHONE, config, sdp};
 
-const CLOSED: PromptId = PromptId(1);
-const LENGTH: Duration = Duration::from_secs(12);
+pub(crate) const CLOSED: PromptId = PromptId(1);
+pub(crate) const LENGTH: Duration = Duration::from_secs(12);
 /// Monday, 5 January 2026, 22:00 in Paris.
 const EVENING: i64 = 1_767_646_800_000;
 const MORNING: i64 = EVENING - 12 * 3_600_000;
-const PCMA: &str = "8 101";
+pub(crate) const PCMA: &str = "8 101";
 
 /// Open on weekdays from 8 to 20; at night this step.
 fn bench_with(last: Step) -> Bench {
@@ -25,13 +25,13 @@ fn bench_with(last: Step) -> Bench {
 }
 
 /// The same with several steps at night, and whatever else is to be different.
-fn bench_for(closed: Vec<Step>, change: impl FnOnce(&mut Config)) -> Bench {
+pub(crate) fn bench_for(closed: Vec<Step>, change: impl FnOnce(&mut Config)) -> Bench {
     let mut bench = Bench::new(setup_for(closed, change));
     bench.input(Input::Clock { unix_ms: EVENING });
     bench
 }
 
-fn setup_for(closed: Vec<Step>, change: impl FnOnce(&mut Config)) -> Arc<Config> {
+pub(crate) fn setup_for(closed: Vec<Step>, change: impl FnOnce(&mut Config)) -> Arc<Config> {
     config(&["101"], |config| {
         let prompt = Prompt { name: "closed".to_string(), duration: LENGTH };
         config.prompts.insert(CLOSED, prompt);
@@ -42,17 +42,17 @@ fn setup_for(closed: Vec<Step>, change: impl FnOnce(&mut Config)) -> Arc<Config>
         practice.closed.steps = closed;
         practice.open.steps = vec![
             Step::queue(TeamId(1), Some(Duration::from_secs(20))),
-            Step::Announce { prompt: CLOSED, answer: true },
+            Step::Announce { prompt: CLOSED, answer: true, urgent_key: None },
         ];
         change(config);
     })
 }
 
 fn closed(answer: bool) -> Bench {
-    bench_with(Step::Announce { prompt: CLOSED, answer })
+    bench_with(Step::Announce { prompt: CLOSED, answer, urgent_key: None })
 }
 
-fn caller(bench: &Bench) -> (Port, Owner, MediaLeg) {
+pub(crate) fn caller(bench: &Bench) -> (Port, Owner, MediaLeg) {
     bench.leg(MediaSource::Fixed)
 }
 
@@ -61,14 +61,14 @@ fn text(payload_type: u8, codec: ToneCodec) -> Option<Play> {
     Some(Play { what, payload_type, codec })
 }
 
-fn to_of_the_answer(bench: &Bench) -> String {
+pub(crate) fn to_of_the_answer(bench: &Bench) -> String {
     let is_answer = |status| matches!(status, Some(183 | 200));
     let mut sent = bench.sent.iter().map(|(_, message)| message);
     let answer = sent.rfind(|message| is_answer(message.status())).expect("he is answered");
     answer.text(HeaderName::To).expect("it has a To").to_string()
 }
 
-fn only_record(bench: &Bench) -> &CallRecord {
+pub(crate) fn only_record(bench: &Bench) -> &CallRecord {
     assert_eq!(bench.records.len(), 1, "{:?}", bench.records);
     assert_eq!(bench.engine.ports_in_use(), 0);
     &bench.records[0]
@@ -301,7 +301,10 @@ fn who_is_answered_within_a_text_and_never_acknowledges_it_is_not_kept() {
 #[test]
 fn who_comes_to_an_unanswered_text_when_his_networks_patience_is_over_is_answered_at_once() {
     let mut bench = bench_for(
-        vec![Step::queue(TeamId(1), None), Step::Announce { prompt: CLOSED, answer: false }],
+        vec![
+            Step::queue(TeamId(1), None),
+            Step::Announce { prompt: CLOSED, answer: false, urgent_key: None },
+        ],
         |_| (),
     );
     bench.register(PHONE, "101");

@@ -534,7 +534,7 @@ fn a_caller_whose_doctors_line_dies_in_the_conversation_goes_on_with_his_plan() 
 
 #[test]
 fn who_had_the_doctor_and_has_nobody_left_hears_the_end_of_his_plan() {
-    for end in [Step::Busy, Step::Announce { prompt: ACCEPT, answer: false }] {
+    for end in [Step::Busy, Step::Announce { prompt: ACCEPT, answer: false, urgent_key: None }] {
         let mut bench = Bench::new(setup(&["101"], &[to(doctor()), end], |_| ()));
         bench.invite("a", "", &offer());
         let invite = invite_to(&bench, OUT).expect("the operator gets the call");

@@ -16,6 +16,7 @@ mod ports;
 mod reachability;
 mod routing;
 mod storm;
+mod urgent_key;
 mod words;
 
 use std::time::Duration;

@@ -149,7 +149,9 @@ fn plan(config: &mut Config) {
     floor.agents.get_mut(&AgentId(2)).expect("it is there").teams = vec![TeamId(1), TeamId(2)];
     floor.agents.get_mut(&AgentId(3)).expect("it is there").teams = vec![TeamId(2)];
     let to = |target, ring_for| Step::Forward(Forward { target, ring_for: seconds(ring_for) });
-    let text = |answer| Step::Announce { prompt: PromptId(1), answer };
+    let text = |answer| Step::Announce { prompt: PromptId(1), answer, urgent_key: None };
+    let (prompt, urgent_key) = (PromptId(1), Some('1'));
+    let keyed = || Step::Announce { prompt, answer: true, urgent_key };
     let wait = |team, until| {
         let (until, nobody) = (Some(seconds(until)), Some(seconds(3)));
         Step::Queue(Queue { until, nobody, ..Queue::of(TeamId(team)) })
@@ -176,9 +178,18 @@ fn plan(config: &mut Config) {
         at_once(1),
         to(outside(), 10),
         Step::Practice(TWO),
+        keyed(),
+        wait(1, 12),
+        to(outside(), 7),
         text(true),
     ];
-    one.closed.steps = vec![to(Target::Line(person().line()), 8), text(false)];
+    one.closed.steps = vec![
+        to(Target::Line(person().line()), 8),
+        keyed(),
+        wait(2, 9),
+        to(Target::Phone(PhoneId(1)), 5),
+        text(false),
+    ];
     one.away.steps = vec![Step::Practice(TWO)];
     let mut two = one.clone();
     two.own = Vec::new();
@@ -473,6 +484,9 @@ impl Storm {
             let is_queued = engine.scheduler().caller(call.caller).is_some();
             let is_told = matches!(call.stage, Stage::Announced { .. });
             assert_eq!(is_queued, !is_told, "who is not told the end is in the queue: {call:?}");
+            let may_press = matches!(call.stage, Stage::Announced { urgent_key: Some(_), .. });
+            let is_kept = engine.scheduler().is_told(call.caller);
+            assert!(may_press || !is_kept, "{call:?} is kept for a key that it has not");
         }
         let live: BTreeSet<_> = calls.iter().map(|call| call.caller).collect();
         let queued = engine.scheduler().callers().map(|caller| caller.waiting.caller);
@@ -486,6 +500,8 @@ impl Storm {
         let legs = engine.agent_legs().count() + engine.target_legs().count();
         assert_eq!((engine.live_calls().count(), legs, engine.code_legs().count()), (0, 0, 0));
         assert_eq!(engine.endpoint_counts().dialogs, 0);
+        let is_told = |&call: &u64| engine.scheduler().is_told(acd::CallerId(call));
+        assert_eq!((0..=EVENTS as u64).find(is_told), None, "kept for a key after his call");
         assert_eq!((engine.ports_in_use(), engine.ports_spare()), (0, 50));
         assert_eq!(engine.ledger().offered, self.bench.records.len() as u64);
     }

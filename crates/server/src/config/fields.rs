@@ -140,6 +140,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "practice",
             "announce",
             "answer",
+            "urgent_key",
         ],
     ),
     ("leave", &["from", "to", "plan"]),

@@ -60,11 +60,13 @@ pub(super) struct Planner<'k, 't> {
     pub(super) called: Vec<Located<'t, E164>>,
 }
 
-/// Why the steps after one are never reached.
+/// Why the steps after one are never reached, or only by some.
 #[derive(Copy, Clone, Eq, PartialEq)]
 enum End {
     /// Nothing comes after it.
     Over { fault: &'static str, remedy: &'static str },
+    /// A text with a key: who presses it goes on.
+    Pressed,
     /// A queue without an end: a caller leaves it for a step that answers or ends him, and, where the
     /// practice limits all waiting, for one that is no queue.
     Endless,
@@ -103,7 +105,7 @@ impl<'t> Planner<'_, 't> {
 
     pub(super) fn shipped_plan(&self, name: &str) -> Option<Plan> {
         let prompt = self.known.prompts.find(name).ok()?;
-        Some(Plan { steps: vec![Step::Announce { prompt, answer: true }] })
+        Some(Plan { steps: vec![Step::Announce { prompt, answer: true, urgent_key: None }] })
     }
 
     pub(super) fn plan(
@@ -140,7 +142,9 @@ impl<'t> Planner<'_, 't> {
     fn never_reached(&self, end: End, step: &Located<'_, StepFile>, mistakes: &mut Mistakes) {
         let (fault, remedy) = match (end, &step.value) {
             (End::Over { fault, remedy }, _) => (fault, remedy),
-            (End::Endless, StepFile::Announce { .. } | StepFile::Busy) => return,
+            (End::Pressed, _) | (End::Endless, StepFile::Announce { .. } | StepFile::Busy) => {
+                return;
+            }
             (
                 End::Endless,
                 StepFile::Ring { .. } | StepFile::Call { .. } | StepFile::Practice { .. },
@@ -177,9 +181,17 @@ impl<'t> Planner<'_, 't> {
         };
         match &step.value {
             StepFile::Busy => (Some(Step::Busy), Some(ENDED)),
-            StepFile::Announce { prompt, answer } => {
+            &StepFile::Announce { ref prompt, answer, urgent_key } => {
                 let prompt = self.prompt(prompt, step, mistakes);
-                (prompt.map(|prompt| Step::Announce { prompt, answer: *answer }), Some(ENDED))
+                let made = prompt.map(|prompt| Step::Announce { prompt, answer, urgent_key });
+                let end = match urgent_key {
+                    Some(_) => {
+                        pressed(answer, next.is_some(), step, mistakes);
+                        End::Pressed
+                    }
+                    None => ENDED,
+                };
+                (made, Some(end))
             }
             StepFile::Practice { practice } => {
                 let place = step.place.within("practice");
@@ -252,6 +264,22 @@ fn rings(ring_for: Duration, step: &Located<'_, StepFile>, mistakes: &mut Mistak
         mistakes.push(step.place.within("for").mistake(
             "below one second: nobody could answer in time",
             "write 3 rings or more: \"15 s\"",
+        ));
+    }
+}
+
+/// A key that nobody could press, or that leads nowhere.
+fn pressed(answer: bool, has_next: bool, step: &Located<'_, StepFile>, mistakes: &mut Mistakes) {
+    if !answer {
+        mistakes.push(step.place.within("urgent_key").mistake(
+            "the call is not answered for this text: networks carry no key before the answer",
+            "remove `answer = false`, or the key",
+        ));
+    }
+    if !has_next {
+        mistakes.push(step.place.within("urgent_key").mistake(
+            "no step after it: who presses the key would hear busy",
+            "write what he goes on with after this step: { queue = \"TEAM\" }",
         ));
     }
 }

@@ -12,7 +12,7 @@ use sip::sdp::Codec;
 use sip::{Algorithm, Transport};
 use toml::de::DeValue;
 
-pub(super) use dialled::{Destination, Dids, Short};
+pub(super) use dialled::{Destination, Dids, Key, Short};
 
 use super::file::{Moment, Nobody, Rise};
 use super::mistake::nearest;

@@ -151,11 +151,12 @@ impl Course<'_> {
                 self.tell("handed_on", what);
                 self.next_step = 0;
             }
-            Decision::Announce { caller: CALLER, step, prompt, answer } => {
+            Decision::Announce { caller: CALLER, step, prompt, answer, urgent_key } => {
                 self.pass_over(step);
                 let name = self.config.prompts.get(&prompt).map_or("?", |it| &it.name);
                 let how = if answer { "answered for it" } else { "not answered" };
-                self.tell("announced", format!("hears \"{name}\" ({how}), then the call ends"));
+                let end = format!("then the call ends{}", super::words::unless_pressed(urgent_key));
+                self.tell("announced", format!("hears \"{name}\" ({how}), {end}"));
             }
             Decision::Busy { caller: CALLER } => {
                 self.tell("busy", "hears busy, the call ends".to_owned());

@@ -50,13 +50,20 @@ pub(crate) fn step(config: &call::Config, step: &Step) -> String {
             let name = config.practices.get(practice).map_or("?", |it| &it.name);
             format!("go on with the plan of {name}")
         }
-        Step::Announce { prompt, answer } => {
+        Step::Announce { prompt, answer, urgent_key } => {
             let name = config.prompts.get(prompt).map_or("?", |it| &it.name);
             let how = if *answer { "answered for it" } else { "not answered" };
-            format!("hear \"{name}\" ({how}), the end")
+            format!("hear \"{name}\" ({how}), the end{}", unless_pressed(*urgent_key))
         }
         Step::Busy => "hear busy, the end".to_owned(),
     }
+}
+
+/// What the key of a text changes.
+pub(super) fn unless_pressed(key: Option<char>) -> String {
+    key.map_or_else(String::new, |key| {
+        format!(", unless he presses {key}: he is urgent then, and goes on with the next step")
+    })
 }
 
 fn queue(config: &call::Config, queue: &Queue) -> String {

@@ -22,7 +22,7 @@ pub(crate) fn read(
     };
     let refused = |why: &str| Err(format!("{call} {why}: only who waits can be moved"));
     match view.stage {
-        Stage::Waiting | Stage::Returned { .. } => {}
+        Stage::Waiting | Stage::Returned { .. } | Stage::Pressed { .. } => {}
         Stage::Bridged { .. } | Stage::Connected { .. } => return refused("is in a conversation"),
         Stage::Announced { .. } => return refused("hears the text that ends his plan"),
     }

@@ -39,7 +39,7 @@ CREATE TABLE calls (
     answered_ms  INTEGER,
     ended_at     TEXT NOT NULL,
     ended_ms     INTEGER NOT NULL,
-    wait_ms      INTEGER NOT NULL,         -- until answered, else until ended
+    wait_ms      INTEGER NOT NULL,         -- until answered, by a human if he pressed a key, else until ended
     talk_ms      INTEGER,                  -- with secretaries, all of them; NULL: with none
     disposition  TEXT NOT NULL,
     status       INTEGER NOT NULL,         -- the final SIP status that the caller got

@@ -71,6 +71,7 @@ fn entry(sequence: u64) -> CallEntry {
         prompt: None,
         agent: Some(call::AgentId(7)),
         target: None,
+        pressed_at: None,
         offers: vec![missed, offer],
         forwards: Vec::new(),
     };

@@ -173,7 +173,6 @@ fn write_call(connection: &Connection, entry: &CallEntry) -> rusqlite::Result<()
     let (arrived_at, arrived_ms) = civil(reading, record.arrived_at);
     let (answered_at, answered_ms) = record.answered_at.map(|at| civil(reading, at)).unzip();
     let (ended_at, ended_ms) = civil(reading, record.ended_at);
-    let waited_until = record.answered_at.unwrap_or(record.ended_at);
     let talk_ms = agent.map(|_| record.offers.iter().filter_map(talk).sum::<i64>());
     let mut statement = connection.prepare_cached(
         "INSERT INTO calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
@@ -197,7 +196,7 @@ fn write_call(connection: &Connection, entry: &CallEntry) -> rusqlite::Result<()
         answered_ms,
         ended_at,
         ended_ms,
-        millis(waited_until, record.arrived_at),
+        millis(record.waited_until(), record.arrived_at),
         talk_ms,
         record.disposition.as_str(),
         record.status,

@@ -276,9 +276,14 @@ impl Floor<'_> {
                         live.situation = situation;
                     }
                 }
-                Decision::Announce { caller, .. } | Decision::Busy { caller } => {
+                Decision::Announce { caller, urgent_key, .. } => {
                     self.is_ended(caller);
+                    // Nobody knows who would have pressed: he hears the text, and that is all.
+                    if urgent_key.is_some() {
+                        let _gone = self.scheduler.handle(self.now, Input::Leave { caller });
+                    }
                 }
+                Decision::Busy { caller } => self.is_ended(caller),
                 Decision::Refuse { .. }
                 | Decision::Recall { .. }
                 | Decision::Connect { .. }

@@ -70,7 +70,7 @@ fn queue(team: TeamId, until_s: u64, nobody_s: Option<u64>) -> Step {
 }
 
 fn announce(prompt: PromptId) -> Step {
-    Step::Announce { prompt, answer: true }
+    Step::Announce { prompt, answer: true, urgent_key: None }
 }
 
 #[test]
@@ -106,7 +106,7 @@ leave = [
 ]
 "#;
     let practice = practice("all", keys);
-    let early = Step::Announce { prompt: LEAVE, answer: false };
+    let early = Step::Announce { prompt: LEAVE, answer: false, urgent_key: None };
     assert_eq!(steps(&practice.open), [queue(POOL, 120, Some(0)), early]);
     assert_eq!(steps(&practice.closed), [queue(NIGHT, 30, Some(10)), announce(CLOSED)]);
     let reunion = TimeZone::read("Indian/Reunion").unwrap();
@@ -123,6 +123,29 @@ leave = [
     );
     assert_eq!(steps(&practice.leave[0].plan), [announce(LEAVE)]);
     assert_eq!(steps(&practice.leave[1].plan), [Step::Busy]);
+}
+
+#[test]
+fn the_steps_after_a_text_with_a_key_are_reached_by_who_presses() {
+    let keys = r##"
+plan = [
+    { queue = "pool", nobody = "never" },
+    { announce = "leave", urgent_key = 1 },
+    { queue = "night", for = 30 },
+    { announce = "closed", urgent_key = "#" },
+    "busy",
+]
+"##;
+    let practice = practice("key", keys);
+    let keyed = |prompt, key| Step::Announce { prompt, answer: true, urgent_key: Some(key) };
+    let expected = [
+        Step::queue(POOL, None),
+        keyed(LEAVE, '1'),
+        queue(NIGHT, 30, Some(10)),
+        keyed(CLOSED, '#'),
+        Step::Busy,
+    ];
+    assert_eq!(steps(&practice.open), expected);
 }
 
 #[test]
@@ -203,6 +226,30 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "two steps",
     ),
     ("plan = [{ announce = \"closed\" }, \"busy\"]", "plan[1]", "ends the call", "remove it"),
+    (
+        "plan = [{ announce = \"closed\", urgent_key = \"A\" }, \"busy\"]",
+        "plan[0].urgent_key",
+        "not a key",
+        "0 to 9",
+    ),
+    (
+        "plan = [{ announce = \"closed\", urgent_key = \"1\", answer = false }, \"busy\"]",
+        "plan[0].urgent_key",
+        "not answered",
+        "`answer = false`",
+    ),
+    (
+        "plan = [{ announce = \"closed\", urgent_key = \"1\" }]",
+        "plan[0].urgent_key",
+        "would hear busy",
+        "{ queue = ",
+    ),
+    (
+        "plan = [{ queue = \"pool\", urgent_key = \"1\" }]",
+        "plan[0].urgent_key",
+        "that announces",
+        "two steps",
+    ),
     (
         "plan = [{ queue = \"pool\", nobody = \"never\" }, { queue = \"night\" }]",
         "plan[1]",

@@ -213,7 +213,7 @@ impl Reference {
         urgency: Option<Urgency>,
         leave_by: Option<Instant>,
     ) -> Result<(), Refusal> {
-        if self.callers.contains_key(&id) {
+        if self.callers.contains_key(&id) || self.listening.contains_key(&id) {
             return Err(Refusal::AlreadyHere);
         }
         let setup = self.setup.clone();
@@ -341,7 +341,28 @@ impl Reference {
         }
     }
 
+    /// The key of a text: he goes on behind it, urgent and with a new end of his wait.
+    pub(super) fn pressed(&mut self, id: CallerId) -> Result<(), Refusal> {
+        let (mut him, step) = self.listening.remove(&id).ok_or(Refusal::UnknownCaller)?;
+        let now = self.now;
+        let rules = self.setup.practices.get(&him.practice);
+        let longest = rules.and_then(|rules| rules.wait_max).unwrap_or(RETURNED_MAX);
+        if him.urgency != Urgency::Vital {
+            him.urgency = Urgency::Urgent;
+        }
+        (him.class_since, him.lacks_room) = (now, false);
+        (him.leave_by, him.sent_at, him.wait_max) = (None, None, Some(now + longest));
+        // What his practice did while he listened he meets now.
+        him.by_hand = true;
+        self.callers.insert(id, him);
+        self.nobody_took(id, step + 1);
+        Ok(())
+    }
+
     pub(super) fn leave(&mut self, id: CallerId) -> Result<(), Refusal> {
+        if self.listening.remove(&id).is_some() {
+            return Ok(());
+        }
         let caller = self.callers.get(&id).ok_or(Refusal::UnknownCaller)?;
         if !caller.is_unserved() {
             return self.ended(id);

@@ -43,9 +43,15 @@ impl Reference {
                         step += 1;
                     }
                 }
-                Some(Step::Announce { prompt, answer }) => {
-                    self.callers.remove(&id);
-                    self.decisions.push(Decision::Announce { caller: id, step, prompt, answer });
+                Some(Step::Announce { prompt, answer, urgent_key }) => {
+                    if let Some(him) = self.callers.remove(&id)
+                        && urgent_key.is_some()
+                    {
+                        self.listening.insert(id, (him, step));
+                    }
+                    let caller = id;
+                    let told = Decision::Announce { caller, step, prompt, answer, urgent_key };
+                    self.decisions.push(told);
                     return;
                 }
                 Some(Step::Busy) | None => return self.busy(id),

@@ -61,6 +61,8 @@ impl World {
         }
         let fits = match record.disposition {
             D::Answered | D::Forwarded | D::CallerFailed => sent == 200,
+            // He has been answered for his first text.
+            D::Abandoned | D::Announced | D::Closed if truth.has_pressed => sent == 200,
             D::Abandoned => sent == 487,
             D::Busy => sent == 486,
             // 200 or 480 after the text, 487 within an unanswered one.
@@ -101,6 +103,9 @@ impl World {
         if by_plan && is_closed != (record.disposition == D::Closed) {
             return wrong("another situation");
         }
+        if record.pressed_at.is_some() != truth.has_pressed {
+            return wrong("another key");
+        }
         if record.prompt.is_some() != truth.is_told {
             return wrong("another end of his plan");
         }
@@ -136,6 +141,9 @@ impl World {
             {
                 return wrong("another party hung up");
             }
+        }
+        if truth.has_pressed && matches!(record.disposition, D::Answered | D::Forwarded) {
+            self.tally.note(Happening::ServedUrgently);
         }
         self.tally.note(match record.disposition {
             D::Answered | D::Forwarded => Happening::Answered,

@@ -69,7 +69,10 @@ impl World {
             Stage::Connected { target: Target::Line(_), .. } => {
                 return self.outside.converses(caller).then_some(None);
             }
-            Stage::Waiting | Stage::Returned { .. } | Stage::Announced { .. } => return None,
+            Stage::Waiting
+            | Stage::Returned { .. }
+            | Stage::Pressed { .. }
+            | Stage::Announced { .. } => return None,
         };
         let phone = self.phones.iter().find(|phone| phone.is_of(&user))?;
         Some(phone.conversation(phone.port_with(caller)?)?.1)

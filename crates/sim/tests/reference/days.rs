@@ -235,7 +235,11 @@ pub(crate) fn forward(dice: &mut Dice) -> Forward {
 }
 
 fn announce(dice: &mut Dice) -> Step {
-    Step::Announce { prompt: PromptId(dice.below(3) as u32), answer: dice.percent(80) }
+    Step::Announce {
+        prompt: PromptId(dice.below(3) as u32),
+        answer: dice.percent(80),
+        urgent_key: dice.percent(40).then_some('1'),
+    }
 }
 
 fn hours(dice: &mut Dice) -> Hours {

@@ -57,7 +57,7 @@ impl Pair {
         let caller = self.some_caller(dice);
         let agent = AgentId(dice.below(AGENTS) as u32);
         let (offer, whose) = self.some_offer(dice, caller, agent);
-        match dice.weighted(&[30, 6, 24, 10, 14, 4, 24, 30, 3, 3, 3, 3, 2, 4, 3, 1]) {
+        match dice.weighted(&[30, 6, 24, 10, 14, 4, 24, 30, 3, 3, 3, 3, 2, 4, 3, 6, 1]) {
             0 => self.enter(dice, now),
             1 => Input::Leave { caller },
             2 => Input::Answered { offer },
@@ -82,6 +82,7 @@ impl Pair {
             12 => clock(dice),
             13 => Input::PickedUp { offer, asked_for: days::seconds(dice, 0, 20) },
             14 => Input::Room { caller },
+            15 => self.key(dice, caller),
             _ => {
                 self.setup = self.another_setup(dice);
                 Input::Configure(Arc::clone(&self.setup))
@@ -117,6 +118,17 @@ impl Pair {
         }
         let at = dice.below(inputs.len() as u64) as usize;
         (!inputs.is_empty()).then(|| inputs.swap_remove(at))
+    }
+
+    /// Who hears a text with a key presses it, or hangs up; now and then somebody presses who hears none.
+    fn key(&self, dice: &mut Dice, another: CallerId) -> Input {
+        let listening = self.reference.listening();
+        let hears = !listening.is_empty() && dice.percent(95);
+        let caller = if hears { dice.pick(&listening) } else { another };
+        match dice.percent(80) {
+            true => Input::Pressed { caller },
+            false => Input::Leave { caller },
+        }
     }
 
     fn enter(&mut self, dice: &mut Dice, now: Instant) -> Input {
@@ -231,8 +243,10 @@ impl Pair {
                 | Decision::OverrideOver { .. } => None,
             });
         }
-        if let Err(refusal) = got_taken {
-            self.seen.refused(refusal);
+        match got_taken {
+            Ok(()) if matches!(input, Some(Input::Pressed { .. })) => self.seen.add("pressed"),
+            Ok(()) => {}
+            Err(refusal) => self.seen.refused(refusal),
         }
         self.seen.look(&self.scheduler);
         self.compare().map_err(|why| format!("{}: {why}\n  decided {got:?}", told()))
@@ -252,6 +266,9 @@ impl Pair {
             same("who rings for a caller", &offers, &must.offers(caller))?;
         }
         same("the overrides", &got.overrides().collect::<Vec<_>>(), &must.overrides())?;
+        let told = |caller: &u64| got.is_told(CallerId(*caller));
+        let told: Vec<_> = (0..=self.callers).filter(told).map(CallerId).collect();
+        same("who hears a text with a key", &told, &must.listening())?;
         for practice in self.setup.practices.keys() {
             let (got, must) = (got.situation(*practice), must.situation(*practice));
             same("what holds", &got, &must)?;

@@ -16,6 +16,7 @@ const ALL: [&str; 45] = [
     "stale answer",
     "overflow",
     "announce",
+    "pressed",
     "busy",
     "forward",
     "recalled: he left",
@@ -69,7 +70,7 @@ impl Seen {
         }
     }
 
-    fn add(&mut self, what: &'static str) {
+    pub(crate) fn add(&mut self, what: &'static str) {
         debug_assert!(ALL.contains(&what), "{what} is in no list");
         *self.0.entry(what).or_default() += 1;
     }

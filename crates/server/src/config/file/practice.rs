@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Named, a_second, add};
 use crate::config::fields::{Fields, List, Located, Place};
-use crate::config::value::{Destination, Line, Link, Text};
+use crate::config::value::{Destination, Key, Line, Link, Text};
 
 /// Five rings.
 const ANSWER_WITHIN: Duration = Duration::from_secs(25);
@@ -73,6 +73,8 @@ pub(in crate::config) enum StepFile {
     Announce {
         prompt: String,
         answer: bool,
+        /// Who presses it is urgent, and goes on with the next step.
+        urgent_key: Option<char>,
     },
     Busy,
 }
@@ -307,7 +309,7 @@ const KINDS: [(&str, &[&str]); 5] = [
     ("ring", &["for"]),
     ("call", &["for"]),
     ("practice", &[]),
-    ("announce", &["answer"]),
+    ("announce", &["answer", "urgent_key"]),
 ];
 const STEPS: &str = "write { queue = \"TEAM\", for = \"3 min\" }, { ring = \"PHONE\", for = \"20 s\" }, \
                      { call = \"01 23 45 67 89\", for = \"25 s\" }, { practice = \"NAME\" }, \
@@ -365,10 +367,16 @@ fn step_table<'t>(
         "practice" => {
             Some(StepFile::Practice { practice: fields.take::<String>("practice")?.value })
         }
-        "announce" => Some(StepFile::Announce {
-            answer: fields.or("answer", true),
-            prompt: fields.take::<String>("announce")?.value,
-        }),
+        "announce" => {
+            // One that cannot be read is told, and leads on all the same.
+            let unread = fields.has("urgent_key").then_some('1');
+            let urgent_key = fields.take::<Key>("urgent_key").map(|located| located.value.0);
+            Some(StepFile::Announce {
+                answer: fields.or("answer", true),
+                urgent_key: urgent_key.or(unread),
+                prompt: fields.take::<String>("announce")?.value,
+            })
+        }
         other => unreachable!("invariant: {other} is one of KINDS"),
     }
 }
@@ -393,7 +401,7 @@ fn refuse<'t>(fields: &mut Fields<'t, '_, '_>, place: &Place<'t>, kind: &str, ke
 /// What sort of step a key belongs to.
 fn owner(key: &str) -> &'static str {
     match key {
-        "answer" | "announce" => "of a step that announces",
+        "answer" | "urgent_key" | "announce" => "of a step that announces",
         "for" => "of a step in which a caller waits or a phone rings",
         "ring" | "call" => "of a step that rings somebody else",
         "practice" => "of a step that hands on to another practice",

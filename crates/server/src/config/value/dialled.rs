@@ -52,6 +52,29 @@ impl FromValue for Short {
     }
 }
 
+/// A key of a telephone; a digit in quotes or not.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(in crate::config) struct Key(pub(in crate::config) char);
+
+impl FromValue for Key {
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Fault> {
+        let written = match value {
+            DeValue::Integer(number) => number.as_str(),
+            DeValue::String(text) => text.trim(),
+            DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => "",
+        };
+        let mut characters = written.chars();
+        match (characters.next(), characters.next()) {
+            (Some(key @ ('0'..='9' | '*' | '#')), None) => Ok(Self(key)),
+            _ => fault("not a key of a telephone", "write one of 0 to 9, * or #, like \"1\""),
+        }
+    }
+}
+
 /// Numbers of an operator's: one, those from one to another, or all that begin alike.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::config) enum Dids {

@@ -1,0 +1,37 @@
+//! Who hears a text with a key, and who presses it.
+//!
+//! The text is the end of his plan: he is in no queue and no index, no limit counts him, and no boundary,
+//! operator or setup cuts it short. The key takes him back as he came, and urgent at least.
+
+use crate::caller::Urgency;
+use crate::id::CallerId;
+use crate::input::Refusal;
+use crate::limits::RETURNED_MAX;
+use crate::scheduler::Scheduler;
+
+impl Scheduler {
+    /// He hears a text, and a key would take him on from it.
+    pub fn is_told(&self, caller: CallerId) -> bool {
+        self.told.contains_key(&caller)
+    }
+
+    /// There is room for whoever presses: he has his call already, and it is urgent. He has been answered,
+    /// so his wait has an end of its own from now on.
+    pub(crate) fn pressed(&mut self, id: CallerId) -> Result<(), Refusal> {
+        let mut caller = self.told.remove(&id).ok_or(Refusal::UnknownCaller)?;
+        let now = self.now;
+        let practice = self.setup.practices.get(&caller.practice);
+        let wait_max = practice.and_then(|it| it.wait_max).unwrap_or(RETURNED_MAX);
+        caller.place.urgency = caller.place.urgency.min(Urgency::Urgent);
+        caller.class_since = now;
+        (caller.leave_by, caller.wait_max, caller.wait_left) = (None, Some(now + wait_max), None);
+        // What was missing for him before he was told may be there.
+        caller.lacks_room = false;
+        // As who was sent away: a boundary may have passed meanwhile.
+        caller.is_placed = true;
+        let next = caller.step + 1;
+        self.callers.insert(id, caller);
+        self.go_on(id, next);
+        Ok(())
+    }
+}
