@@ -321,6 +321,7 @@ fn offer_of(decision: Decision) -> Option<(AgentId, OfferId)> {
         | Decision::Situation { .. }
         | Decision::OverrideOver { .. }
         | Decision::Overflow { .. }
+        | Decision::Class { .. }
         | Decision::Announce { .. }
         | Decision::Busy { .. }
         | Decision::State { .. } => None,

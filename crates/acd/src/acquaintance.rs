@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::caller::{Caller, Urgency};
+use crate::class::ClassBy;
 use crate::id::{AgentId, LineId, PracticeId};
 use crate::limits::{ACQUAINTANCES_MAX, REMEMBERED_FOR, REPEATED_CALLS_MAX};
 use crate::scheduler::Scheduler;
@@ -39,6 +40,7 @@ struct Spoke {
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct GaveUp {
     pub(crate) urgency: Urgency,
+    pub(crate) class_by: ClassBy,
     pub(crate) put_first: Reverse<u64>,
     pub(crate) deadline: Instant,
     pub(crate) arrival: Instant,
@@ -132,6 +134,7 @@ impl Scheduler {
         if let Some(acquaintance) = self.acquaintance(caller.practice, caller.line) {
             acquaintance.gave_up = Some(GaveUp {
                 urgency: place.urgency,
+                class_by: caller.class_by,
                 put_first: place.put_first,
                 deadline: place.deadline,
                 arrival: place.arrival,

@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{AgentState, Pending};
+use crate::class::ClassBy;
 use crate::decision::{Decision, Withdrawal};
 use crate::groups::GroupId;
 use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, Target, TeamId};
@@ -82,6 +83,8 @@ pub struct CallerView {
     pub situation: Situation,
     /// Whose plan he follows: another practice may have taken him over.
     pub acting: PracticeId,
+    /// Why he has his class.
+    pub class_by: ClassBy,
     /// He is offered to nobody: no phone more can be rung for him.
     pub lacks_room: bool,
 }
@@ -148,6 +151,7 @@ pub(crate) struct Caller {
     pub(crate) wait_max: Option<Instant>,
     /// What he may wait in queues yet, while he is sent elsewhere: `wait_max` stands still.
     pub(crate) wait_left: Option<Duration>,
+    pub(crate) class_by: ClassBy,
     /// He has been in his class since.
     pub(crate) class_since: Instant,
     /// He has been answered, and waits again: never without an end.
@@ -351,6 +355,7 @@ impl Caller {
             step_end: self.queue.as_ref().and_then(|queue| queue.step_end),
             situation: self.situation,
             acting: self.acting,
+            class_by: self.class_by,
             lacks_room: self.lacks_room,
         }
     }
@@ -476,9 +481,8 @@ impl Scheduler {
     pub(crate) fn age(&mut self, id: CallerId, at: Instant) {
         let risen = self.callers[&id].place.urgency.risen();
         self.unindex_caller(id);
-        let caller = self.caller_mut(id);
-        caller.place.urgency = risen;
-        caller.class_since = at;
+        self.set_class(id, risen, ClassBy::Ageing);
+        self.caller_mut(id).class_since = at;
         self.open_circle(id);
         self.index_caller(id);
     }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::agent::AgentState;
+use crate::caller::Urgency;
+use crate::class::ClassBy;
 use crate::id::{AgentId, CallerId, OfferId, PracticeId, PromptId, Target};
 use crate::setup::Situation;
 use crate::time::Instant;
@@ -27,6 +29,8 @@ pub enum Decision {
     /// He follows the plan of this practice in this situation from here on, from its first step: it
     /// takes him over for his own, or opened or closed while he waited.
     Plan { caller: CallerId, practice: PracticeId, situation: Situation },
+    /// He is of this class from here on; one who has none but the usual is not told of as he enters.
+    Class { caller: CallerId, urgency: Urgency, by: ClassBy },
     /// He moved on to this step of his plan.
     Overflow { caller: CallerId, step: usize },
     /// This step of his plan plays him a text, then he is ended. The scheduler has forgotten him, unless

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::caller::{Caller, Place, Stage, Urgency};
+use crate::class::ClassBy;
+use crate::decision::Decision;
 use crate::id::{CallerId, LineId, PracticeId};
 use crate::input::Refusal;
 use crate::limits::{HOPS_MAX, room};
@@ -14,6 +16,7 @@ use crate::time::Instant;
 /// How a caller begins, before he is anywhere.
 pub(crate) struct Beginning {
     pub(crate) urgency: Urgency,
+    pub(crate) class_by: ClassBy,
     pub(crate) situation: Situation,
     pub(crate) plan: Arc<Plan>,
     /// No limit of the practice counts him.
@@ -35,11 +38,14 @@ impl Scheduler {
         let setup = self.setup.clone();
         let practice = setup.practices.get(&practice_id).ok_or(Refusal::UnknownPractice)?;
         let beginning = self.beginning(practice_id, practice, line, urgency);
-        let Beginning { urgency, situation, plan, through } = beginning;
+        let Beginning { urgency, class_by, situation, plan, through } = beginning;
         let redials = line.and_then(|line| self.place_of_redialler(practice_id, line));
         let now = self.now;
+        let reached = redials.filter(|before| before.urgency < urgency);
+        let (reached, class_by) =
+            reached.map_or((urgency, class_by), |before| (before.urgency, before.class_by));
         let place = Place {
-            urgency: redials.map_or(urgency, |before| before.urgency.min(urgency)),
+            urgency: reached,
             put_first: redials.map_or(Reverse(0), |before| before.put_first),
             deadline: redials.map_or(now + practice.answer_within, |before| before.deadline),
             arrival: redials.map_or(now, |before| before.arrival),
@@ -69,6 +75,7 @@ impl Scheduler {
             leave_by,
             wait_max: practice.wait_max.map(|wait_max| now + wait_max),
             wait_left: None,
+            class_by,
             class_since: now,
             is_returned: false,
             lacks_room: false,
@@ -77,6 +84,9 @@ impl Scheduler {
             stage: Stage::Waiting,
         };
         self.callers.insert(id, caller);
+        if class_by != ClassBy::Nothing {
+            self.decide(Decision::Class { caller: id, urgency: reached, by: class_by });
+        }
         self.begin_step(id, 0);
         Ok(())
     }
@@ -90,8 +100,15 @@ impl Scheduler {
         urgency: Option<Urgency>,
     ) -> Beginning {
         let rule = line.and_then(|line| practice.callers.get(&line));
-        let asked = urgency.into_iter().chain(rule.and_then(|rule| rule.urgency)).min();
-        let mut urgency = asked.unwrap_or(practice.urgency);
+        let listed = rule.and_then(|rule| rule.urgency);
+        let (mut urgency, mut class_by) = match (urgency, listed) {
+            (Some(of_number), listed) if listed.is_none_or(|listed| of_number <= listed) => {
+                (of_number, ClassBy::Number)
+            }
+            (_, Some(listed)) => (listed, ClassBy::List),
+            (_, None) if practice.urgency == Urgency::Normal => (Urgency::Normal, ClassBy::Nothing),
+            (_, None) => (practice.urgency, ClassBy::Practice),
+        };
         let through = rule.is_some_and(|rule| rule.way == Way::Through);
         let own = |plan: &Plan| (Situation::Listed, Arc::new(plan.clone()));
         let mut special = match rule.map(|rule| &rule.way) {
@@ -105,7 +122,10 @@ impl Scheduler {
             && self.calls_with_this(id, line) >= repeated.calls.max(1)
         {
             match &repeated.then {
-                Insistence::Rise => urgency = urgency.risen(),
+                Insistence::Rise if urgency.risen() == urgency => {}
+                Insistence::Rise => {
+                    (urgency, class_by) = (urgency.risen(), ClassBy::Repetition);
+                }
                 // A life can hang on his call, however often he makes it.
                 Insistence::Limit(_) if urgency <= Urgency::Urgent => {}
                 Insistence::Limit(plan) => special = special.or_else(|| Some(own(plan))),
@@ -116,7 +136,7 @@ impl Scheduler {
                 self.holding_plan(id).expect("something holds for each practice of the setup");
             (situation, Arc::clone(plan))
         });
-        Beginning { urgency, situation, plan, through }
+        Beginning { urgency, class_by, situation, plan, through }
     }
 
     /// Who begins this plan in that place waits for somebody, here or with the practices that it hands him

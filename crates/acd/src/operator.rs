@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::caller::{InQueue, Stage, Urgency};
+use crate::class::ClassBy;
 use crate::decision::Withdrawal;
 use crate::id::{CallerId, TeamId};
 use crate::input::Refusal;
@@ -25,8 +26,8 @@ impl Scheduler {
         let now = self.now;
         self.put_first += u64::from(first);
         let put_first = if first { self.put_first } else { 0 };
+        self.set_class(id, urgency, ClassBy::Operator);
         let caller = self.caller_mut(id);
-        caller.place.urgency = urgency;
         caller.place.put_first = Reverse(put_first);
         caller.class_since = now;
         self.open_circle(id);

@@ -4,6 +4,7 @@
 //! operator or setup cuts it short. The key takes him back as he came, and urgent at least.
 
 use crate::caller::Urgency;
+use crate::class::ClassBy;
 use crate::id::CallerId;
 use crate::input::Refusal;
 use crate::limits::RETURNED_MAX;
@@ -22,7 +23,7 @@ impl Scheduler {
         let now = self.now;
         let practice = self.setup.practices.get(&caller.practice);
         let wait_max = practice.and_then(|it| it.wait_max).unwrap_or(RETURNED_MAX);
-        caller.place.urgency = caller.place.urgency.min(Urgency::Urgent);
+        let is_more = caller.place.urgency > Urgency::Urgent;
         caller.class_since = now;
         (caller.leave_by, caller.wait_max, caller.wait_left) = (None, Some(now + wait_max), None);
         // What was missing for him before he was told may be there.
@@ -31,6 +32,9 @@ impl Scheduler {
         caller.is_placed = true;
         let next = caller.step + 1;
         self.callers.insert(id, caller);
+        if is_more {
+            self.set_class(id, Urgency::Urgent, ClassBy::Key);
+        }
         self.go_on(id, next);
         Ok(())
     }

@@ -43,7 +43,7 @@ impl Scheduler {
         urgency: Option<Urgency>,
     ) -> Option<Outset> {
         let known = self.setup.practices.get(&practice)?;
-        let Beginning { urgency, situation, plan, through } =
+        let Beginning { urgency, class_by: _, situation, plan, through } =
             self.beginning(practice, known, line, urgency);
         let calls = self.calls_with_this(practice, line);
         let plan = (*plan).clone();

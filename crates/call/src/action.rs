@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    AgentId, AgentState, Forward, Override, PhoneId, PracticeId, PromptId, Situation, Target,
-    TeamId, Urgency,
+    AgentId, AgentState, ClassBy, Forward, Override, PhoneId, PracticeId, PromptId, Situation,
+    Target, TeamId, Urgency,
 };
 use sip::{Flow, Malformed, Message, Transmit};
 
@@ -176,6 +176,12 @@ pub enum Notice {
     /// His secretary vanished: he waits again, at the head.
     Returned {
         call: CallRef,
+    },
+    /// He is of this class from here on.
+    Class {
+        call: CallRef,
+        urgency: Urgency,
+        by: ClassBy,
     },
     /// A step of his plan ended without an answer: this one begins.
     Overflowed {

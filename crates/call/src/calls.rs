@@ -4,7 +4,9 @@
 //! session description; its [`RungLeg`]s come one after the other, or several at once, and one may outlive
 //! the call until its phone has let go of it.
 
-use acd::{AgentId, CallerId, LineId, OfferId, PracticeId, PromptId, Situation, Target};
+use acd::{
+    AgentId, CallerId, ClassBy, LineId, OfferId, PracticeId, PromptId, Situation, Target, Urgency,
+};
 use serde::{Deserialize, Serialize};
 use sip::sdp::{Audio, Direction, Format, LocalSession, Offer};
 use sip::{DialogKey, Flow, Instant};
@@ -27,6 +29,8 @@ pub(crate) struct Call {
     /// Of his practice when he arrived; it chose his plan.
     pub(crate) situation: Situation,
     pub(crate) caller: CallerNumber,
+    /// His class, and what gave it to him.
+    pub(crate) class: (Urgency, ClassBy),
     pub(crate) arrived_at: Instant,
     /// His network gives him up then, if he is unanswered.
     pub(crate) leave_by: Instant,

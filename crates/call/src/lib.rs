@@ -20,8 +20,8 @@ mod throttle;
 mod timers;
 
 pub use acd::{
-    AgentId, AgentState, Date, Forward, Lasting, LineId, Override, Overriding, PhoneId, PracticeId,
-    PromptId, SiteId, Situation, Target, TeamId, Urgency,
+    AgentId, AgentState, ClassBy, Date, Forward, Lasting, LineId, Override, Overriding, PhoneId,
+    PracticeId, PromptId, SiteId, Situation, Target, TeamId, Urgency,
 };
 pub use action::{Action, AgentCommand, CallerCommand, Input, Ledger, Notice};
 pub use calls::{Callee, Stage};

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use acd::{AgentId, PracticeId, PromptId, Situation, Target};
+use acd::{AgentId, ClassBy, PracticeId, PromptId, Situation, Target, Urgency};
 use serde::{Deserialize, Serialize};
 use sip::Instant;
 
@@ -174,6 +174,8 @@ pub struct CallRecord {
     pub practice: Option<PracticeId>,
     /// Of the practice when he arrived. `None`: refused before it was asked.
     pub situation: Option<Situation>,
+    /// His class in the end, and what gave it to him. `None`: refused before it was asked.
+    pub class: Option<(Urgency, ClassBy)>,
     pub caller: CallerNumber,
     pub arrived_at: Instant,
     /// When the caller got his 200.

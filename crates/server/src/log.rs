@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use call::{AgentId, E164, Notice, PracticeId, Target, TrunkId};
+use call::{AgentId, E164, Notice, PracticeId, Target, TrunkId, Urgency};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::limits::{
@@ -257,6 +257,13 @@ fn write(names: &Names, notice: Notice) {
             info!(phone = names.phone(phone), "phone unregistered");
         }
         Notice::Returned { call } => warn!(%call, "secretary lost: the caller waits at the head"),
+        Notice::Class { call, urgency, by } => {
+            let (class, by) = (crate::status::urgency_word(urgency), by.as_str());
+            match urgency {
+                Urgency::Vital | Urgency::Urgent => info!(%call, class, by, "urgent"),
+                Urgency::Priority | Urgency::Normal => debug!(%call, class, by, "class"),
+            }
+        }
         Notice::Overflowed { call, step } => info!(%call, step, "overflowed"),
         Notice::TakenOver { call, practice: id, situation } => {
             info!(%call, practice = practice(Some(id)), situation = situation.as_str(), "taken over");

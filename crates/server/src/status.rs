@@ -60,8 +60,11 @@ pub struct CallStatus {
     pub stage: String,
     pub trunk: String,
     pub practice: String,
-    /// `normal`, `priority`, `urgent` or `vital`; `None`: the scheduler has done with him.
-    pub urgency: Option<String>,
+    /// `normal`, `priority`, `urgent` or `vital`.
+    pub urgency: String,
+    /// What gave him that class: `practice`, `list`, `number`, `repetition`, `key`, `ageing`, `operator`,
+    /// or `none`: he is normal, as all are.
+    pub urgency_by: String,
     /// Whole only where it was asked for.
     pub caller: String,
     pub since_arrival_ms: u64,
@@ -262,7 +265,8 @@ impl Sources<'_> {
             stage: stage.to_owned(),
             trunk: self.names.trunk(call.trunk).to_owned(),
             practice: self.names.practice(call.practice).to_owned(),
-            urgency: caller.map(|caller| urgency_word(caller.waiting.urgency).to_owned()),
+            urgency: urgency_word(call.class.0).to_owned(),
+            urgency_by: call.class.1.as_str().to_owned(),
             caller: self.number(&call.number),
             since_arrival_ms: self.since(call.arrived_at),
             talking_ms: answered_at.map(|at| self.since(at)),

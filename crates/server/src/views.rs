@@ -240,7 +240,7 @@ pub fn calls(status: &Status) -> String {
             call.stage.clone(),
             span(call.since_arrival_ms),
             call.talking_ms.map_or_else(dash, span),
-            call.urgency.clone().unwrap_or_else(dash),
+            call.urgency.clone(),
             call.agent.clone().unwrap_or_else(dash),
             call.caller.clone(),
             call.practice.clone(),

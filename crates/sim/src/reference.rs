@@ -384,6 +384,7 @@ pub fn agree(
             | Decision::Plan { .. }
             | Decision::Situation { .. }
             | Decision::OverrideOver { .. }
+            | Decision::Class { .. }
             | Decision::Overflow { .. }
             | Decision::Announce { .. }
             | Decision::Busy { .. } => None,

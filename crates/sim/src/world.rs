@@ -748,6 +748,7 @@ impl World {
             Notice::Connected { call, target } => self.connected(*call, *target)?,
             Notice::Announced { call, .. } => self.announced(*call)?,
             Notice::Pressed { call } => self.pressed(*call),
+            Notice::Class { .. } => {}
             Notice::Arrived { call, caller: call::CallerNumber::Known(number), .. } => {
                 let shows = |index: &u16| call::E164::read(&number_of(*index)) == Ok(*number);
                 let index = self.callers.iter().position(|caller| shows(&caller.index));
@@ -976,6 +977,7 @@ fn text_for(decision: &acd::Decision) -> Option<acd::CallerId> {
         | acd::Decision::Plan { .. }
         | acd::Decision::Situation { .. }
         | acd::Decision::OverrideOver { .. }
+        | acd::Decision::Class { .. }
         | acd::Decision::Overflow { .. }
         | acd::Decision::Busy { .. }
         | acd::Decision::State { .. } => None,

@@ -508,7 +508,10 @@ impl World {
                 assert!(self.forwarded.remove(&offer));
                 assert_eq!(self.connected.insert(offer.caller, offer), None);
             }
-            Decision::Plan { .. } | Decision::Situation { .. } | Decision::OverrideOver { .. } => {}
+            Decision::Class { .. }
+            | Decision::Plan { .. }
+            | Decision::Situation { .. }
+            | Decision::OverrideOver { .. } => {}
             Decision::State { agent, .. } => assert!(agent.0 <= AGENTS),
         }
     }

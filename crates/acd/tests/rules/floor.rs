@@ -266,7 +266,7 @@ impl Floor {
 
     fn decisions(&mut self) -> Vec<Decision> {
         std::iter::from_fn(|| self.scheduler.poll_decision())
-            .filter(|decision| !matches!(decision, Decision::State { .. }))
+            .filter(|decision| !matches!(decision, Decision::State { .. } | Decision::Class { .. }))
             .collect()
     }
 }

@@ -1,6 +1,9 @@
 //! Classes: who has them, who rises, and what they do.
 
-use acd::{CallerRule, Insistence, LineId, Repeated, Situation, Urgency, Way};
+use acd::{
+    CallerId, CallerRule, ClassBy, Decision, Input, Insistence, LineId, Repeated, Situation,
+    Urgency, Way,
+};
 
 use crate::floor::*;
 
@@ -282,4 +285,85 @@ fn urgent_callers_have_head_room_and_vital_ones_more_and_neither_has_all() {
     let mut floor = Floor::with_setup(setup, &[]);
     assert_eq!(classes.map(|class| let_in(&mut floor, DOCTOR, class, 50)), [8, 6, 6]);
     assert_eq!(let_in(&mut floor, CLINIC, Some(Urgency::Vital), 1), 0, "bounded in all");
+}
+
+/// What is told of classes when this happens.
+fn told(floor: &mut Floor, input: Input) -> Vec<(u64, Urgency, ClassBy)> {
+    floor.scheduler.handle(floor.now, input).expect("accepted");
+    classes(floor)
+}
+
+fn classes(floor: &mut Floor) -> Vec<(u64, Urgency, ClassBy)> {
+    let decisions = std::iter::from_fn(|| floor.scheduler.poll_decision());
+    let class = |decision| {
+        let Decision::Class { caller, urgency, by } = decision else { return None };
+        Some((caller.0, urgency, by))
+    };
+    decisions.filter_map(class).collect()
+}
+
+#[test]
+fn who_enters_with_a_class_of_his_own_is_told_of_with_what_gave_it_to_him() {
+    let mut setup = with_rule(CallerRule { urgency: Some(Urgency::Priority), way: Way::Usual });
+    setup.practices.get_mut(&CLINIC).expect("it is in the setup").urgency = Urgency::Urgent;
+    let mut floor = Floor::with_setup(setup, &[]);
+    let mut enters = |caller, practice, line, urgency| {
+        told(&mut floor, entering(caller, practice, line, urgency))
+    };
+    let (priority, urgent) = (Urgency::Priority, Urgency::Urgent);
+    assert_eq!(enters(1, DOCTOR, None, None), [], "he is as all are");
+    assert_eq!(enters(2, CLINIC, None, None), [(2, urgent, ClassBy::Practice)]);
+    assert_eq!(enters(3, DOCTOR, Some(7), None), [(3, priority, ClassBy::List)]);
+    assert_eq!(enters(4, DOCTOR, Some(7), Some(urgent)), [(4, urgent, ClassBy::Number)]);
+    assert_eq!(enters(5, DOCTOR, Some(7), Some(priority)), [(5, priority, ClassBy::Number)]);
+    let normal = Some(Urgency::Normal);
+    assert_eq!(enters(6, DOCTOR, Some(7), normal), [(6, priority, ClassBy::List)]);
+    let by = |caller| floor.scheduler.caller(CallerId(caller)).expect("he waits").class_by;
+    assert_eq!((by(1), by(4)), (ClassBy::Nothing, ClassBy::Number));
+}
+
+#[test]
+fn who_calls_again_and_again_or_waits_long_is_told_of_as_he_rises() {
+    let mut setup = repeated(Insistence::Rise);
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").ageing = Some(seconds(60));
+    setup.practices.get_mut(&DOCTOR).expect("the doctor").redial_within = seconds(60);
+    let mut floor = Floor::with_setup(setup, &[]);
+    for caller in [1, 2] {
+        assert_eq!(told(&mut floor, entering(caller, DOCTOR, Some(7), None)), []);
+        floor.leaves(caller);
+    }
+    let risen = told(&mut floor, entering(3, DOCTOR, Some(7), None));
+    assert_eq!(risen, [(3, Urgency::Priority, ClassBy::Repetition)]);
+    floor.scheduler.handle_timeout(at(70));
+    floor.now = at(70);
+    assert_eq!(classes(&mut floor), [(3, Urgency::Urgent, ClassBy::Ageing)]);
+    floor.leaves(3);
+    let again = told(&mut floor, entering(4, DOCTOR, Some(7), None));
+    assert_eq!(again, [(4, Urgency::Urgent, ClassBy::Ageing)], "he has the class he had reached");
+}
+
+#[test]
+fn an_operators_word_on_a_class_is_told_even_where_the_class_stays() {
+    let mut floor = Floor::with_setup(setup(), &[]);
+    floor.input(enter(1, DOCTOR, Some(Urgency::Urgent), None));
+    let rank = |urgency| Input::Rank { caller: CallerId(1), urgency, first: false };
+    let urgent = (1, Urgency::Urgent, ClassBy::Operator);
+    assert_eq!(told(&mut floor, rank(Urgency::Urgent)), [urgent]);
+    assert_eq!(told(&mut floor, rank(Urgency::Urgent)), [], "he said so already");
+    let normal = (1, Urgency::Normal, ClassBy::Operator);
+    assert_eq!(told(&mut floor, rank(Urgency::Normal)), [normal]);
+}
+
+#[test]
+fn the_key_of_a_text_is_told_where_it_makes_him_more_urgent() {
+    let (prompt, urgent_key) = (acd::PromptId(4), Some('1'));
+    let text = acd::Step::Announce { prompt, answer: true, urgent_key };
+    let mut setup = setup();
+    setup.practices.insert(DOCTOR, practice(30, &[text, queue(TEAM, None)]));
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.enters(1, DOCTOR);
+    let pressed = |caller| Input::Pressed { caller: CallerId(caller) };
+    assert_eq!(told(&mut floor, pressed(1)), [(1, Urgency::Urgent, ClassBy::Key)]);
+    floor.input(enter(2, DOCTOR, Some(Urgency::Urgent), None));
+    assert_eq!(told(&mut floor, pressed(2)), [], "his number said so before");
 }

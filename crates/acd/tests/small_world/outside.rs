@@ -88,8 +88,10 @@ impl Outside {
             Decision::Overflow { caller, .. } | Decision::Plan { caller, .. } => {
                 self.must_be_alone(caller)?;
             }
-            Decision::State { .. } | Decision::Situation { .. } | Decision::OverrideOver { .. } => {
-            }
+            Decision::Class { .. }
+            | Decision::State { .. }
+            | Decision::Situation { .. }
+            | Decision::OverrideOver { .. } => {}
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use acd::{PracticeId, Situation};
+use acd::{ClassBy, PracticeId, Situation, Urgency};
 use sip::sdp::{Audio, Codec, Direction, LocalSession, Offer, SdpError};
 use sip::{DialogKey, Flow, HeaderName, Instant, Malformed, Message, Method, RequestKey};
 
@@ -216,6 +216,7 @@ impl Engine {
             dialled,
             practice,
             situation: None,
+            class: None,
             caller,
             arrived_at: now,
             answered_at: None,
@@ -354,6 +355,8 @@ impl Engine {
                 label: label.unwrap_or_default(),
                 situation,
                 caller: arrival.caller.clone(),
+                // Else the scheduler says so.
+                class: (Urgency::Normal, ClassBy::Nothing),
                 arrived_at: arrival.now,
                 leave_by,
                 leg,
@@ -448,6 +451,7 @@ impl Engine {
             dialled,
             practice,
             situation: None,
+            class: None,
             caller: arrival.caller,
             arrived_at: arrival.now,
             answered_at: None,

@@ -499,6 +499,7 @@ impl Engine {
             dialled: Some(call.dialled),
             practice: Some(call.practice),
             situation: Some(call.situation),
+            class: Some(call.class),
             caller: call.caller,
             arrived_at: call.arrived_at,
             answered_at: call.stage.answered_at(),

@@ -52,6 +52,13 @@ impl Engine {
             Decision::Plan { caller, practice, situation } => {
                 self.take_over(caller, practice, situation);
             }
+            Decision::Class { caller, urgency, by } => {
+                if let Some(call) = self.state.calls.get_mut(&caller) {
+                    call.class = (urgency, by);
+                    let call = call.reference;
+                    self.notice(Notice::Class { call, urgency, by });
+                }
+            }
             Decision::Situation { practice, situation } => {
                 self.notice(Notice::Situation { practice, situation });
             }

@@ -1,6 +1,8 @@
 //! What can be seen of the engine from outside, for displays and for the simulator's invariants.
 
-use acd::{AgentId, CallerId, Decision, OfferId, PhoneId, PracticeId, Scheduler, Target};
+use acd::{
+    AgentId, CallerId, ClassBy, Decision, OfferId, PhoneId, PracticeId, Scheduler, Target, Urgency,
+};
 use sip::{Counts, Flow, Instant};
 
 use super::Engine;
@@ -21,6 +23,8 @@ pub struct CallView {
     pub stage: Stage,
     pub trunk: TrunkId,
     pub practice: PracticeId,
+    /// His class, and what gave it to him.
+    pub class: (Urgency, ClassBy),
     /// His number, which is nobody's business by itself.
     pub number: CallerNumber,
     pub arrived_at: Instant,
@@ -154,6 +158,7 @@ impl Engine {
                 stage: call.stage,
                 trunk: call.trunk,
                 practice: call.practice,
+                class: call.class,
                 number: call.caller.clone(),
                 arrived_at: call.arrived_at,
                 ports: std::iter::once(call.leg.media.port).chain(second).collect(),

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use acd::{CallerId, Step, TeamId, Urgency};
+use acd::{CallerId, ClassBy, Step, TeamId, Urgency};
 use call::{
-    Disposition, Engine, Input, MediaEvent, MediaSource, Notice, Play, Playing, Stage, ToneCodec,
+    CallerCommand, Disposition, Engine, Input, MediaEvent, MediaSource, Notice, Play, Playing,
+    Stage, ToneCodec,
 };
 use sip::Method;
 
@@ -276,4 +277,39 @@ fn a_stop_ends_who_waits_behind_a_key() {
     bench.input(Input::HangUpAll);
     assert!(bench.ours(&Method::Bye).is_some());
     assert_eq!(only_record(&bench).disposition, Disposition::Lost);
+}
+
+#[test]
+fn a_record_tells_the_class_and_what_gave_it_and_so_does_a_notice() {
+    let mut bench = night();
+    let to = listens(&mut bench, "a");
+    presses(&mut bench, '1');
+    let view = bench.engine.live_calls().next().expect("he is here");
+    assert_eq!(view.class, (Urgency::Urgent, ClassBy::Key));
+    bench.within("a", &to, "BYE", 2, "");
+    let to = listens(&mut bench, "b");
+    bench.within("b", &to, "BYE", 3, "");
+    bench.invite("c", "", "v=0");
+    let classes: Vec<_> = bench.records.iter().map(|record| record.class).collect();
+    let (key, nothing) = (ClassBy::Key, ClassBy::Nothing);
+    let expected = [Some((Urgency::Urgent, key)), Some((Urgency::Normal, nothing)), None];
+    assert_eq!(classes, expected, "the last one was refused at the door");
+    let told = bench.notices.iter().filter_map(|notice| {
+        let Notice::Class { urgency, by, .. } = notice else { return None };
+        Some((*urgency, *by))
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(Urgency::Urgent, key)]);
+}
+
+#[test]
+fn an_operator_who_makes_a_caller_urgent_is_in_the_record() {
+    let mut bench = night();
+    listens(&mut bench, "a");
+    presses(&mut bench, '1');
+    let call = bench.engine.live_calls().next().expect("he is here").call;
+    let command = CallerCommand::Rank { urgency: Urgency::Vital, first: false };
+    bench.input(Input::Caller { call, command });
+    bench.input(Input::HangUpAll);
+    let record = only_record(&bench);
+    assert_eq!(record.class, Some((Urgency::Vital, ClassBy::Operator)));
 }

@@ -169,6 +169,7 @@ impl Course<'_> {
             | Decision::Recall { .. }
             | Decision::Connect { .. }
             | Decision::Plan { .. }
+            | Decision::Class { .. }
             | Decision::Overflow { .. }
             | Decision::Announce { .. }
             | Decision::Busy { .. }

@@ -26,7 +26,8 @@ pub struct CallRow {
     pub arrived_ms: i64,
     pub answered_ms: Option<i64>,
     pub ended_ms: i64,
-    /// Until answered, by a text as well, else until ended.
+    /// Until answered, by a text as well, else until ended; of who pressed the key of a text until a human
+    /// had him.
     pub wait_ms: i64,
     /// With secretaries, all of them; not what he waited in between when one vanished.
     pub talk_ms: Option<i64>,
@@ -38,6 +39,11 @@ pub struct CallRow {
     pub situation: Option<String>,
     /// The text that the plan ended with.
     pub prompt: Option<String>,
+    /// `vital`, `urgent`, `priority` or `normal`; of calls that reached a practice.
+    pub urgency: Option<String>,
+    /// What gave him that class: `practice`, `list`, `number`, `repetition`, `key`, `ageing`, `operator`, or
+    /// `none`.
+    pub urgency_by: Option<String>,
 }
 
 /// One offer of a call to a secretary.
@@ -84,8 +90,12 @@ impl Reader {
 
     /// All calls by arrival.
     pub fn calls(&self) -> rusqlite::Result<Vec<CallRow>> {
-        // A file that no server of this version has opened yet lacks the last two.
-        let last = if self.version()? < 2 { "NULL, NULL" } else { "situation, prompt" };
+        // A file that no server of this version has opened yet lacks the last ones.
+        let last = match self.version()? {
+            ..2 => "NULL, NULL, NULL, NULL",
+            2..9 => "situation, prompt, NULL, NULL",
+            9.. => "situation, prompt, urgency, urgency_by",
+        };
         let mut statement = self.connection.prepare(&format!(
             "SELECT call, trunk, dialled, practice, caller_kind, caller, arrived_at, arrived_ms,
                     answered_ms, ended_ms, wait_ms, talk_ms, disposition, status, released_by,
@@ -156,6 +166,8 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         agent: row.get(15)?,
         situation: row.get(16)?,
         prompt: row.get(17)?,
+        urgency: row.get(18)?,
+        urgency_by: row.get(19)?,
     })
 }
 

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 use crate::clock::Reading;
 
 /// `PRAGMA user_version` of files that this program reads and writes.
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 /// `PRAGMA application_id`: whose file it is, `mono`.
 const APPLICATION: u32 = u32::from_be_bytes(*b"mono");
 
@@ -47,7 +47,10 @@ CREATE TABLE calls (
     agent_id     INTEGER,
     agent        TEXT,
     situation    TEXT,                     -- of the practice at arrival: open, closed, leave
-    prompt       TEXT                      -- the text that the plan ended with
+    prompt       TEXT,                     -- the text that the plan ended with
+    urgency      TEXT,                     -- in the end: vital, urgent, priority, normal
+    urgency_by   TEXT                      -- what gave it to him: practice, list, number, repetition, key,
+                                           -- ageing, operator; none: he was as all are
 ) STRICT;
 CREATE INDEX calls_arrived ON calls (arrived_ms);
 CREATE INDEX calls_practice ON calls (practice_id, arrived_ms);
@@ -75,6 +78,12 @@ CREATE TABLE offers (
 const SITUATIONS: &str = "
 ALTER TABLE calls ADD COLUMN situation TEXT;
 ALTER TABLE calls ADD COLUMN prompt TEXT;
+";
+
+/// From a file of version 1 to 8.
+const CLASSES: &str = "
+ALTER TABLE calls ADD COLUMN urgency TEXT;
+ALTER TABLE calls ADD COLUMN urgency_by TEXT;
 ";
 
 /// Since version 3: what lasts of the secretaries (`standing`).
@@ -271,6 +280,9 @@ pub(super) fn open(path: &Path, at: Reading) -> Result<(Connection, u32), OpenEr
     }
     if found < 8 {
         transaction.execute_batch(ORDERS)?;
+    }
+    if (1..9).contains(&found) {
+        transaction.execute_batch(CLASSES)?;
     }
     if found < VERSION {
         transaction.pragma_update(None, "application_id", APPLICATION)?;

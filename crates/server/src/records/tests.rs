@@ -32,6 +32,10 @@ impl Drop for File {
     }
 }
 
+/// Version 9 has them.
+const WITHOUT_CLASSES: &str =
+    "ALTER TABLE calls DROP COLUMN urgency; ALTER TABLE calls DROP COLUMN urgency_by;";
+
 fn reading() -> Reading {
     Reading {
         now: sip::Instant::from_millis(60_000),
@@ -61,6 +65,7 @@ fn entry(sequence: u64) -> CallEntry {
         dialled: Some(E164::read("01 99 00 12 34").unwrap()),
         practice: Some(call::PracticeId(3)),
         situation: Some(call::Situation::Open),
+        class: Some((call::Urgency::Urgent, call::ClassBy::Key)),
         caller: CallerNumber::Known(E164::read("06 39 98 00 01").unwrap()),
         arrived_at: at(40_000),
         answered_at: Some(at(45_000)),
@@ -171,6 +176,8 @@ fn a_call_and_its_offers_are_kept_with_civil_times_and_names() {
         released_by: "agent".to_owned(),
         agent: Some("Alice".to_owned()),
         situation: Some("open".to_owned()),
+        urgency: Some("urgent".to_owned()),
+        urgency_by: Some("key".to_owned()),
         prompt: None,
     };
     assert_eq!(calls, [expected]);
@@ -233,6 +240,7 @@ fn a_file_of_the_third_version_gets_its_forwardings_and_keeps_the_rest() {
     drop(records);
     writer.finish();
     let older = Connection::open(&file.0).unwrap();
+    older.execute_batch(WITHOUT_CLASSES).unwrap();
     older
         .execute_batch(
             "DROP TABLE forwards; DROP TABLE overrides; DROP TABLE orders; PRAGMA user_version = 3",
@@ -451,6 +459,7 @@ fn a_file_of_the_first_version_is_read_as_it_is_and_carried_over_by_the_server()
     let downgrade = "ALTER TABLE calls DROP COLUMN situation; ALTER TABLE calls DROP COLUMN prompt;
          DROP TABLE phones; DROP TABLE secretaries; DROP TABLE overrides; DROP TABLE forwards;
          DROP TABLE orders; PRAGMA application_id = 0";
+    older.execute_batch(WITHOUT_CLASSES).unwrap();
     older.execute_batch(downgrade).unwrap();
     older.pragma_update(None, "user_version", 1).unwrap();
     drop(older);
@@ -582,6 +591,7 @@ fn a_file_of_the_sixth_version_keeps_the_secretaries_phones() {
     drop(records);
     writer.finish();
     let older = Connection::open(&file.0).unwrap();
+    older.execute_batch(WITHOUT_CLASSES).unwrap();
     older
         .execute_batch(
             "ALTER TABLE phones RENAME TO newer;
@@ -692,6 +702,7 @@ fn what_the_fifth_version_kept_by_a_name_goes_to_the_only_practice_that_has_it()
     let file = File::new("fifth");
     drop(schema::open(&file.0, reading()).unwrap());
     let older = Connection::open(&file.0).unwrap();
+    older.execute_batch(WITHOUT_CLASSES).unwrap();
     let until_ms = reading().epoch_ms(reading().now) + 60_000;
     older
         .execute_batch(&format!(
@@ -747,6 +758,7 @@ fn a_file_of_the_seventh_version_takes_up_orders_and_tells_the_latest_since_then
     let file = File::new("seventh");
     drop(schema::open(&file.0, reading()).unwrap());
     let older = Connection::open(&file.0).unwrap();
+    older.execute_batch(WITHOUT_CLASSES).unwrap();
     older.execute_batch("DROP TABLE orders; PRAGMA user_version = 7").unwrap();
     drop(older);
     let before = Reader::open(&file.0).unwrap().orders(0, 10).unwrap();
@@ -768,4 +780,47 @@ fn a_file_of_the_seventh_version_takes_up_orders_and_tells_the_latest_since_then
     assert_eq!((first.ordered_at.as_str(), first.uid), ("1970-01-01T00:00:01.000Z", 0));
     assert_eq!((first.user.as_deref(), first.outcome.as_str()), (Some("root"), "refused"));
     assert_eq!(read(0, 10)[2].outcome, "done");
+}
+
+#[test]
+fn a_file_of_the_eighth_version_takes_up_classes_and_who_gave_them() {
+    let file = File::new("eighth");
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
+    records.keep(Entry::Call(entry(1)));
+    drop(records);
+    writer.finish();
+    let older = Connection::open(&file.0).unwrap();
+    older.execute_batch(WITHOUT_CLASSES).unwrap();
+    older.pragma_update(None, "user_version", 8).unwrap();
+    drop(older);
+    let classes = || -> Vec<(Option<String>, Option<String>)> {
+        let calls = Reader::open(&file.0).unwrap().calls().unwrap();
+        calls.into_iter().map(|call| (call.urgency, call.urgency_by)).collect()
+    };
+    assert_eq!(classes(), [(None, None)], "not opened by a server of this version yet");
+
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
+    records.keep(Entry::Call(entry(2)));
+    let mut normal = entry(3);
+    normal.record.class = Some((call::Urgency::Normal, call::ClassBy::Nothing));
+    records.keep(Entry::Call(normal));
+    drop(records);
+    assert_eq!(writer.finish().written, 2);
+    let of = |urgency: &str, by: &str| (Some(urgency.to_owned()), Some(by.to_owned()));
+    assert_eq!(classes(), [(None, None), of("urgent", "key"), of("normal", "none")]);
+}
+
+#[test]
+fn who_pressed_a_key_has_waited_until_a_human_had_him() {
+    let file = File::new("pressed");
+    let Opened { writer, records, .. } = Writer::start(&file.0, reading()).unwrap();
+    let mut pressed = entry(1);
+    pressed.record.answered_at = Some(sip::Instant::from_millis(40_100));
+    pressed.record.pressed_at = Some(sip::Instant::from_millis(43_000));
+    records.keep(Entry::Call(pressed));
+    drop(records);
+    writer.finish();
+    let calls = Reader::open(&file.0).unwrap().calls().unwrap();
+    let answered = calls[0].answered_ms.map(|ms| ms - calls[0].arrived_ms);
+    assert_eq!((answered, calls[0].wait_ms), (Some(100), 5_000));
 }

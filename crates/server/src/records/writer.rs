@@ -14,6 +14,7 @@ use tracing::{error, warn};
 use super::{CallEntry, Counters, Entry, orders, overrides, standing};
 use crate::clock::{Reading, iso};
 use crate::limits::{NEWS_GATHER, RECORDS_BATCH_MAX, RECORDS_HELD_MAX, RECORDS_RETRY};
+use crate::status::urgency_word;
 
 /// Tries to get rid of what is held when the server ends.
 const LAST_TRIES: u32 = 5;
@@ -176,7 +177,7 @@ fn write_call(connection: &Connection, entry: &CallEntry) -> rusqlite::Result<()
     let talk_ms = agent.map(|_| record.offers.iter().filter_map(talk).sum::<i64>());
     let mut statement = connection.prepare_cached(
         "INSERT INTO calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-         ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+         ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
     )?;
     statement.execute(params![
         call.to_string(),
@@ -205,6 +206,8 @@ fn write_call(connection: &Connection, entry: &CallEntry) -> rusqlite::Result<()
         agent.map(|id| names.agent(id)),
         record.situation.map(Situation::as_str),
         record.prompt.map(|id| names.prompt(id)),
+        record.class.map(|(urgency, _)| urgency_word(urgency)),
+        record.class.map(|(_, by)| by.as_str()),
     ])?;
     Ok(())
 }

@@ -287,6 +287,7 @@ impl Floor<'_> {
                 Decision::Refuse { .. }
                 | Decision::Recall { .. }
                 | Decision::Connect { .. }
+                | Decision::Class { .. }
                 | Decision::Overflow { .. }
                 | Decision::State { .. }
                 | Decision::Situation { .. }

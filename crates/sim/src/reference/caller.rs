@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use acd::{
-    AgentId, AgentState, Bound, CallerId, CallerStage, CallerView, Circle, Decision, HOPS_MAX,
-    Insistence, Instant, LineId, OfferId, Practice, PracticeId, Refusal, Situation, Step, Target,
-    TeamId, Urgency, Waiting, Way, Withdrawal,
+    AgentId, AgentState, Bound, CallerId, CallerStage, CallerView, Circle, ClassBy, Decision,
+    HOPS_MAX, Insistence, Instant, LineId, OfferId, Practice, PracticeId, Refusal, Situation, Step,
+    Target, TeamId, Urgency, Waiting, Way, Withdrawal,
 };
 
 use super::Reference;
@@ -24,6 +24,8 @@ pub(super) struct Caller {
     /// The plan as it was when he was given it.
     pub(super) steps: Vec<Step>,
     pub(super) urgency: Urgency,
+    /// Who or what said so last.
+    pub(super) class_by: ClassBy,
     /// The operator's how-manieth "first" he is, unless somebody said otherwise since.
     pub(super) put_first: Option<u64>,
     pub(super) deadline: Instant,
@@ -187,6 +189,7 @@ impl Caller {
             step_end: self.queue.as_ref().and_then(|queue| queue.step_end),
             situation: self.situation,
             acting: self.acting,
+            class_by: self.class_by,
             lacks_room: self.lacks_room,
         }
     }
@@ -218,13 +221,18 @@ impl Reference {
         }
         let setup = self.setup.clone();
         let rules = setup.practices.get(&practice).ok_or(Refusal::UnknownPractice)?;
-        let mut urgency = self.class_of(rules, line, urgency);
+        let (mut urgency, mut class_by) = self.class_of(rules, line, urgency);
         let mut listed = self.plan_of_his_own(rules, line);
         if let Some(repeated) = &rules.repeated {
             let calls = 1 + self.calls_before(practice, line, repeated.within);
             if calls >= repeated.calls.max(1) as usize {
                 match &repeated.then {
-                    Insistence::Rise => urgency = risen(urgency),
+                    Insistence::Rise => {
+                        if matches!(urgency, Urgency::Priority | Urgency::Normal) {
+                            class_by = ClassBy::Repetition;
+                        }
+                        urgency = risen(urgency);
+                    }
                     Insistence::Limit(plan) => {
                         if matches!(urgency, Urgency::Priority | Urgency::Normal) {
                             listed.get_or_insert(plan.steps.clone());
@@ -238,6 +246,9 @@ impl Reference {
             None => self.plan_now(practice),
         };
         let place = self.lost_place(practice, line);
+        let higher = place.filter(|lost| lost.urgency < urgency);
+        let (reached, class_by) =
+            higher.map_or((urgency, class_by), |lost| (lost.urgency, lost.class_by));
         let caller = Caller {
             id,
             practice,
@@ -245,7 +256,8 @@ impl Reference {
             line,
             situation,
             steps,
-            urgency: place.map_or(urgency, |lost| urgency.min(lost.urgency)),
+            urgency: reached,
+            class_by,
             put_first: place.and_then(|lost| lost.put_first),
             deadline: place.map_or(self.now + rules.answer_within, |lost| lost.deadline),
             arrival: place.map_or(self.now, |lost| lost.arrival),
@@ -271,17 +283,37 @@ impl Reference {
         self.remember_call(practice, line);
         self.callers.insert(id, caller);
         self.sequence += 1;
+        // Of who is as all are there is nothing to tell.
+        if class_by != ClassBy::Nothing {
+            self.decisions.push(Decision::Class { caller: id, urgency: reached, by: class_by });
+        }
         self.begin_step(id, 0);
         Ok(())
     }
 
     /// The more urgent of what is asked for and of what his number has, else the practice's.
-    fn class_of(&self, rules: &Practice, line: Option<LineId>, asked: Option<Urgency>) -> Urgency {
+    fn class_of(
+        &self,
+        rules: &Practice,
+        line: Option<LineId>,
+        asked: Option<Urgency>,
+    ) -> (Urgency, ClassBy) {
         let listed = line.and_then(|line| rules.callers.get(&line)?.urgency);
-        match (asked, listed) {
-            (Some(asked), Some(listed)) => asked.min(listed),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => rules.urgency,
+        let said = [asked.map(|it| (it, ClassBy::Number)), listed.map(|it| (it, ClassBy::List))];
+        // Of two that say the same the number counts.
+        match (said.into_iter().flatten().min_by_key(|&(urgency, _)| urgency), rules.urgency) {
+            (Some(class), _) => class,
+            (None, Urgency::Normal) => (Urgency::Normal, ClassBy::Nothing),
+            (None, urgency) => (urgency, ClassBy::Practice),
+        }
+    }
+
+    /// What is new about it is told.
+    pub(super) fn give_class(&mut self, id: CallerId, urgency: Urgency, by: ClassBy) {
+        let Some(him) = self.callers.get_mut(&id) else { return };
+        if (him.urgency, him.class_by) != (urgency, by) {
+            (him.urgency, him.class_by) = (urgency, by);
+            self.decisions.push(Decision::Class { caller: id, urgency, by });
         }
     }
 
@@ -347,14 +379,15 @@ impl Reference {
         let now = self.now;
         let rules = self.setup.practices.get(&him.practice);
         let longest = rules.and_then(|rules| rules.wait_max).unwrap_or(RETURNED_MAX);
-        if him.urgency != Urgency::Vital {
-            him.urgency = Urgency::Urgent;
-        }
+        let needs_it = matches!(him.urgency, Urgency::Priority | Urgency::Normal);
         (him.class_since, him.lacks_room) = (now, false);
         (him.leave_by, him.sent_at, him.wait_max) = (None, None, Some(now + longest));
         // What his practice did while he listened he meets now.
         him.by_hand = true;
         self.callers.insert(id, him);
+        if needs_it {
+            self.give_class(id, Urgency::Urgent, ClassBy::Key);
+        }
         self.nobody_took(id, step + 1);
         Ok(())
     }
@@ -458,10 +491,10 @@ impl Reference {
     }
 
     pub(super) fn age(&mut self, id: CallerId, at: Instant) {
-        if let Some(caller) = self.callers.get_mut(&id) {
-            caller.urgency = risen(caller.urgency);
-            caller.class_since = at;
-        }
+        let Some(caller) = self.callers.get_mut(&id) else { return };
+        caller.class_since = at;
+        let higher = risen(caller.urgency);
+        self.give_class(id, higher, ClassBy::Ageing);
         self.has_new_class(id);
     }
 }

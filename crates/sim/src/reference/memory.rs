@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acd::{AgentId, Instant, LineId, PracticeId, REPEATED_CALLS_MAX, Urgency};
+use acd::{AgentId, ClassBy, Instant, LineId, PracticeId, REPEATED_CALLS_MAX, Urgency};
 
 use super::Reference;
 use super::caller::Caller;
@@ -20,6 +20,7 @@ pub(super) struct Memory {
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Place {
     pub(super) urgency: Urgency,
+    pub(super) class_by: ClassBy,
     pub(super) put_first: Option<u64>,
     pub(super) deadline: Instant,
     pub(super) arrival: Instant,
@@ -60,10 +61,11 @@ impl Reference {
     }
 
     pub(super) fn remember_giving_up(&mut self, caller: &Caller) {
-        let &Caller { urgency, put_first, deadline, arrival, .. } = caller;
+        let &Caller { urgency, class_by, put_first, deadline, arrival, .. } = caller;
         let now = self.now;
         if let Some(memory) = self.memory_of(caller.practice, caller.line) {
-            memory.gave_up = Some((Place { urgency, put_first, deadline, arrival }, now));
+            let place = Place { urgency, class_by, put_first, deadline, arrival };
+            memory.gave_up = Some((place, now));
         }
     }
 

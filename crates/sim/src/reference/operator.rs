@@ -1,6 +1,6 @@
 //! What an operator does to who waits.
 
-use acd::{CallerId, Forward, Refusal, TeamId, Urgency, Withdrawal};
+use acd::{CallerId, ClassBy, Forward, Refusal, TeamId, Urgency, Withdrawal};
 
 use super::Reference;
 use super::caller::RETURNED_MAX;
@@ -19,10 +19,10 @@ impl Reference {
         }
         let put_first = first.then_some(self.firsts);
         if let Some(caller) = self.callers.get_mut(&id) {
-            caller.urgency = urgency;
             caller.class_since = now;
             caller.put_first = put_first;
         }
+        self.give_class(id, urgency, ClassBy::Operator);
         self.has_new_class(id);
         Ok(())
     }

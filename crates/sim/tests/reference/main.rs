@@ -235,6 +235,7 @@ impl Pair {
                 | Decision::Recall { .. }
                 | Decision::Connect { .. }
                 | Decision::Plan { .. }
+                | Decision::Class { .. }
                 | Decision::Overflow { .. }
                 | Decision::Announce { .. }
                 | Decision::Busy { .. }

@@ -3,20 +3,28 @@
 use std::collections::BTreeMap;
 
 use acd::{
-    Bound, CallerStage, Circle, Decision, Reason, Refusal, Scheduler, Situation, Withdrawal,
+    Bound, CallerStage, Circle, ClassBy, Decision, Reason, Refusal, Scheduler, Situation,
+    Withdrawal,
 };
 
 /// How often each thing was seen.
 #[derive(Default)]
 pub(crate) struct Seen(BTreeMap<&'static str, u64>);
 
-const ALL: [&str; 45] = [
+const ALL: [&str; 52] = [
     "offer",
     "serve",
     "stale answer",
     "overflow",
     "announce",
     "pressed",
+    "class by practice",
+    "class by list",
+    "class by number",
+    "class by repetition",
+    "class by key",
+    "class by ageing",
+    "class by operator",
     "busy",
     "forward",
     "recalled: he left",
@@ -85,6 +93,16 @@ impl Seen {
             }
             Decision::Serve { .. } => "serve",
             Decision::Refuse { .. } => "stale answer",
+            Decision::Class { by, .. } => match by {
+                ClassBy::Practice => "class by practice",
+                ClassBy::List => "class by list",
+                ClassBy::Number => "class by number",
+                ClassBy::Repetition => "class by repetition",
+                ClassBy::Key => "class by key",
+                ClassBy::Ageing => "class by ageing",
+                ClassBy::Operator => "class by operator",
+                ClassBy::Nothing => unreachable!("nothing is told of who has no class of his own"),
+            },
             Decision::Overflow { .. } => "overflow",
             Decision::Announce { .. } => "announce",
             Decision::Busy { .. } => "busy",

@@ -85,6 +85,8 @@ fn rows() -> Vec<CallRow> {
         talk_ms: Some(2_000),
         situation: Some("open".to_owned()),
         prompt: None,
+        urgency: Some("normal".to_owned()),
+        urgency_by: Some("none".to_owned()),
         disposition: "answered".to_owned(),
         status: 200,
         released_by: "caller".to_owned(),
