@@ -8,7 +8,7 @@ use acd::{
 use crate::floor::*;
 
 fn class(floor: &Floor, caller: u64) -> Urgency {
-    floor.scheduler.caller(acd::CallerId(caller)).expect("he waits").waiting.urgency
+    floor.scheduler.caller(CallerId(caller)).expect("he waits").waiting.urgency
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn a_blocked_caller_is_busy_whatever_the_hours_say() {
     let busy = acd::Plan { steps: vec![acd::Step::Busy] };
     let rule = CallerRule { urgency: None, way: Way::Plan(busy) };
     let mut floor = Floor::with_setup(with_rule(rule), &[ANNA]);
-    let caller = acd::CallerId(1);
-    assert_eq!(floor.calls(1, DOCTOR, 7), [acd::Decision::Busy { caller }]);
+    let caller = CallerId(1);
+    assert_eq!(floor.calls(1, DOCTOR, 7), [Decision::Busy { caller }]);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn who_is_always_let_through_is_not_stopped_by_hours_or_limits() {
     let mut floor = Floor::with_setup(setup, &[ANNA]);
     floor.is_told("2026-01-05T22:00:00+01:00");
     assert_eq!(floor.calls(1, DOCTOR, 7), [offered(1, 1, ANNA, DOCTOR, at(25))]);
-    let view = floor.scheduler.caller(acd::CallerId(1)).unwrap();
+    let view = floor.scheduler.caller(CallerId(1)).unwrap();
     assert_eq!(view.situation, Situation::Listed);
 }
 
@@ -155,7 +155,7 @@ fn who_hung_up_and_calls_again_has_his_place_back() {
     floor.until(60);
     floor.calls(3, DOCTOR, 7);
     assert_eq!(floor.waiting(), [3, 2]);
-    let view = floor.scheduler.caller(acd::CallerId(3)).unwrap().waiting;
+    let view = floor.scheduler.caller(CallerId(3)).unwrap().waiting;
     assert_eq!((view.arrival, view.deadline), (at(10), at(40)));
     floor.leaves(3);
     floor.until(361);
@@ -175,11 +175,11 @@ fn who_heard_busy_after_waiting_and_calls_again_has_his_place_back() {
     floor.calls(1, DOCTOR, 7);
     floor.until(20);
     floor.calls(2, DOCTOR, 8);
-    assert_eq!(floor.until(30), [acd::Decision::Busy { caller: acd::CallerId(1) }]);
+    assert_eq!(floor.until(30), [Decision::Busy { caller: CallerId(1) }]);
     floor.until(35);
     floor.calls(3, DOCTOR, 7);
     assert_eq!(floor.waiting(), [3, 2]);
-    let view = floor.scheduler.caller(acd::CallerId(3)).unwrap().waiting;
+    let view = floor.scheduler.caller(CallerId(3)).unwrap().waiting;
     assert_eq!((view.arrival, view.deadline), (at(10), at(40)));
 }
 
@@ -195,7 +195,7 @@ fn who_is_turned_away_before_any_queue_had_no_place_to_have_back() {
     floor.calls(1, DOCTOR, 7);
     floor.until(20);
     floor.calls(2, DOCTOR, 7);
-    let view = floor.scheduler.caller(acd::CallerId(2)).unwrap().waiting;
+    let view = floor.scheduler.caller(CallerId(2)).unwrap().waiting;
     assert_eq!(view.arrival, at(20), "it was closed");
 }
 
@@ -208,7 +208,7 @@ fn who_was_answered_begins_anew() {
     floor.talks(ANNA, 1, 1);
     floor.until(15);
     floor.calls(2, DOCTOR, 7);
-    let view = floor.scheduler.caller(acd::CallerId(2)).unwrap().waiting;
+    let view = floor.scheduler.caller(CallerId(2)).unwrap().waiting;
     assert_eq!(view.arrival, at(15));
 }
 

@@ -281,6 +281,7 @@ impl World {
             Input::Leave { .. }
             | Input::Answered { .. }
             | Input::PickedUp { .. }
+            | Input::Pressed { .. }
             | Input::Room { .. }
             | Input::Agent { .. }
             | Input::Rank { .. }
@@ -444,7 +445,7 @@ fn setup() -> Setup {
         closed: Plan {
             steps: vec![
                 Step::Queue(Queue { nobody: Some(seconds(10)), ..Queue::of(POOL) }),
-                Step::Announce { prompt: PromptId(2), answer: true },
+                Step::Announce { prompt: PromptId(2), answer: true, urgent_key: None },
             ],
         },
         at_closing: AtClosing::Move,

@@ -11,7 +11,7 @@ use acd::{
 #[derive(Default)]
 pub(crate) struct Seen(BTreeMap<&'static str, u64>);
 
-const ALL: [&str; 52] = [
+const ALL: [&str; 53] = [
     "offer",
     "serve",
     "stale answer",
