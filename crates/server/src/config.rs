@@ -3,7 +3,8 @@
 //! [`load`] takes a folder (`monoligne.toml` and, beside it, `practices/*.toml`, `teams/*.toml`,
 //! `trunks/*.toml`, `agents/*.toml`, `phones/*.toml`, and `prompts/*.wav`) or the one file. It gives *all* the
 //! mistakes at once, each with file, line, key, value and remedy, which is why the tables are read by hand from `toml`'s
-//! spanned document: serde's `deny_unknown_fields` stops at the first.
+//! spanned document: serde's `deny_unknown_fields` stops at the first. Every file is a regular one of a bounded
+//! size (`regular`), and what nobody reads is a warning (`strays`).
 //!
 //! ```text
 //!   tree (files, spans) ──▶ fields (keys, types) ──▶ file (structs) ──▶ domain (ids, references)
@@ -22,8 +23,10 @@ mod outside;
 mod plans;
 mod practices;
 mod reach;
+mod regular;
 mod secret;
 mod staff;
+mod strays;
 mod tree;
 mod value;
 mod warning;
@@ -38,6 +41,7 @@ pub use fields::KEYS;
 pub use ids::Ids;
 pub(crate) use mistake::nearest;
 pub use mistake::{Mistake, Mistakes};
+pub(crate) use regular::{Unreadable, read as read_regular};
 pub use warning::{Remark, Warning};
 
 use crate::log::LogSettings;

@@ -60,6 +60,11 @@ pub(crate) const LOG_FLUSH: Duration = Duration::from_secs(1);
 pub(crate) const REFUSAL_LOGGED: Duration = Duration::from_secs(60);
 /// Such sources that are remembered. Beyond: further ones are not logged.
 pub(crate) const REFUSALS_LOGGED_MAX: usize = 1_024;
+/// Octets of a file of the configuration. Beyond: a mistake.
+pub(crate) const CONFIG_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Folders and files that are looked at for what nobody reads, and how deep.
+pub(crate) const STRAYS_LOOKED_AT_MAX: usize = 1_000;
+pub(crate) const STRAYS_DEPTH_MAX: usize = 3;
 /// Octets of a prompt's file. Beyond: a mistake in the configuration, as for the next two.
 pub(crate) const PROMPT_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// A prompt takes 16 kB of memory a second.

@@ -7,7 +7,7 @@ mod wave;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{self, ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use call::PromptId;
 use media::Audio;
 
-use crate::config::{Mistakes, nearest};
+use crate::config::{Mistakes, Unreadable, nearest, read_regular};
 use crate::limits::{PROMPT_FILE_BYTES_MAX, PROMPTS_MAX};
 
 /// The folder beside the main file.
@@ -142,19 +142,22 @@ fn wave_files(folder: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
 
 /// `None` with a mistake.
 fn audio(file: &Path, mistakes: &mut Mistakes) -> Option<Audio> {
-    let bytes = match bytes(file) {
+    let bytes = match read_regular(file, PROMPT_FILE_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let fault = format!("the file cannot be read: {error}");
-            mistakes.about_file(file, fault, "put a readable WAV file in its place, or remove it");
+            let (fault, remedy) = match error {
+                Unreadable::TooLarge(_) => {
+                    (error.to_string(), "shorten it, or export it at 8 kHz: `-r 8000` in sox")
+                }
+                Unreadable::NoFile(_) | Unreadable::Failed(_) => (
+                    format!("the file cannot be read: {error}"),
+                    "put a readable WAV file in its place, or remove it",
+                ),
+            };
+            mistakes.about_file(file, fault, remedy);
             return None;
         }
     };
-    if bytes.len() as u64 > PROMPT_FILE_BYTES_MAX {
-        let fault = format!("larger than {} MiB", PROMPT_FILE_BYTES_MAX >> 20);
-        mistakes.about_file(file, fault, "shorten it, or export it at 8 kHz: `-r 8000` in sox");
-        return None;
-    }
     match wave::read(&bytes) {
         Ok(samples) => Some(Audio::new(&samples)),
         Err(error) => {
@@ -162,13 +165,6 @@ fn audio(file: &Path, mistakes: &mut Mistakes) -> Option<Audio> {
             None
         }
     }
-}
-
-/// At most one byte more than is allowed.
-fn bytes(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(file)?.take(PROMPT_FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -18,6 +18,13 @@ pub struct Mistake {
     pub remedy: String,
 }
 
+impl Mistake {
+    fn about_file(file: &Path, fault: String, remedy: String) -> Self {
+        let (key, value) = (String::new(), String::new());
+        Self { file: file.to_owned(), line: 0, key, value, fault, remedy }
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
@@ -49,14 +56,11 @@ impl Mistakes {
 
     /// A mistake about a file as a whole.
     pub(crate) fn about_file(&mut self, file: &Path, fault: String, remedy: &str) {
-        self.push(Mistake {
-            file: file.to_owned(),
-            line: 0,
-            key: String::new(),
-            value: String::new(),
-            fault,
-            remedy: remedy.to_owned(),
-        });
+        self.push(Mistake::about_file(file, fault, remedy.to_owned()));
+    }
+
+    pub(super) fn warn_about_file(&mut self, file: &Path, fault: String, remedy: String) {
+        self.warn(Mistake::about_file(file, fault, remedy));
     }
 
     /// Refuses nothing.

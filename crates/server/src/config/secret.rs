@@ -8,6 +8,8 @@ use sip::{Account, Algorithm};
 use super::fields::Place;
 use super::file::SecretFile;
 use super::mistake::{Mistake, Mistakes};
+use super::regular::{self, Unreadable};
+use crate::limits::CONFIG_FILE_BYTES_MAX;
 
 /// Octets of a password.
 const PASSWORD_BYTES_MAX: usize = 256;
@@ -70,21 +72,21 @@ pub(super) fn account(of: &Of<'_, '_>, offered: &[Algorithm], mistakes: &mut Mis
 /// The file's first line. Everybody's to read is no secret.
 fn read(path: &Path) -> Result<String, (String, String)> {
     let shown = path.display();
-    let failed = |error: std::io::Error| {
+    let failed = |error: Unreadable| {
         (
             format!("{shown} cannot be read: {error}"),
             "write the password into this file, readable for monoligne's user".to_owned(),
         )
     };
-    let mode = std::fs::metadata(path).map_err(failed)?.mode();
+    let mode = std::fs::metadata(path).map_err(|error| failed(error.into()))?.mode();
     if mode & 0o007 != 0 {
         return Err((
             format!("{shown} may be read or written by everybody (mode {:03o})", mode & 0o777),
             format!("chmod 640 {shown}"),
         ));
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    match text.lines().next().map(str::trim_end) {
+    let bytes = regular::read(path, CONFIG_FILE_BYTES_MAX).map_err(failed)?;
+    match str::from_utf8(&bytes).unwrap_or_default().lines().next().map(str::trim_end) {
         Some(password) if (1..=PASSWORD_BYTES_MAX).contains(&password.len()) => {
             Ok(password.to_owned())
         }

@@ -1,6 +1,6 @@
 //! The files: reading them, finding lines, and where each part may be.
 
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,9 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::mistake::{Mistake, Mistakes, nearest};
+use super::regular::{self, Unreadable};
+use super::strays::strays;
+use crate::limits::CONFIG_FILE_BYTES_MAX;
 use crate::prompts;
 
 pub(super) const MAIN: &str = "monoligne.toml";
@@ -41,10 +44,15 @@ impl Tree {
     /// `None`: the main file cannot be read.
     pub(super) fn read(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
         let main = if path.is_dir() { path.join(MAIN) } else { path.to_owned() };
+        let is_usual = main.file_name().is_some_and(|name| name == MAIN);
         let folder = main.parent().map(Path::to_owned).unwrap_or_default();
         let main = Source::read(main, NO_MAIN, mistakes)?;
         let mut items = Vec::new();
         misspelt(&folder, mistakes);
+        // Beside a file of another name there may be anything, other configurations too.
+        if is_usual {
+            strays(&folder, mistakes);
+        }
         for part in PARTS {
             for path in toml_files(&folder.join(part), mistakes) {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -68,11 +76,12 @@ fn toml_files(folder: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
-            mistakes.about_file(
-                folder,
-                format!("the folder cannot be read: {error}"),
-                "make it readable for monoligne's user",
-            );
+            let remedy = if error.kind() == ErrorKind::NotADirectory {
+                "put a folder in its place, with one file an item"
+            } else {
+                "make it readable for monoligne's user"
+            };
+            mistakes.about_file(folder, format!("the folder cannot be read: {error}"), remedy);
             return Vec::new();
         }
     };
@@ -85,12 +94,18 @@ fn toml_files(folder: &Path, mistakes: &mut Mistakes) -> Vec<PathBuf> {
     files.sort();
     files.retain(|path| {
         let is_toml = path.extension().is_some_and(|extension| extension == "toml");
-        if !is_toml {
-            mistakes.about_file(
-                path,
-                "not read: its name does not end in .toml".to_owned(),
+        let (fault, remedy) = match path.is_dir() {
+            true => (
+                "not read: a folder within a part's folder",
+                "put its files beside it, or move it elsewhere",
+            ),
+            false => (
+                "not read: its name does not end in .toml",
                 "name it NAME.toml, or move it out of this folder",
-            );
+            ),
+        };
+        if !is_toml {
+            mistakes.about_file(path, fault.to_owned(), remedy);
         }
         is_toml
     });
@@ -109,11 +124,7 @@ fn misspelt(folder: &Path, mistakes: &mut Mistakes) {
     folders.sort();
     for path in folders {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let known = PARTS.into_iter().chain(OTHER_FOLDERS);
-        if known.clone().any(|folder| folder == name) {
-            continue;
-        }
-        if let Some(part) = nearest(&name, known) {
+        if let Some(part) = folder_meant(&name).filter(|part| *part != name) {
             mistakes.about_file(
                 &path,
                 "not read: no part of a configuration has this name".to_owned(),
@@ -123,25 +134,40 @@ fn misspelt(folder: &Path, mistakes: &mut Mistakes) {
     }
 }
 
-fn remedy(unreadable: ErrorKind) -> &'static str {
-    const REMEDIES: [(ErrorKind, &str); 3] = [
+/// The folder that is read and has this name, or one like it.
+pub(super) fn folder_meant(name: &str) -> Option<&'static str> {
+    nearest(name, PARTS.into_iter().chain(OTHER_FOLDERS))
+}
+
+/// `missing`: that of a file that is not there.
+fn remedy(unreadable: &Unreadable, missing: &'static str) -> &'static str {
+    let known = [
+        (ErrorKind::NotFound, missing),
         (ErrorKind::PermissionDenied, "make it readable for monoligne's user"),
         (ErrorKind::InvalidData, "save it as UTF-8"),
-        (ErrorKind::IsADirectory, "put a file in its place"),
     ];
-    let known = REMEDIES.iter().find(|(kind, _)| *kind == unreadable);
-    known.map_or("look at the disk it is on", |(_, remedy)| remedy)
+    match unreadable {
+        Unreadable::NoFile(_) => "put a file in its place",
+        Unreadable::TooLarge(_) => "cut it into several: one file an item, in its part's folder",
+        Unreadable::Failed(error) => {
+            let known = known.into_iter().find(|(kind, _)| *kind == error.kind());
+            known.map_or("look at the disk it is on", |(_, remedy)| remedy)
+        }
+    }
 }
 
 impl Source {
     /// `missing`: the remedy where there is no such file.
-    fn read(path: PathBuf, missing: &str, mistakes: &mut Mistakes) -> Option<Self> {
-        match std::fs::read_to_string(&path) {
+    fn read(path: PathBuf, missing: &'static str, mistakes: &mut Mistakes) -> Option<Self> {
+        let text = regular::read(&path, CONFIG_FILE_BYTES_MAX).and_then(|bytes| {
+            String::from_utf8(bytes)
+                .map_err(|error| Error::new(ErrorKind::InvalidData, error.utf8_error()).into())
+        });
+        match text {
             Ok(text) => Some(Self { path, text }),
             Err(error) => {
-                let is_missing = error.kind() == ErrorKind::NotFound;
-                let remedy = if is_missing { missing } else { remedy(error.kind()) };
-                mistakes.about_file(&path, format!("the file cannot be read: {error}"), remedy);
+                let fault = format!("the file cannot be read: {error}");
+                mistakes.about_file(&path, fault, remedy(&error, missing));
                 None
             }
         }

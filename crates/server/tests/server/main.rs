@@ -9,6 +9,7 @@ mod explain;
 mod folder;
 mod many;
 mod metrics;
+mod odd_files;
 mod operation;
 mod orders;
 mod peer;
