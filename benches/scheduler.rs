@@ -269,6 +269,7 @@ impl Floor {
         Input::Enter {
             caller: CallerId(self.callers),
             practice: PracticeId(practice),
+            practitioner: None,
             line: None,
             urgency,
             leave_by: Some(self.now + Duration::from_secs(100_000)),

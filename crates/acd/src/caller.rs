@@ -135,6 +135,8 @@ pub(crate) struct Caller {
     /// What held when he was given his plan, and the plan: no later setup touches them.
     pub(crate) situation: Situation,
     pub(crate) plan: Arc<Plan>,
+    /// The plan is his own, or of the leave of whom he called: what the practice does gives him no other.
+    pub(crate) keeps_plan: bool,
     pub(crate) step: usize,
     /// How often another practice took him over.
     pub(crate) hops: u8,

@@ -6,12 +6,20 @@ use std::sync::Arc;
 use crate::caller::{Caller, Place, Stage, Urgency};
 use crate::class::ClassBy;
 use crate::decision::Decision;
-use crate::id::{CallerId, LineId, PracticeId};
+use crate::id::{CallerId, LineId, PracticeId, PractitionerId};
 use crate::input::Refusal;
 use crate::limits::{HOPS_MAX, room};
 use crate::scheduler::Scheduler;
 use crate::setup::{Insistence, Plan, Practice, Situation, Step, Way};
 use crate::time::Instant;
+
+/// What a caller's number of ours says.
+#[derive(Copy, Clone)]
+pub(crate) struct Dialled {
+    pub(crate) practice: PracticeId,
+    pub(crate) practitioner: Option<PractitionerId>,
+    pub(crate) urgency: Option<Urgency>,
+}
 
 /// How a caller begins, before he is anywhere.
 pub(crate) struct Beginning {
@@ -19,6 +27,8 @@ pub(crate) struct Beginning {
     pub(crate) class_by: ClassBy,
     pub(crate) situation: Situation,
     pub(crate) plan: Arc<Plan>,
+    /// No boundary of the practice gives him another plan.
+    pub(crate) keeps_plan: bool,
     /// No limit of the practice counts him.
     pub(crate) through: bool,
 }
@@ -27,18 +37,17 @@ impl Scheduler {
     pub(crate) fn enter(
         &mut self,
         id: CallerId,
-        practice_id: PracticeId,
+        dialled: Dialled,
         line: Option<LineId>,
-        urgency: Option<Urgency>,
         leave_by: Option<Instant>,
     ) -> Result<(), Refusal> {
         if self.callers.contains_key(&id) || self.told.contains_key(&id) {
             return Err(Refusal::AlreadyHere);
         }
-        let setup = self.setup.clone();
+        let (setup, practice_id) = (self.setup.clone(), dialled.practice);
         let practice = setup.practices.get(&practice_id).ok_or(Refusal::UnknownPractice)?;
-        let beginning = self.beginning(practice_id, practice, line, urgency);
-        let Beginning { urgency, class_by, situation, plan, through } = beginning;
+        let beginning = self.beginning(dialled, line).ok_or(Refusal::UnknownPractice)?;
+        let Beginning { urgency, class_by, situation, plan, keeps_plan, through } = beginning;
         let redials = line.and_then(|line| self.place_of_redialler(practice_id, line));
         let now = self.now;
         let reached = redials.filter(|before| before.urgency < urgency);
@@ -66,6 +75,7 @@ impl Scheduler {
             line,
             situation,
             plan,
+            keeps_plan,
             step: 0,
             hops: 0,
             since: now,
@@ -91,17 +101,15 @@ impl Scheduler {
         Ok(())
     }
 
-    /// What he meets: his own rule before the practice's for who calls too often, before its situation.
-    pub(crate) fn beginning(
-        &self,
-        id: PracticeId,
-        practice: &Practice,
-        line: Option<LineId>,
-        urgency: Option<Urgency>,
-    ) -> Beginning {
-        let rule = line.and_then(|line| practice.callers.get(&line));
+    /// What he meets: the rule for him, of whom he called or of the practice, before the practice's for who
+    /// calls too often, before its situation. `None`: no such practice.
+    pub(crate) fn beginning(&self, dialled: Dialled, line: Option<LineId>) -> Option<Beginning> {
+        let id = dialled.practice;
+        let practice = self.setup.practices.get(&id)?;
+        let practitioner = dialled.practitioner.and_then(|id| practice.practitioners.get(&id));
+        let rule = line.and_then(|line| practice.rule_for(dialled.practitioner, line));
         let listed = rule.and_then(|rule| rule.urgency);
-        let (mut urgency, mut class_by) = match (urgency, listed) {
+        let (mut urgency, mut class_by) = match (dialled.urgency, listed) {
             (Some(of_number), listed) if listed.is_none_or(|listed| of_number <= listed) => {
                 (of_number, ClassBy::Number)
             }
@@ -110,11 +118,9 @@ impl Scheduler {
             (_, None) => (practice.urgency, ClassBy::Practice),
         };
         let through = rule.is_some_and(|rule| rule.way == Way::Through);
-        let own = |plan: &Plan| (Situation::Listed, Arc::new(plan.clone()));
+        let own = |plan: &Plan| Arc::new(plan.clone());
         let mut special = match rule.map(|rule| &rule.way) {
-            Some(Way::Through) => {
-                self.open_plan(id).map(|plan| (Situation::Listed, Arc::clone(plan)))
-            }
+            Some(Way::Through) => self.open_plan(id).cloned(),
             Some(Way::Plan(plan)) => Some(own(plan)),
             Some(Way::Usual) | None => None,
         };
@@ -131,12 +137,18 @@ impl Scheduler {
                 Insistence::Limit(plan) => special = special.or_else(|| Some(own(plan))),
             }
         }
-        let (situation, plan) = special.unwrap_or_else(|| {
-            let (situation, plan) =
-                self.holding_plan(id).expect("something holds for each practice of the setup");
-            (situation, Arc::clone(plan))
-        });
-        Beginning { urgency, class_by, situation, plan, through }
+        let leave = || practitioner.and_then(|practitioner| self.leave_of(id, practitioner));
+        let keeps = special.map(|plan| (Situation::Listed, plan));
+        let keeps = keeps.or_else(|| leave().map(|leave| (Situation::Leave, own(&leave.plan))));
+        let keeps_plan = keeps.is_some();
+        let (situation, plan) = match keeps {
+            Some(kept) => kept,
+            None => {
+                let (situation, plan) = self.holding_plan(id)?;
+                (situation, Arc::clone(plan))
+            }
+        };
+        Some(Beginning { urgency, class_by, situation, plan, keeps_plan, through })
     }
 
     /// Who begins this plan in that place waits for somebody, here or with the practices that it hands him

@@ -35,6 +35,10 @@ id!(
     PracticeId(u32)
 );
 id!(
+    /// Somebody of a practice who has numbers of his own there: one of that practice's, in one setup.
+    PractitionerId(u16)
+);
+id!(
     /// Secretaries who share callers.
     TeamId(u32)
 );

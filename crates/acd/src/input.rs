@@ -7,18 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Lasting;
 use crate::caller::Urgency;
-use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, TeamId};
+use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, PractitionerId, TeamId};
 use crate::setup::{Forward, Override, Setup};
 use crate::time::Instant;
 
 #[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Input {
-    /// A caller begins the plan of the practice's situation, or of its rule for him. `line` is his
-    /// number, if he shows it; `urgency` overrides the practice's; at `leave_by` he must not be
-    /// unanswered any more and goes on to the first step that ends the wait.
+    /// A caller begins the plan of the practice's situation, or of its rule for him. `practitioner`:
+    /// whose number of the practice he called, if it is somebody's there; one that the setup does not know
+    /// counts as nobody's. `line` is his number, if he shows it; `urgency` overrides the practice's; at
+    /// `leave_by` he must not be unanswered any more and goes on to the first step that ends the wait.
     Enter {
         caller: CallerId,
         practice: PracticeId,
+        practitioner: Option<PractitionerId>,
         line: Option<LineId>,
         urgency: Option<Urgency>,
         leave_by: Option<Instant>,

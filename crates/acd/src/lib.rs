@@ -51,15 +51,16 @@ pub use groups::Unsuited;
 pub use holidays::{Holidays, Territory};
 pub use hours::{Calendars, CutNight, Hours, HoursError, HoursState};
 pub use id::{
-    AgentId, CallerId, LineId, OfferId, PhoneId, PracticeId, PromptId, SiteId, SkillId, Target,
-    TeamId,
+    AgentId, CallerId, LineId, OfferId, PhoneId, PracticeId, PractitionerId, PromptId, SiteId,
+    SkillId, Target, TeamId,
 };
 pub use input::{AgentEvent, Input, Miss, Refusal};
 pub use limits::{HOPS_MAX, Limits, REPEATED_CALLS_MAX, RUNG_ENOUGH, WRAP_UP_MAX};
 pub use scheduler::{Counts, Scheduler};
 pub use setup::{
     Agent, AtClosing, CallerRule, Circle, Forward, Insistence, Leave, Override, Overriding, Plan,
-    Practice, Queue, Repeated, RetryAfter, Setup, Situation, Step, Strategy, Team, Way, Widening,
+    Practice, Practitioner, Queue, Repeated, RetryAfter, Setup, Situation, Step, Strategy, Team,
+    Way, Widening,
 };
 pub use time::Instant;
 pub use timer::{Bound, Reason};

@@ -15,9 +15,10 @@ use crate::agent::{AgentState, AgentView, Desk};
 use crate::caller::{Caller, CallerView, Waiting};
 use crate::civil::Clock;
 use crate::decision::Decision;
+use crate::entrance::Dialled;
 use crate::estimates::Figures;
 use crate::groups::{GroupId, Groups};
-use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, TeamId};
+use crate::id::{AgentId, CallerId, LineId, OfferId, PracticeId, PractitionerId, TeamId};
 use crate::input::{Input, Refusal};
 use crate::setup::{Override, Setup, Situation};
 use crate::situations::Holdings;
@@ -269,9 +270,14 @@ impl Scheduler {
     }
 
     /// In which situation's plan who calls from there would begin.
-    pub fn situation_for(&self, practice: PracticeId, line: Option<LineId>) -> Option<Situation> {
-        let known = self.setup.practices.get(&practice)?;
-        Some(self.beginning(practice, known, line, None).situation)
+    pub fn situation_for(
+        &self,
+        practice: PracticeId,
+        practitioner: Option<PractitionerId>,
+        line: Option<LineId>,
+    ) -> Option<Situation> {
+        let dialled = Dialled { practice, practitioner, urgency: None };
+        Some(self.beginning(dialled, line)?.situation)
     }
 
     pub fn setup(&self) -> &Arc<Setup> {
@@ -291,8 +297,9 @@ impl Scheduler {
 
     fn apply(&mut self, input: Input) -> Result<(), Refusal> {
         match input {
-            Input::Enter { caller, practice, line, urgency, leave_by } => {
-                return self.enter(caller, practice, line, urgency, leave_by);
+            Input::Enter { caller, practice, practitioner, line, urgency, leave_by } => {
+                let dialled = Dialled { practice, practitioner, urgency };
+                return self.enter(caller, dialled, line, leave_by);
             }
             Input::Leave { caller } => return self.leave(caller),
             Input::Pressed { caller } => return self.pressed(caller),

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::caller::Urgency;
 use crate::civil::Period;
 use crate::hours::Hours;
-use crate::id::{AgentId, LineId, PracticeId, PromptId, SiteId, SkillId, Target, TeamId};
+use crate::id::{
+    AgentId, LineId, PracticeId, PractitionerId, PromptId, SiteId, SkillId, Target, TeamId,
+};
 use crate::limits::Limits;
 
 #[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -56,6 +58,8 @@ pub struct Practice {
     pub wait_max: Option<Duration>,
     /// Callers who are treated otherwise than all.
     pub callers: BTreeMap<LineId, CallerRule>,
+    /// Those of its people who have numbers of their own.
+    pub practitioners: BTreeMap<PractitionerId, Practitioner>,
     pub repeated: Option<Repeated>,
     /// How long who last spoke with a caller for it goes before other free secretaries.
     pub affinity_for: Duration,
@@ -64,7 +68,18 @@ pub struct Practice {
     pub redial_within: Duration,
 }
 
-/// A time in which the practice is away, whatever its hours say.
+/// What callers of his own numbers meet before what the practice says of all; they are the practice's
+/// callers for all else.
+#[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Practitioner {
+    /// Before the practice's own list.
+    pub callers: BTreeMap<LineId, CallerRule>,
+    /// Before the practice's leave and hours, not before an override; of two that hold at once, the first
+    /// one counts. Looked at when a caller enters: he keeps the plan that he meets.
+    pub leave: Vec<Leave>,
+}
+
+/// A time in which the practice, or one of its people, is away, whatever the hours say.
 #[derive(Clone, Eq, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Leave {
     pub period: Period,
@@ -232,6 +247,31 @@ pub enum Overriding {
 }
 
 impl Practice {
+    /// The rule for a caller: that of whose number he called, else its own.
+    pub fn rule_for(&self, called: Option<PractitionerId>, line: LineId) -> Option<&CallerRule> {
+        let practitioner = called.and_then(|called| self.practitioners.get(&called));
+        let of_practitioner = practitioner.and_then(|it| it.callers.get(&line));
+        of_practitioner.or_else(|| self.callers.get(&line))
+    }
+
+    /// All that its callers may be given, those of its people's callers too.
+    pub fn plans(&self) -> impl Iterator<Item = &Plan> {
+        let own = std::iter::once((&self.callers, &self.leave));
+        let lists = own.chain(self.practitioners.values().map(|it| (&it.callers, &it.leave)));
+        let listed = lists.flat_map(|(callers, leave)| {
+            let of_callers = callers.values().filter_map(|rule| match &rule.way {
+                Way::Plan(plan) => Some(plan),
+                Way::Usual | Way::Through => None,
+            });
+            of_callers.chain(leave.iter().map(|leave| &leave.plan))
+        });
+        let repeated = self.repeated.as_ref().and_then(|repeated| match &repeated.then {
+            Insistence::Limit(plan) => Some(plan),
+            Insistence::Rise => None,
+        });
+        [&self.open, &self.closed, &self.away].into_iter().chain(listed).chain(repeated)
+    }
+
     /// Open at any time.
     pub fn without_hours(answer_within: Duration, urgency: Urgency, open: Plan) -> Self {
         Self { answer_within, urgency, open, ..Self::default() }

@@ -16,7 +16,9 @@ use crate::id::{CallerId, PracticeId};
 use crate::input::Refusal;
 use crate::limits::{CLOCK_JUMP, CLOCK_STANDS, HOPS_MAX};
 use crate::scheduler::Scheduler;
-use crate::setup::{AtClosing, Forward, Override, Overriding, Plan, Practice, Situation, Step};
+use crate::setup::{
+    AtClosing, Forward, Leave, Override, Overriding, Plan, Practice, Practitioner, Situation, Step,
+};
 use crate::time::Instant;
 use crate::timer::Reason;
 
@@ -355,21 +357,30 @@ impl Scheduler {
     /// Whether a practice that turns so gives him its plan.
     fn is_moved_by(&self, caller: &Caller, practice: PracticeId, situation: Situation) -> bool {
         let at_closing = self.setup.practices.get(&practice).map(|practice| practice.at_closing);
-        match caller.situation {
-            // A plan of his own.
-            Situation::Listed => false,
-            Situation::Open | Situation::Closed | Situation::Leave | Situation::Redirected => {
-                match situation {
-                    // It opens: he is served as everybody.
-                    Situation::Open => caller.situation != Situation::Open,
-                    Situation::Closed | Situation::Leave | Situation::Redirected => {
-                        at_closing == Some(AtClosing::Move)
-                    }
-                    // Of a caller, never of a practice.
-                    Situation::Listed => false,
-                }
-            }
+        if caller.keeps_plan {
+            return false;
         }
+        match situation {
+            // It opens: he is served as everybody.
+            Situation::Open => caller.situation != Situation::Open,
+            Situation::Closed | Situation::Leave | Situation::Redirected => {
+                at_closing == Some(AtClosing::Move)
+            }
+            // Of a caller, never of a practice.
+            Situation::Listed => false,
+        }
+    }
+
+    /// The leave of one of a practice's people that holds now, unless an override says otherwise.
+    pub(crate) fn leave_of<'p>(
+        &self,
+        id: PracticeId,
+        practitioner: &'p Practitioner,
+    ) -> Option<&'p Leave> {
+        let now = self.unix_ms()?;
+        let over = self.overrides.get(&id).filter(|over| now < over.until_unix_ms);
+        let mut leave = practitioner.leave.iter().filter(|_| over.is_none());
+        leave.find(|leave| leave.period.contains(now))
     }
 
     /// Gives him the plan that holds for this practice. Afterwards he is in no step.
@@ -383,6 +394,7 @@ impl Scheduler {
         caller.acting = practice;
         caller.situation = situation;
         caller.plan = plan;
+        caller.keeps_plan = false;
         self.decide(Decision::Plan { caller: id, practice, situation });
     }
 

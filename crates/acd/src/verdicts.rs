@@ -3,9 +3,9 @@
 //! Nothing here decides: it asks what decides.
 
 use crate::caller::Urgency;
-use crate::entrance::Beginning;
+use crate::entrance::{Beginning, Dialled};
 use crate::groups::{Unsuited, demand, eligible};
-use crate::id::{AgentId, LineId, PracticeId, TeamId};
+use crate::id::{AgentId, LineId, PracticeId, PractitionerId, TeamId};
 use crate::scheduler::Scheduler;
 use crate::setup::{Circle, Plan, Setup, Situation, Strategy, Widening};
 use crate::steps::circle_at;
@@ -35,16 +35,18 @@ pub struct Verdict {
 }
 
 impl Scheduler {
-    /// `urgency` is that of the number he dials, if it has one. `None`: no such practice.
+    /// `practitioner` and `urgency` are those of the number he dials, if it has them. `None`: no such
+    /// practice.
     pub fn outset(
         &self,
         practice: PracticeId,
+        practitioner: Option<PractitionerId>,
         line: Option<LineId>,
         urgency: Option<Urgency>,
     ) -> Option<Outset> {
-        let known = self.setup.practices.get(&practice)?;
-        let Beginning { urgency, class_by: _, situation, plan, through } =
-            self.beginning(practice, known, line, urgency);
+        let dialled = Dialled { practice, practitioner, urgency };
+        let Beginning { urgency, class_by: _, situation, plan, keeps_plan: _, through } =
+            self.beginning(dialled, line)?;
         let calls = self.calls_with_this(practice, line);
         let plan = (*plan).clone();
         Some(Outset { urgency, situation, plan, through, calls })

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{AgentId, PhoneId, PracticeId, PromptId, SiteId, TeamId, Urgency};
+use acd::{AgentId, PhoneId, PracticeId, PractitionerId, PromptId, SiteId, TeamId, Urgency};
 use serde::{Deserialize, Serialize};
 use sip::sdp::Codec;
 use sip::{Account, Algorithm, Flow, Transport};
@@ -181,7 +181,7 @@ pub struct Practice {
     pub instructions: Option<String>,
     /// What she asks a caller before anything is disclosed to him.
     pub identity: Option<String>,
-    /// Whom she may reach for it.
+    /// Whom she may reach for it; their places here are their ids in the scheduler's setup.
     pub practitioners: Vec<Practitioner>,
     /// What she opens for it: its agenda, its directory.
     pub links: Vec<Link>,
@@ -190,12 +190,34 @@ pub struct Practice {
 }
 
 /// Somebody of a practice whom a secretary may have to reach.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Practitioner {
     pub name: String,
+    /// Where.
     pub number: Option<E164>,
     /// When she may be disturbed, in words.
     pub disturb: Option<String>,
+    /// What the secretary should know of her, in lines.
+    pub instructions: Option<String>,
+    /// The practice's numbers that are hers: who calls them meets what her
+    /// [`acd::Practitioner`] says before what the practice does.
+    pub numbers: BTreeSet<E164>,
+}
+
+impl Practice {
+    /// Whose of its people a number of the practice is.
+    pub fn practitioner(&self, number: E164) -> Option<(PractitionerId, &Practitioner)> {
+        let all = (0..).map(PractitionerId).zip(&self.practitioners);
+        all.into_iter().find(|(_, practitioner)| practitioner.numbers.contains(&number))
+    }
+
+    /// How the secretary answers who dialled that number: `Les Tilleuls · Dr Aubert`.
+    pub fn label_for(&self, number: E164) -> String {
+        match self.practitioner(number) {
+            Some((_, practitioner)) => format!("{} · {}", self.label, practitioner.name),
+            None => self.label.clone(),
+        }
+    }
 }
 
 /// A page that a secretary opens for a practice.

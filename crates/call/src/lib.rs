@@ -21,7 +21,7 @@ mod timers;
 
 pub use acd::{
     AgentId, AgentState, ClassBy, Date, Forward, Lasting, LineId, Override, Overriding, PhoneId,
-    PracticeId, PromptId, SiteId, Situation, Target, TeamId, Urgency,
+    PracticeId, PractitionerId, PromptId, SiteId, Situation, Target, TeamId, Urgency,
 };
 pub use action::{Action, AgentCommand, CallerCommand, Input, Ledger, Notice};
 pub use calls::{Callee, Stage};

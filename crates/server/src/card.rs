@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use acd::{Plan, PracticeId};
+use acd::{Plan, PracticeId, PractitionerId};
 use serde::{Deserialize, Serialize};
 
 use crate::explain::step;
@@ -56,6 +56,9 @@ pub struct NumberOfCard {
     pub urgency: Option<String>,
     /// Several practices forward to it.
     pub is_shared: bool,
+    /// Whose of the practice it is; `None`: nobody's in particular.
+    #[serde(default)]
+    pub practitioner: Option<String>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -71,6 +74,11 @@ pub struct PractitionerOfCard {
     pub name: String,
     pub number: Option<String>,
     pub disturb: Option<String>,
+    #[serde(default)]
+    pub instructions: Option<String>,
+    /// Those that are not over.
+    #[serde(default)]
+    pub leave: Vec<LeaveOfCard>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -92,14 +100,20 @@ pub(crate) fn of(copy: &FloorCopy, practice: &str) -> Result<Card, String> {
     };
     let zone = rules.hours.zone();
     let over = scheduler.overrides().find(|(of, _)| *of == id).map(|(_, over)| over);
-    let leave = rules.leave.iter().filter_map(|leave| {
-        let (from, to): (i64, i64) = leave.period.into();
-        (to > at_ms).then(|| LeaveOfCard { from: shown(zone, from), to: shown(zone, to) })
-    });
-    let practitioners = known.practitioners.iter().map(|it| PractitionerOfCard {
+    let leave = |all: &[acd::Leave]| -> Vec<LeaveOfCard> {
+        let to_come = all.iter().filter_map(|leave| {
+            let (from, to): (i64, i64) = leave.period.into();
+            (to > at_ms).then(|| LeaveOfCard { from: shown(zone, from), to: shown(zone, to) })
+        });
+        to_come.collect()
+    };
+    let ids = (0..).map(PractitionerId);
+    let practitioners = ids.zip(&known.practitioners).map(|(id, it)| PractitionerOfCard {
         name: it.name.clone(),
         number: it.number.map(call::E164::spoken),
         disturb: it.disturb.clone(),
+        instructions: it.instructions.clone(),
+        leave: rules.practitioners.get(&id).map_or_else(Vec::new, |it| leave(&it.leave)),
     });
     let links = known.links.iter();
     Ok(Card {
@@ -113,8 +127,8 @@ pub(crate) fn of(copy: &FloorCopy, practice: &str) -> Result<Card, String> {
         overridden: over.map(|over| said(config, id, &over)),
         comment: rules.hours.state(at_ms).comment.to_string(),
         hours: rules.hours.text().to_owned(),
-        leave: leave.collect(),
-        numbers: numbers(config, id),
+        leave: leave(&rules.leave),
+        numbers: numbers(config, id, known),
         plans: plans(config, rules),
         greeting: known.greeting.clone(),
         identity: known.identity.clone(),
@@ -137,13 +151,14 @@ fn until(rules: &acd::Practice, over: Option<&acd::Override>, at_ms: i64) -> Opt
     leaves.filter(|from| *from > at_ms).chain(rules.hours.next_change(at_ms)).min()
 }
 
-fn numbers(config: &call::Config, id: PracticeId) -> Vec<NumberOfCard> {
+fn numbers(config: &call::Config, id: PracticeId, known: &call::Practice) -> Vec<NumberOfCard> {
     let of = |numbers: &BTreeMap<call::E164, PracticeId>, is_shared| {
         let own = numbers.iter().filter(|(_, of)| **of == id);
         let own = own.map(|(number, _)| NumberOfCard {
             number: number.spoken(),
             urgency: config.urgent_numbers.get(number).map(|it| urgency_word(*it).to_owned()),
             is_shared,
+            practitioner: known.practitioner(*number).map(|(_, it)| it.name.clone()),
         });
         own.collect::<Vec<_>>()
     };
@@ -177,9 +192,7 @@ impl Card {
             page.line("override", overridden);
         }
         page.line("hours", &format!("{} ({})", self.hours, self.zone));
-        let leave: Vec<String> =
-            self.leave.iter().map(|it| format!("{} to {}", it.from, it.to)).collect();
-        page.lines("leave", &leave);
+        page.lines("leave", &self.leave.iter().map(away).collect::<Vec<_>>());
         page.lines("numbers", &self.numbers.iter().map(number).collect::<Vec<_>>());
         for plan in &self.plans {
             let steps = plan.steps.iter().zip(1..);
@@ -191,7 +204,10 @@ impl Card {
         page.text("greeting", self.greeting.as_deref());
         page.text("identity", self.identity.as_deref());
         page.text("instructions", self.instructions.as_deref());
-        page.lines("practitioners", &self.practitioners.iter().map(person).collect::<Vec<_>>());
+        page.lines(
+            "practitioners",
+            &self.practitioners.iter().flat_map(person).collect::<Vec<_>>(),
+        );
         let links: Vec<String> =
             self.links.iter().map(|it| format!("{}: {}", it.name, it.url)).collect();
         page.lines("links", &links);
@@ -221,11 +237,18 @@ fn number(number: &NumberOfCard) -> String {
     if number.is_shared {
         text.push_str(", shared by several practices");
     }
+    if let Some(practitioner) = &number.practitioner {
+        let _ = write!(text, ", {practitioner}");
+    }
     text
 }
 
-/// `Dr Martin, 06 39 98 00 12: only for an emergency`.
-fn person(person: &PractitionerOfCard) -> String {
+fn away(leave: &LeaveOfCard) -> String {
+    format!("{} to {}", leave.from, leave.to)
+}
+
+/// `Dr Martin, 06 39 98 00 12: only for an emergency`, and below it what else is said of her.
+fn person(person: &PractitionerOfCard) -> Vec<String> {
     let mut text = person.name.clone();
     if let Some(number) = &person.number {
         let _ = write!(text, ", {number}");
@@ -233,7 +256,11 @@ fn person(person: &PractitionerOfCard) -> String {
     if let Some(disturb) = &person.disturb {
         let _ = write!(text, ": {disturb}");
     }
-    text
+    let mut lines = vec![text];
+    lines.extend(person.leave.iter().map(|leave| format!("  away {}", away(leave))));
+    let instructions = person.instructions.iter().flat_map(|text| text.lines());
+    lines.extend(instructions.map(|line| format!("  {line}")));
+    lines
 }
 
 struct Page(String);

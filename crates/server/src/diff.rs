@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use acd::{Scheduler, Way};
+use acd::Scheduler;
 use call::{E164, PracticeId};
 use clap::Args;
 use serde::Serialize;
@@ -133,11 +133,13 @@ impl<'l> Side<'l> {
         self.loaded.engine.floor.practices.get(&id)
     }
 
-    /// A number that leads to the practice.
+    /// A number that leads to the practice, and to nobody in particular there if it has such a one.
     fn number(&self, id: PracticeId) -> Option<E164> {
         let engine = &self.loaded.engine;
-        let mut all = engine.numbers.iter().chain(&engine.shared);
-        all.find(|(_, whose)| **whose == id).map(|(number, _)| *number)
+        let all = engine.numbers.iter().chain(&engine.shared);
+        let its = all.filter(|(_, whose)| **whose == id).map(|(number, _)| *number);
+        let known = engine.practices.get(&id);
+        its.min_by_key(|number| known.is_some_and(|it| it.practitioner(*number).is_some()))
     }
 
     fn whose(&self, number: E164) -> Option<String> {
@@ -166,15 +168,8 @@ impl<'l> Side<'l> {
 }
 
 fn handed_on(practice: &acd::Practice) -> Vec<PracticeId> {
-    let of_callers = practice.callers.values().filter_map(|rule| match &rule.way {
-        Way::Plan(plan) => Some(plan),
-        Way::Usual | Way::Through => None,
-    });
-    let plans = [&practice.open, &practice.closed, &practice.away]
-        .into_iter()
-        .chain(practice.leave.iter().map(|leave| &leave.plan))
-        .chain(of_callers);
-    plans
+    practice
+        .plans()
         .flat_map(|plan| &plan.steps)
         .filter_map(|step| match step {
             acd::Step::Practice(practice) => Some(*practice),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{Circle, Outset, Scheduler, Situation, Step, Urgency, Way, circles, verdicts};
-use call::{E164, PracticeId};
+use call::{E164, PracticeId, PractitionerId};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Loaded;
@@ -284,20 +284,22 @@ impl Asked {
             return told;
         };
         let urgent = config.urgent_numbers.get(&number).copied();
-        let outset = scheduler.outset(id, line, urgent);
+        let known = config.practices.get(&id);
+        let called = known.and_then(|known| known.practitioner(number));
+        let practitioner = called.map(|(id, _)| id);
+        let outset = scheduler.outset(id, practitioner, line, urgent);
         let (Some(outset), Some(practice)) = (outset, config.floor.practices.get(&id)) else {
             told.refused = Some("404: the practice is not configured any more".to_owned());
             return told;
         };
-        let known = config.practices.get(&id);
         told.practice = Some(PracticeFound {
             name: known.map_or_else(String::new, |it| it.name.clone()),
-            label: known.map_or_else(String::new, |it| it.label.clone()),
+            label: known.map_or_else(String::new, |it| it.label_for(number)),
             number: number.spoken(),
             by: by.to_owned(),
             place: None,
         });
-        let asks = Asks { practice, line, urgent, outset: &outset };
+        let asks = Asks { practice, called, line, urgent, outset: &outset };
         told.class = Some(asks.class());
         told.situation = Some(asks.held(config, id, scheduler, at_ms));
         let trunk = self.trunk.and_then(|trunk| config.trunks.get(&trunk));
@@ -320,6 +322,7 @@ impl Asked {
         let enter = acd::Input::Enter {
             caller: course::CALLER,
             practice: id,
+            practitioner,
             line,
             urgency: urgent,
             leave_by,
@@ -332,6 +335,8 @@ impl Asked {
 /// What decides of one caller of one practice.
 struct Asks<'a> {
     practice: &'a acd::Practice,
+    /// Whose number of the practice he called.
+    called: Option<(PractitionerId, &'a call::Practitioner)>,
     line: Option<acd::LineId>,
     urgent: Option<Urgency>,
     outset: &'a Outset,
@@ -339,7 +344,23 @@ struct Asks<'a> {
 
 impl Asks<'_> {
     fn rule(&self) -> Option<&acd::CallerRule> {
-        self.practice.callers.get(&self.line?)
+        self.practice.rule_for(self.called.map(|(id, _)| id), self.line?)
+    }
+
+    /// Whose rule that is.
+    fn whose(&self) -> &str {
+        let own = self.called.and_then(|(id, called)| {
+            let rules = self.practice.practitioners.get(&id)?;
+            rules.callers.contains_key(&self.line?).then_some(called.name.as_str())
+        });
+        own.unwrap_or("the practice")
+    }
+
+    /// The leave of whom he called that holds, and its name.
+    fn away(&self, at_ms: i64) -> Option<(&acd::Leave, &str)> {
+        let (id, called) = self.called?;
+        let mut leave = self.practice.practitioners.get(&id)?.leave.iter();
+        Some((leave.find(|leave| leave.period.contains(at_ms))?, called.name.as_str()))
     }
 
     /// The rule for who calls too often, where it holds for this call.
@@ -353,7 +374,7 @@ impl Asks<'_> {
             (Some(urgent), of_rule) if of_rule.is_none_or(|of_rule| urgent <= of_rule) => {
                 "by the urgent number that he dialled".to_owned()
             }
-            (_, Some(_)) => "the practice's rule for this caller".to_owned(),
+            (_, Some(_)) => format!("{}'s rule for this caller", self.whose()),
             (_, None) => "the practice's".to_owned(),
         };
         if let Some(acd::Repeated { within, then: acd::Insistence::Rise, .. }) = self.repeated() {
@@ -377,17 +398,22 @@ impl Asks<'_> {
             .find(|(practice, over)| *practice == id && over.until_unix_ms > at_ms);
         let leave = practice.leave.iter().position(|leave| leave.period.contains(at_ms));
         let is_listed = self.outset.situation == Situation::Listed;
-        let (why, until) = match (is_listed, over, leave) {
-            (true, _, _) => (self.listed(), None),
-            (false, Some((_, over)), _) => {
+        let (why, until) = match (is_listed, over, self.away(at_ms), leave) {
+            (true, _, _, _) => (self.listed(), None),
+            (false, Some((_, over)), _, _) => {
                 (format!("an override: {}", said(config, id, &over)), Some(over.until_unix_ms))
             }
-            (false, None, Some(index)) => {
+            (false, None, Some((leave, name)), _) => {
+                let (from, until) = leave.period.into();
+                let (from, to) = (shown(zone, from), shown(zone, until));
+                (format!("{name} is away from {from} to {to}"), Some(until))
+            }
+            (false, None, None, Some(index)) => {
                 let (from, until) = practice.leave[index].period.into();
                 let (from, to) = (shown(zone, from), shown(zone, until));
                 (format!("leave {} of its list, from {from} to {to}", index + 1), Some(until))
             }
-            (false, None, None) => {
+            (false, None, None, None) => {
                 (format!("by its hours `{}`", hours.text()), hours.next_change(at_ms))
             }
         };
@@ -408,7 +434,7 @@ impl Asks<'_> {
             Some(Way::Through) => {
                 "this caller always gets through: the open plan, no limit counts him".to_owned()
             }
-            Some(Way::Plan(_)) => "the practice has a plan for this caller".to_owned(),
+            Some(Way::Plan(_)) => format!("{} has a plan for this caller", self.whose()),
             Some(Way::Usual) | None => {
                 let within = self.repeated().map(|it| words::duration(it.within));
                 let (calls, within) = (self.outset.calls, within.unwrap_or_default());
@@ -545,13 +571,20 @@ pub(crate) fn without_conditions(setup: &acd::Setup) -> Arc<acd::Setup> {
     let mut setup = setup.clone();
     for practice in setup.practices.values_mut() {
         practice.waiting_max = None;
-        let of_callers = practice.callers.values_mut().filter_map(|rule| match &mut rule.way {
+        let rules = practice.callers.values_mut();
+        let (mut rules, mut leave): (Vec<_>, Vec<_>) =
+            (rules.collect(), practice.leave.iter_mut().collect());
+        for practitioner in practice.practitioners.values_mut() {
+            rules.extend(practitioner.callers.values_mut());
+            leave.extend(&mut practitioner.leave);
+        }
+        let of_callers = rules.into_iter().filter_map(|rule| match &mut rule.way {
             Way::Plan(plan) => Some(plan),
             Way::Usual | Way::Through => None,
         });
         let plans = [&mut practice.open, &mut practice.closed, &mut practice.away]
             .into_iter()
-            .chain(practice.leave.iter_mut().map(|leave| &mut leave.plan))
+            .chain(leave.into_iter().map(|leave| &mut leave.plan))
             .chain(of_callers);
         for step in plans.flat_map(|plan| &mut plan.steps) {
             match step {

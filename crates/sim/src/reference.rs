@@ -283,8 +283,8 @@ impl Reference {
 
     fn take(&mut self, input: &Input) -> Result<(), Refusal> {
         match input {
-            Input::Enter { caller, practice, line, urgency, leave_by } => {
-                self.enter(*caller, *practice, *line, *urgency, *leave_by)
+            Input::Enter { caller, practice, practitioner, line, urgency, leave_by } => {
+                self.enter(*caller, (*practice, *practitioner), *line, *urgency, *leave_by)
             }
             Input::Leave { caller } => self.leave(*caller),
             Input::Pressed { caller } => self.pressed(*caller),

@@ -261,6 +261,7 @@ impl World {
                 self.input(Input::Enter {
                     caller,
                     practice,
+                    practitioner: None,
                     line: line.map(LineId),
                     urgency,
                     leave_by,

@@ -277,7 +277,14 @@ pub(crate) fn enter(
     urgency: Option<Urgency>,
     leave_by: Option<Instant>,
 ) -> Input {
-    Input::Enter { caller: CallerId(caller), practice, line: None, urgency, leave_by }
+    Input::Enter {
+        caller: CallerId(caller),
+        practice,
+        practitioner: None,
+        line: None,
+        urgency,
+        leave_by,
+    }
 }
 
 /// From a number that he shows.
@@ -287,6 +294,6 @@ pub(crate) fn entering(
     line: Option<u64>,
     urgency: Option<Urgency>,
 ) -> Input {
-    let line = line.map(LineId);
-    Input::Enter { caller: CallerId(caller), practice, line, urgency, leave_by: None }
+    let (caller, line) = (CallerId(caller), line.map(LineId));
+    Input::Enter { caller, practice, practitioner: None, line, urgency, leave_by: None }
 }

@@ -15,6 +15,7 @@ mod order;
 mod overflows;
 mod overrides;
 mod plans;
+mod practitioners;
 mod returned;
 mod secretaries;
 mod setups;

@@ -114,6 +114,7 @@ fn the_told_order_is_the_order_of_the_offers() {
         let enter = Input::Enter {
             caller: CallerId(caller),
             practice: PRACTICE,
+            practitioner: None,
             line: None,
             urgency: None,
             leave_by: None,
@@ -132,9 +133,9 @@ fn the_told_order_is_the_order_of_the_offers() {
 #[test]
 fn an_outset_is_what_who_enters_gets() {
     let scheduler = Scheduler::new(Arc::new(setup()));
-    let outset = scheduler.outset(PRACTICE, None, Some(Urgency::Vital)).expect("it is known");
+    let outset = scheduler.outset(PRACTICE, None, None, Some(Urgency::Vital)).expect("it is known");
     assert_eq!((outset.urgency, outset.plan.steps.len()), (Urgency::Vital, 1));
-    assert!(scheduler.outset(PracticeId(9), None, None).is_none());
+    assert!(scheduler.outset(PracticeId(9), None, None, None).is_none());
 }
 
 #[test]

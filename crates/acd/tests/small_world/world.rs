@@ -155,6 +155,7 @@ impl World {
         let enters = |practice, urgency| Input::Enter {
             caller,
             practice,
+            practitioner: None,
             // The first and the third come from one number.
             line: self.callers.is_multiple_of(2).then_some(LineId(7)),
             urgency,
@@ -494,6 +495,7 @@ fn what_the_scheduler_says_is_what_is_watched() {
     world.told(Input::Enter {
         caller: CallerId(1),
         practice: OWN,
+        practitioner: None,
         line: None,
         urgency: None,
         leave_by: None,

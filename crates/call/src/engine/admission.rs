@@ -297,13 +297,17 @@ impl Engine {
         let id = caller_id(arrival.reference);
         let line = arrival.caller.line();
         let leave_by = self.leave_by(arrival, invite);
+        let known = self.config.practices.get(&practice);
+        let practitioner = known.and_then(|known| Some(known.practitioner(dialled)?.0));
+        let label = known.map(|known| known.label_for(dialled)).unwrap_or_default();
         // Ahead of his call: the scheduler has forgotten whose plan is over as soon as it begins.
-        let met = self.state.scheduler.situation_for(practice, line);
+        let met = self.state.scheduler.situation_for(practice, practitioner, line);
         let entered = self.schedule(
             arrival.now,
             acd::Input::Enter {
                 caller: id,
                 practice,
+                practitioner,
                 line,
                 urgency: self.config.urgent_numbers.get(&dialled).copied(),
                 leave_by: Some(acd_time(leave_by)),
@@ -343,7 +347,6 @@ impl Engine {
             awaits_answer: false,
         };
         self.state.dialogs.insert(arrival.dialog, Role::Caller(id));
-        let label = self.config.practices.get(&practice).map(|it| it.label.clone());
         self.state.calls.insert(
             id,
             Call {
@@ -352,7 +355,7 @@ impl Engine {
                 dialled,
                 practice,
                 acting: practice,
-                label: label.unwrap_or_default(),
+                label,
                 situation,
                 caller: arrival.caller.clone(),
                 // Else the scheduler says so.

@@ -57,12 +57,12 @@ impl Engine {
         practice: PracticeId,
         situation: Situation,
     ) {
-        let label = self.config.practices.get(&practice).map(|it| it.label.clone());
+        let known = self.config.practices.get(&practice);
         let Some(call) = self.state.calls.get_mut(&caller) else { return };
         call.situation = situation;
         // His own practice may take him back; another plan of the same one changes no label.
         if practice != std::mem::replace(&mut call.acting, practice) {
-            call.label = label.unwrap_or_default();
+            call.label = known.map(|known| known.label_for(call.dialled)).unwrap_or_default();
         }
         let call = call.reference;
         self.notice(Notice::TakenOver { call, practice, situation });

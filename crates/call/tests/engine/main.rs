@@ -13,6 +13,7 @@ mod hold;
 mod lasting;
 mod ledger;
 mod ports;
+mod practitioners;
 mod reachability;
 mod routing;
 mod storm;

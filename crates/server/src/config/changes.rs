@@ -226,9 +226,12 @@ fn practice_facts(
     facts.push(Fact::hidden("instructions", &practice.instructions));
     facts.push(Fact::hidden("identity", &practice.identity));
     facts.push(Fact::hidden("links", &practice.links));
-    let practitioners = practice.practitioners.iter();
-    let practitioners = practitioners.map(|it| (&it.name, plain(it.number), &it.disturb));
-    facts.push(Fact::hidden("practitioners", practitioners.collect::<Vec<_>>()));
+    let practitioners = practice.practitioners.iter().map(|it| {
+        let numbers: Vec<String> = it.numbers.iter().map(|number| number.to_string()).collect();
+        (&it.name, plain(it.number), &it.disturb, &it.instructions, numbers)
+    });
+    let rules = loaded.engine.floor.practices.get(&id).map(|floor| &floor.practitioners);
+    facts.push(Fact::hidden("practitioners", (practitioners.collect::<Vec<_>>(), rules)));
     facts
 }
 

@@ -147,7 +147,10 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("callers", &["name", "numbers", "urgency", "through", "blocked", "plan"]),
     ("repeated", &["calls", "within", "then"]),
     ("forward", &["trunk", "number", "no_key", "allowed"]),
-    ("practitioners", &["name", "number", "disturb"]),
+    (
+        "practitioners",
+        &["name", "number", "disturb", "instructions", "numbers", "callers", "leave"],
+    ),
     ("links", &["name", "url"]),
     (
         "teams",

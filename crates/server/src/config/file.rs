@@ -14,8 +14,8 @@ use sip::sdp::Codec;
 use toml::de::DeTable;
 
 pub(super) use practice::{
-    CallersFile, LeaveFile, Moment, Nobody, PracticeFile, QueueFile, RepeatedFile, Rise, StepFile,
-    ThenFile,
+    CallersFile, LeaveFile, Moment, Nobody, PracticeFile, PractitionerFile, QueueFile,
+    RepeatedFile, Rise, StepFile, ThenFile,
 };
 pub(super) use staff::{AgentFile, PhoneFile, SecretFile, SiteFile, TeamFile, WidenFile};
 
@@ -103,6 +103,15 @@ pub(super) struct TrunkFile<'t> {
     /// Which numbers its calls come to; `None`: nobody says.
     pub(super) dids: Option<List<'t, Dids>>,
     pub(super) outbound: Option<OutboundFile<'t>>,
+}
+
+impl TrunkFile<'_> {
+    /// Whether calls for that practice may come by it.
+    pub(super) fn may_bring(&self, practice: &PracticeFile<'_>) -> bool {
+        let Some(dids) = &self.dids else { return true };
+        let contain = |number| dids.items.iter().any(|dids| dids.value.contain(number));
+        practice.all_numbers().any(|number| contain(number.value))
+    }
 }
 
 /// How our calls go out by a trunk.

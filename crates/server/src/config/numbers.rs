@@ -10,7 +10,7 @@ use super::file::{Named, PracticeFile, TrunkFile};
 use super::mistake::Mistakes;
 
 pub(super) struct Numbers {
-    /// Of one practice each, the urgent ones too.
+    /// Of one practice each, the urgent ones and those of its practitioners too.
     pub(super) own: BTreeMap<E164, PracticeId>,
     pub(super) shared: BTreeMap<E164, PracticeId>,
     pub(super) urgent: BTreeMap<E164, Urgency>,
@@ -26,17 +26,21 @@ pub(super) fn numbers(
         Numbers { own: BTreeMap::new(), shared: BTreeMap::new(), urgent: BTreeMap::new() };
     for Named { id, item: practice, .. } in practices {
         let id = PracticeId(*id);
-        if !practice.numbers.is_tried && !practice.urgent_numbers.is_tried {
+        let of_practitioners = || practice.practitioners.iter().map(|it| &it.numbers);
+        let lists = [&practice.numbers, &practice.urgent_numbers];
+        if !lists.into_iter().chain(of_practitioners()).any(|list| list.is_tried) {
             missing(practice, mistakes);
         }
-        let plain = practice.numbers.items.iter().map(|number| (number, None));
+        let plain = std::iter::once(&practice.numbers).chain(of_practitioners());
+        let plain = plain.flat_map(|list| &list.items).map(|number| (number, None));
         let urgent =
             practice.urgent_numbers.items.iter().map(|number| (number, Some(Urgency::Urgent)));
         for (number, urgency) in plain.chain(urgent) {
             if let Some((other, place)) = known.get(&number.value) {
                 let remedy = match other.is_unidentified == practice.is_unidentified {
                     true => {
-                        "a number leads to one practice, and is urgent or not: remove one of them"
+                        "a number leads to one practice, is urgent or not, and is one practitioner's or \
+                         none's: remove one of them"
                     }
                     false => "a number that practices share is none's own: remove one of them",
                 };
@@ -89,8 +93,7 @@ fn brought(
     };
     let checked = practices.iter().filter(|practice| practice.item.is_unidentified || !is_shared);
     for practice in checked.map(|practice| &practice.item) {
-        let all = practice.numbers.items.iter().chain(&practice.urgent_numbers.items);
-        for number in all.filter(|number| !is_brought(number)) {
+        for number in practice.all_numbers().filter(|number| !is_brought(number)) {
             mistakes.push(number.place.mistake(
                 "no trunk brings this number: it is among the `dids` of none",
                 "put it right, or add it to the `dids` of the trunk that brings it",

@@ -162,9 +162,8 @@ pub(super) fn forwarding(
             ));
         }
     }
-    let own = || practice.numbers.items.iter().chain(&practice.urgent_numbers.items);
     if let Some(number) = &written.number
-        && !own().any(|own| own.value == number.value)
+        && !practice.all_numbers().any(|own| own.value == number.value)
     {
         mistakes.push(number.place.mistake(
             "none of this practice's numbers: an operator would not let it pass",
@@ -201,13 +200,7 @@ fn by_their_own_trunk(
         ));
         return;
     };
-    let numbers = || practice.numbers.items.iter().chain(&practice.urgent_numbers.items);
-    let brings = |trunk: &&Named<'_, TrunkFile<'_>>| match &trunk.item.dids {
-        None => true,
-        Some(dids) => {
-            numbers().any(|number| dids.items.iter().any(|d| d.value.contain(number.value)))
-        }
-    };
+    let brings = |trunk: &&Named<'_, TrunkFile<'_>>| trunk.item.may_bring(practice);
     let without = trunks.iter().filter(brings).find(|trunk| trunk.item.outbound.is_none());
     if let Some(without) = without {
         mistakes.push(place.mistake(

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use acd::{
     Calendars, CallerRule, CivilError, CutNight, Holidays, Hours, HoursError, Insistence, Leave,
-    Period, Plan, PracticeId, REPEATED_CALLS_MAX, Repeated, Step, Way,
+    Period, Plan, PracticeId, PractitionerId, REPEATED_CALLS_MAX, Repeated, Step, Way,
 };
 use call::E164;
 
 use super::fields::{Located, Place};
-use super::file::{CallersFile, File, LeaveFile, Named, PracticeFile, RepeatedFile, ThenFile};
+use super::file::{
+    CallersFile, File, LeaveFile, Named, PracticeFile, PractitionerFile, RepeatedFile, ThenFile,
+};
 use super::mistake::{Mistake, Mistakes};
 use super::names::{AGENT, SITE, SKILL};
 use super::outside;
@@ -55,13 +57,23 @@ pub(super) fn practices<'t>(
                 greeting: item.greeting.clone(),
                 instructions: item.instructions.clone(),
                 identity: item.identity.clone(),
-                practitioners: item.practitioners.clone(),
+                practitioners: item.practitioners.iter().map(practitioner).collect(),
                 links: item.links.clone(),
                 lists,
             },
         );
     }
     all
+}
+
+fn practitioner(file: &PractitionerFile<'_>) -> call::Practitioner {
+    call::Practitioner {
+        name: file.name.value.clone(),
+        number: file.number,
+        disturb: file.disturb.clone(),
+        instructions: file.instructions.clone(),
+        numbers: file.numbers.items.iter().map(|number| number.value).collect(),
+    }
 }
 
 /// Orders must name them by their keys, and nobody can tell them apart in a table or a log.
@@ -112,19 +124,13 @@ fn practice<'t>(
         (None, Some(_)) => planner.text_plan(CLOSED, &place.within("closed"), mistakes),
         (None, None) => planner.shipped_plan(CLOSED).unwrap_or_default(),
     };
-    let mut leaves = Vec::new();
-    for leave in &file.leave {
-        let plan = match &leave.plan {
-            Some(plan) => planner.last_plan("leave", plan, mistakes),
-            None => planner.text_plan(LEAVE, &leave.place.within("plan"), mistakes),
-        };
-        leaves.extend(period(leave, file, mistakes).map(|period| Leave { period, plan }));
-    }
+    let leave = leave(&file.leave, file, planner, mistakes);
     let away = match &file.away {
         Some(away) => planner.last_plan("away", away, mistakes),
         None => planner.shipped_plan(LEAVE).unwrap_or_default(),
     };
     let (callers, lists) = callers(&file.callers, planner, mistakes);
+    let practitioners = practitioners(file, planner, mistakes);
     let names = planner.known.names;
     let own = file.own.items.iter();
     let own = own.filter_map(|agent| AGENT.find(agent, &names.agents, mistakes)).collect();
@@ -132,7 +138,7 @@ fn practice<'t>(
         answer_within: file.answer_within,
         urgency: file.urgency,
         hours,
-        leave: leaves,
+        leave,
         open,
         closed,
         away,
@@ -153,11 +159,52 @@ fn practice<'t>(
         waiting_max: file.waiting_max,
         wait_max: file.wait_max,
         callers,
+        practitioners,
         repeated: file.repeated.as_ref().and_then(|file| repeated(file, planner, mistakes)),
         affinity_for: file.affinity,
         redial_within: file.redial_within,
     };
     (floor, lists)
+}
+
+/// `[[leave]]`.
+fn leave<'t>(
+    files: &[LeaveFile<'t>],
+    practice: &PracticeFile<'t>,
+    planner: &mut Planner<'_, 't>,
+    mistakes: &mut Mistakes,
+) -> Vec<Leave> {
+    let mut all = Vec::new();
+    for leave in files {
+        let plan = match &leave.plan {
+            Some(plan) => planner.last_plan("leave", plan, mistakes),
+            None => planner.text_plan(LEAVE, &leave.place.within("plan"), mistakes),
+        };
+        all.extend(period(leave, practice, mistakes).map(|period| Leave { period, plan }));
+    }
+    all
+}
+
+/// What holds for who calls a number of theirs, by their place in the list.
+fn practitioners<'t>(
+    practice: &PracticeFile<'t>,
+    planner: &mut Planner<'_, 't>,
+    mistakes: &mut Mistakes,
+) -> BTreeMap<PractitionerId, acd::Practitioner> {
+    let mut all = BTreeMap::new();
+    let mut known: BTreeMap<&str, &Place<'_>> = BTreeMap::new();
+    for (id, file) in (0..).map(PractitionerId).zip(&practice.practitioners) {
+        if let Some(other) = known.insert(&file.name.value, &file.place) {
+            let fault = format!("another one of this practice is called so, in {}", other.shown());
+            mistakes.warn(file.name.place.mistake(fault, "tell them apart, as by the first name"));
+        }
+        let (callers, _) = callers(&file.callers, planner, mistakes);
+        let leave = leave(&file.leave, practice, planner, mistakes);
+        if !file.numbers.items.is_empty() {
+            all.insert(id, acd::Practitioner { callers, leave });
+        }
+    }
+    all
 }
 
 /// `[[callers]]`: a rule for each number, and the name of its list.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use acd::{Insistence, Plan, Step, Way};
+use acd::Step;
 use call::{E164, Engine, Forward, PracticeId, Target};
 
 /// How long it rings there when no plan of the practice says it.
@@ -114,20 +114,7 @@ pub(crate) fn place(config: &call::Config, target: Target) -> String {
 /// All that the practice's plans forward to.
 fn planned(config: &call::Config, practice: PracticeId) -> Vec<Forward> {
     let Some(practice) = config.floor.practices.get(&practice) else { return Vec::new() };
-    let of_callers = practice.callers.values().filter_map(|rule| match &rule.way {
-        Way::Plan(plan) => Some(plan),
-        Way::Usual | Way::Through => None,
-    });
-    let of_repeated = practice.repeated.as_ref().and_then(|repeated| match &repeated.then {
-        Insistence::Limit(plan) => Some(plan),
-        Insistence::Rise => None,
-    });
-    let plans = [&practice.open, &practice.closed, &practice.away]
-        .into_iter()
-        .chain(practice.leave.iter().map(|leave| &leave.plan))
-        .chain(of_callers)
-        .chain(of_repeated);
-    plans.flat_map(|plan: &Plan| &plan.steps).filter_map(forward).collect()
+    practice.plans().flat_map(|plan| &plan.steps).filter_map(forward).collect()
 }
 
 fn forward(step: &Step) -> Option<Forward> {
@@ -142,7 +129,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use acd::PhoneId;
+    use acd::{PhoneId, Plan};
     use call::Phone;
 
     use super::*;

@@ -224,7 +224,11 @@ impl Floor<'_> {
         let line = call.caller.map(|number| number.line());
         self.scheduler.handle_timeout(self.now);
         self.carry_out();
-        let situation = self.scheduler.outset(practice, line, urgency).map(|it| it.situation);
+        let known = self.config.practices.get(&practice);
+        let called = number.and_then(|number| known?.practitioner(number));
+        let practitioner = called.map(|(id, _)| id);
+        let outset = self.scheduler.outset(practice, practitioner, line, urgency);
+        let situation = outset.map(|it| it.situation);
         let live = Live {
             call: index,
             practice,
@@ -236,7 +240,7 @@ impl Floor<'_> {
         if let Some(patience) = self.patience_ms(index) {
             self.later(patience, Event::GiveUp(caller));
         }
-        let enter = Input::Enter { caller, practice, line, urgency, leave_by };
+        let enter = Input::Enter { caller, practice, practitioner, line, urgency, leave_by };
         match self.scheduler.handle(self.now, enter) {
             Ok(()) => self.carry_out(),
             // Too many wait: he hears busy.

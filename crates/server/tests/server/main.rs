@@ -15,6 +15,7 @@ mod orders;
 mod peer;
 mod plans;
 mod ports;
+mod practitioners;
 mod reach;
 mod replay;
 mod rules;

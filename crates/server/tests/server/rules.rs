@@ -235,6 +235,7 @@ fn who_answers_and_how_a_practice_is_reached_arrives() {
         name: "Dr Martin".to_owned(),
         number: Some(number("0639980012")),
         disturb: Some("for an emergency".to_owned()),
+        ..call::Practitioner::default()
     };
     assert_eq!(practice.practitioners, [practitioner]);
     let list = |text| practice.lists.get(&number(text)).map(|name| name.to_string());

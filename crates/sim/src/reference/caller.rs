@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use acd::{
-    AgentId, AgentState, Bound, CallerId, CallerStage, CallerView, Circle, ClassBy, Decision,
-    HOPS_MAX, Insistence, Instant, LineId, OfferId, Practice, PracticeId, Refusal, Situation, Step,
-    Target, TeamId, Urgency, Waiting, Way, Withdrawal,
+    AgentId, AgentState, Bound, CallerId, CallerRule, CallerStage, CallerView, Circle, ClassBy,
+    Decision, HOPS_MAX, Insistence, Instant, LineId, OfferId, Practice, PracticeId, PractitionerId,
+    Refusal, Situation, Step, Target, TeamId, Urgency, Waiting, Way, Withdrawal,
 };
 
 use super::Reference;
@@ -23,6 +23,8 @@ pub(super) struct Caller {
     pub(super) situation: Situation,
     /// The plan as it was when he was given it.
     pub(super) steps: Vec<Step>,
+    /// He has it to its end, whatever his practice does.
+    pub(super) is_bound: bool,
     pub(super) urgency: Urgency,
     /// Who or what said so last.
     pub(super) class_by: ClassBy,
@@ -207,11 +209,51 @@ fn risen(urgency: Urgency) -> Urgency {
     }
 }
 
+/// Of whom he called, or of the practice where that person says nothing of him.
+fn rule_of(
+    rules: &Practice,
+    person: Option<PractitionerId>,
+    line: Option<LineId>,
+) -> Option<&CallerRule> {
+    let line = line?;
+    let mut lists = vec![&rules.callers];
+    for (id, practitioner) in &rules.practitioners {
+        if person == Some(*id) {
+            lists.push(&practitioner.callers);
+        }
+    }
+    lists.into_iter().rev().find_map(|list| list.get(&line))
+}
+
+/// The more urgent of what is asked for and of what his number has, else the practice's.
+fn class_of(
+    rules: &Practice,
+    rule: Option<&CallerRule>,
+    asked: Option<Urgency>,
+) -> (Urgency, ClassBy) {
+    let listed = rule.and_then(|rule| rule.urgency);
+    let said = [asked.map(|it| (it, ClassBy::Number)), listed.map(|it| (it, ClassBy::List))];
+    // Of two that say the same the number counts.
+    match (said.into_iter().flatten().min_by_key(|&(urgency, _)| urgency), rules.urgency) {
+        (Some(class), _) => class,
+        (None, Urgency::Normal) => (Urgency::Normal, ClassBy::Nothing),
+        (None, urgency) => (urgency, ClassBy::Practice),
+    }
+}
+
+fn plan_of_his_own(rules: &Practice, rule: Option<&CallerRule>) -> Option<Vec<Step>> {
+    match &rule?.way {
+        Way::Usual => None,
+        Way::Through => Some(rules.open.steps.clone()),
+        Way::Plan(plan) => Some(plan.steps.clone()),
+    }
+}
+
 impl Reference {
     pub(super) fn enter(
         &mut self,
         id: CallerId,
-        practice: PracticeId,
+        (practice, person): (PracticeId, Option<PractitionerId>),
         line: Option<LineId>,
         urgency: Option<Urgency>,
         leave_by: Option<Instant>,
@@ -221,8 +263,9 @@ impl Reference {
         }
         let setup = self.setup.clone();
         let rules = setup.practices.get(&practice).ok_or(Refusal::UnknownPractice)?;
-        let (mut urgency, mut class_by) = self.class_of(rules, line, urgency);
-        let mut listed = self.plan_of_his_own(rules, line);
+        let rule = rule_of(rules, person, line);
+        let (mut urgency, mut class_by) = class_of(rules, rule, urgency);
+        let mut listed = plan_of_his_own(rules, rule);
         if let Some(repeated) = &rules.repeated {
             let calls = 1 + self.calls_before(practice, line, repeated.within);
             if calls >= repeated.calls.max(1) as usize {
@@ -241,9 +284,12 @@ impl Reference {
                 }
             }
         }
-        let (situation, steps) = match listed {
-            Some(steps) => (Situation::Listed, steps),
-            None => self.plan_now(practice),
+        let away = person.and_then(|person| self.away(practice, person));
+        let is_bound = listed.is_some() || away.is_some();
+        let (situation, steps) = match (listed, away) {
+            (Some(steps), _) => (Situation::Listed, steps),
+            (None, Some(steps)) => (Situation::Leave, steps),
+            (None, None) => self.plan_now(practice),
         };
         let place = self.lost_place(practice, line);
         let higher = place.filter(|lost| lost.urgency < urgency);
@@ -256,6 +302,7 @@ impl Reference {
             line,
             situation,
             steps,
+            is_bound,
             urgency: reached,
             class_by,
             put_first: place.and_then(|lost| lost.put_first),
@@ -278,7 +325,8 @@ impl Reference {
             stage: Stage::Waiting,
         };
         if self.leads_to_somebody(&caller, &caller.steps, HOPS_MAX) {
-            self.check_room(practice, rules, line, urgency)?;
+            let goes_through = rule.is_some_and(|rule| matches!(rule.way, Way::Through));
+            self.check_room(practice, rules, goes_through, urgency)?;
         }
         self.remember_call(practice, line);
         self.callers.insert(id, caller);
@@ -291,37 +339,12 @@ impl Reference {
         Ok(())
     }
 
-    /// The more urgent of what is asked for and of what his number has, else the practice's.
-    fn class_of(
-        &self,
-        rules: &Practice,
-        line: Option<LineId>,
-        asked: Option<Urgency>,
-    ) -> (Urgency, ClassBy) {
-        let listed = line.and_then(|line| rules.callers.get(&line)?.urgency);
-        let said = [asked.map(|it| (it, ClassBy::Number)), listed.map(|it| (it, ClassBy::List))];
-        // Of two that say the same the number counts.
-        match (said.into_iter().flatten().min_by_key(|&(urgency, _)| urgency), rules.urgency) {
-            (Some(class), _) => class,
-            (None, Urgency::Normal) => (Urgency::Normal, ClassBy::Nothing),
-            (None, urgency) => (urgency, ClassBy::Practice),
-        }
-    }
-
     /// What is new about it is told.
     pub(super) fn give_class(&mut self, id: CallerId, urgency: Urgency, by: ClassBy) {
         let Some(him) = self.callers.get_mut(&id) else { return };
         if (him.urgency, him.class_by) != (urgency, by) {
             (him.urgency, him.class_by) = (urgency, by);
             self.decisions.push(Decision::Class { caller: id, urgency, by });
-        }
-    }
-
-    fn plan_of_his_own(&self, rules: &Practice, line: Option<LineId>) -> Option<Vec<Step>> {
-        match &rules.callers.get(&line?)?.way {
-            Way::Usual => None,
-            Way::Through => Some(rules.open.steps.clone()),
-            Way::Plan(plan) => Some(plan.steps.clone()),
         }
     }
 
@@ -350,7 +373,7 @@ impl Reference {
         &self,
         practice: PracticeId,
         rules: &Practice,
-        line: Option<LineId>,
+        goes_through: bool,
         urgency: Urgency,
     ) -> Result<(), Refusal> {
         let unserved = || self.callers.values().filter(|caller| caller.is_unserved());
@@ -363,9 +386,6 @@ impl Reference {
         if !fits(unserved().count(), self.setup.limits.waiting_max) {
             return Err(Refusal::Full);
         }
-        let goes_through = line
-            .and_then(|line| rules.callers.get(&line))
-            .is_some_and(|rule| matches!(rule.way, Way::Through));
         let of_practice = unserved().filter(|caller| caller.practice == practice).count();
         match rules.waiting_max {
             Some(max) if !fits(of_practice, max) && !goes_through => Err(Refusal::PracticeFull),

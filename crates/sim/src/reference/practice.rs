@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use acd::{
     AtClosing, CallerId, Decision, Forward, HOPS_MAX, Instant, Override, Overriding, Practice,
-    PracticeId, Refusal, Situation, Step, Withdrawal,
+    PracticeId, PractitionerId, Refusal, Situation, Step, Withdrawal,
 };
 
 use super::Reference;
@@ -82,6 +82,21 @@ impl Reference {
             Overriding::Leave => What::Away,
             Overriding::Redirect(to) => What::Elsewhere(to),
         })
+    }
+
+    /// The plan of a leave of that person of the practice, unless the practice says otherwise for now.
+    pub(super) fn away(&self, id: PracticeId, who: PractitionerId) -> Option<Vec<Step>> {
+        let now = self.unix_ms()?;
+        if self.what_is_said(id, now).is_some() {
+            return None;
+        }
+        for leave in &self.setup.practices.get(&id)?.practitioners.get(&who)?.leave {
+            let (from, until) = leave.period.into();
+            if (from..until).contains(&now) {
+                return Some(leave.plan.steps.clone());
+            }
+        }
+        None
     }
 
     /// The plan that who comes now follows.
@@ -248,7 +263,7 @@ impl Reference {
 
     fn is_moved(&self, him: &Caller, id: PracticeId) -> bool {
         let situation = self.looks[&id].situation();
-        if him.situation == Situation::Listed {
+        if him.is_bound {
             false
         } else if situation == Situation::Open {
             him.situation != Situation::Open
@@ -275,6 +290,7 @@ impl Reference {
             caller.acting = practice;
             caller.situation = situation;
             caller.steps = steps;
+            caller.is_bound = false;
         }
         self.decisions.push(Decision::Plan { caller: id, practice, situation });
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use acd::{
     Agent, AgentId, AtClosing, CallerRule, Circle, Forward, Holidays, Hours, Insistence, Leave,
-    Limits, LineId, Period, PhoneId, Plan, Practice, PracticeId, PromptId, Queue, Repeated,
-    RetryAfter, Setup, SiteId, SkillId, Step, Strategy, Target, Team, TeamId, TimeZone, Urgency,
-    Way, Widening,
+    Limits, LineId, Period, PhoneId, Plan, Practice, PracticeId, Practitioner, PractitionerId,
+    PromptId, Queue, Repeated, RetryAfter, Setup, SiteId, SkillId, Step, Strategy, Target, Team,
+    TeamId, TimeZone, Urgency, Way, Widening,
 };
 use sim::Dice;
 
@@ -166,6 +166,7 @@ fn practice(dice: &mut Dice, taste: &Taste) -> Practice {
         waiting_max: dice.percent(20).then(|| dice.below(4) as usize),
         wait_max: dice.percent(25).then(|| seconds(dice, 0, 30)),
         callers: if taste.rules { rules(dice, taste) } else { BTreeMap::new() },
+        practitioners: if taste.rules { practitioners(dice, taste) } else { BTreeMap::new() },
         repeated: (taste.rules && dice.percent(50)).then(|| Repeated {
             calls: dice.below(4) as u32,
             within: seconds(dice, 0, 60),
@@ -178,6 +179,15 @@ fn practice(dice: &mut Dice, taste: &Taste) -> Practice {
         affinity_for: times(dice, taste.memory),
         redial_within: times(dice, taste.memory),
     }
+}
+
+/// One that is called may be nobody's.
+fn practitioners(dice: &mut Dice, taste: &Taste) -> BTreeMap<PractitionerId, Practitioner> {
+    let one = |dice: &mut Dice| Practitioner {
+        callers: rules(dice, taste),
+        leave: (0..dice.below(3)).filter_map(|_| leave(dice, taste)).collect(),
+    };
+    (0..dice.below(3)).map(|id| (PractitionerId(id as u16), one(dice))).collect()
 }
 
 fn rules(dice: &mut Dice, taste: &Taste) -> BTreeMap<LineId, CallerRule> {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use acd::{
     AgentEvent, AgentId, AgentState, AgentView, CallerId, CallerStage, Decision, Input, Instant,
-    Lasting, LineId, Miss, OfferId, Override, Overriding, PracticeId, Scheduler, Setup, TeamId,
-    Urgency,
+    Lasting, LineId, Miss, OfferId, Override, Overriding, PracticeId, PractitionerId, Scheduler,
+    Setup, TeamId, Urgency,
 };
 use sim::Dice;
 use sim::reference::{Reference, agree};
@@ -138,6 +138,7 @@ impl Pair {
         Input::Enter {
             caller: CallerId(self.callers),
             practice: PracticeId(dice.below(PRACTICES) as u32),
+            practitioner: dice.percent(40).then(|| PractitionerId(dice.below(3) as u16)),
             line: dice.percent(75).then(|| LineId(dice.below(LINES))),
             urgency: dice.percent(15).then(|| urgency(dice)),
             leave_by: dice.percent(50).then(|| now + days::seconds(dice, 0, 30)),

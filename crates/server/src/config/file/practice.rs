@@ -51,8 +51,29 @@ pub(in crate::config) struct PracticeFile<'t> {
     pub(in crate::config) greeting: Option<String>,
     pub(in crate::config) instructions: Option<String>,
     pub(in crate::config) identity: Option<String>,
-    pub(in crate::config) practitioners: Vec<call::Practitioner>,
+    pub(in crate::config) practitioners: Vec<PractitionerFile<'t>>,
     pub(in crate::config) links: Vec<call::Link>,
+}
+
+impl<'t> PracticeFile<'t> {
+    /// All that lead to it: its own, the urgent ones, those of its practitioners.
+    pub(in crate::config) fn all_numbers(&self) -> impl Iterator<Item = &Located<'t, E164>> {
+        let of_practitioners = self.practitioners.iter().map(|it| &it.numbers);
+        let lists = [&self.numbers, &self.urgent_numbers].into_iter().chain(of_practitioners);
+        lists.flat_map(|list| &list.items)
+    }
+}
+
+/// Somebody of the practice, perhaps with numbers of his own and what holds for who calls those.
+pub(in crate::config) struct PractitionerFile<'t> {
+    pub(in crate::config) name: Located<'t, String>,
+    pub(in crate::config) number: Option<E164>,
+    pub(in crate::config) disturb: Option<String>,
+    pub(in crate::config) instructions: Option<String>,
+    pub(in crate::config) numbers: List<'t, E164>,
+    pub(in crate::config) callers: Vec<CallersFile<'t>>,
+    pub(in crate::config) leave: Vec<LeaveFile<'t>>,
+    pub(in crate::config) place: Place<'t>,
 }
 
 pub(in crate::config) enum StepFile {
@@ -277,13 +298,35 @@ fn forward<'t>(fields: &mut Fields<'t, '_, '_>) -> ForwardFile<'t> {
 }
 
 /// `[[practitioners]]`.
-fn practitioners(fields: &mut Fields<'_, '_, '_>) -> Vec<call::Practitioner> {
+fn practitioners<'t>(fields: &mut Fields<'t, '_, '_>) -> Vec<PractitionerFile<'t>> {
     let mut all = Vec::new();
-    fields.tables("practitioners", "practitioners", |fields, _| {
+    fields.tables("practitioners", "practitioners", |fields, place| {
         let number = fields.take("number").map(|located| located.value);
         let disturb = fields.take("disturb").map(|Located { value: Line(line), .. }| line);
-        if let Some(name) = fields.required::<String>("name", "\"Dr Martin\"") {
-            all.push(call::Practitioner { name: name.value, number, disturb });
+        let text = fields.take("instructions").map(|Located { value: Text(text), .. }| text);
+        let numbers = fields.list("numbers");
+        let (callers, leave) = (callers(fields), leave(fields));
+        for key in ["callers", "leave"] {
+            if fields.has(key) && !numbers.is_tried {
+                let mistake = fields.place_of(key).missing(
+                    "never used: no number is this practitioner's own",
+                    "write `numbers = [\"01 23 45 67 89\"]`, those that lead to this practitioner, or move \
+                     it to the practice: then it holds for all of its callers",
+                );
+                fields.mistakes.push(mistake);
+            }
+        }
+        if let Some(name) = fields.required("name", "\"Dr Martin\"") {
+            all.push(PractitionerFile {
+                name,
+                number,
+                disturb,
+                instructions: text,
+                numbers,
+                callers,
+                leave,
+                place,
+            });
         }
     });
     all
