@@ -47,7 +47,12 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
     let trunks = trunks(&file, mistakes);
     let numbers = numbers(&file.practices, &file.trunks, mistakes);
     let mut links = Links::default();
-    let known = Known { names: &names, prompts: &prompts, emergency: &emergency.numbers };
+    let known = Known {
+        names: &names,
+        prompts: &prompts,
+        emergency: &emergency.numbers,
+        numbers: &numbers,
+    };
     let practices = practices(&file, &known, &mut links, mistakes);
     let sites = sites(&file, &names, mistakes);
     let staff = staff(tree, &file, &names, realm.as_deref(), mistakes);

@@ -193,6 +193,11 @@ const PASSWORD: &str = "a password in clear does not belong here: write `ha1 = \
                         `secret_file = \"PATH\"`";
 const SECRET: &str = "write `ha1` with what `monoligne ha1 USER REALM` prints, or `secret_file`";
 
+const LINES: &str = "write `numbers = [\"01 23 45 67 89\"]`: those its calls are forwarded to, or its own \
+                     lines where these are shared";
+pub(super) const DIDS: &str = "write `dids = [\"01 23 45 67 89\", \"01 23 45 68 *\"]`: the numbers that it \
+                               brings; below [numbers] stands how it writes them";
+
 /// What people write, and what is meant instead.
 const HINTS: &[(&str, &str, &str)] = &[
     ("", "include", INCLUDE),
@@ -218,7 +223,29 @@ const HINTS: &[(&str, &str, &str)] = &[
         "user",
         "remove it: the name of the table or file is her user, as in agents/101.toml",
     ),
+    ("trunks", "did", DIDS),
+    ("trunks", "number", DIDS),
+    ("trunks", "lines", DIDS),
+    ("sites", "numbers", "write `number = \"01 23 45 67 89\"`: one, that its trunk lets pass"),
+    (
+        "forward",
+        "numbers",
+        "write `number = \"01 23 45 67 89\"`: one of the practice's, or `allowed = […]`",
+    ),
+    (
+        "emergency_numbers",
+        "number",
+        "write `numbers = [\"15\", \"17\", \"18\", \"112\"]`, the whole list",
+    ),
     ("trunks", "transport", "write `transports = [\"udp\"]`, or [\"udp\", \"tcp\"] for both"),
+    ("practices", "number", "write `numbers = [\"01 23 45 67 89\"]`"),
+    ("practices", "line", LINES),
+    ("practices", "lines", LINES),
+    ("practices", "did", LINES),
+    ("practices", "dids", LINES),
+    ("practices", "queue", "write `plan = [{ queue = \"TEAM\", for = \"3 min\" }, \"busy\"]`"),
+    ("practices", "team", "write `plan = [{ queue = \"TEAM\", for = \"3 min\" }, \"busy\"]`"),
+    ("practices", "practitioner", "write [[practitioners]] for each, and `name` below it"),
     ("practices", "opening_hours", "write `hours = \"Mo-Fr 08:00-20:00; Sa 08:00-12:00; PH off\"`"),
     ("practices", "site", "write `sites = [\"NAME\"]`: where its secretaries may work"),
     ("practices", "skills", "write `skill = \"NAME\"`: what its secretaries should know"),

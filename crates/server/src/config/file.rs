@@ -19,7 +19,7 @@ pub(super) use practice::{
 };
 pub(super) use staff::{AgentFile, PhoneFile, SecretFile, SiteFile, TeamFile, WidenFile};
 
-use super::fields::{Fields, List, Located, Place};
+use super::fields::{DIDS, Fields, List, Located, Place};
 use super::ids::{Ids, Numbers};
 use super::mistake::Mistakes;
 use super::tree::Tree;
@@ -417,6 +417,13 @@ fn limits(fields: &mut Fields<'_, '_, '_>) -> (Limits, acd::Limits, ConnectionSe
 }
 
 fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
+    // The same word for a practice's.
+    let is_list = fields.is_list("numbers");
+    if is_list {
+        let fault = "a list where a table belongs";
+        let mistake = fields.place_of("numbers").mistake(fault, DIDS);
+        fields.mistakes.push(mistake);
+    }
     TrunkFile {
         name: fields.take("name").map(|located| located.value),
         sources: fields.list("sources"),
@@ -430,7 +437,10 @@ fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
             ),
         ),
         rang_before: fields.or("rang_before", Duration::from_secs(25)),
-        numbers: section(fields, "numbers", numbering),
+        numbers: match is_list {
+            true => Numbering::default(),
+            false => section(fields, "numbers", numbering),
+        },
         dids: fields.has("dids").then(|| fields.list("dids")),
         outbound: outbound(fields),
     }

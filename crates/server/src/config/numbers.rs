@@ -8,12 +8,47 @@ use call::E164;
 use super::fields::{Located, Place};
 use super::file::{Named, PracticeFile, TrunkFile};
 use super::mistake::Mistakes;
+use super::value::Dids;
 
 pub(super) struct Numbers {
     /// Of one practice each, the urgent ones and those of its practitioners too.
     pub(super) own: BTreeMap<E164, PracticeId>,
     pub(super) shared: BTreeMap<E164, PracticeId>,
     pub(super) urgent: BTreeMap<E164, Urgency>,
+    /// What the trunks say that they bring, and whether all of them say it.
+    dids: Vec<Dids>,
+    is_all_told: bool,
+}
+
+/// What becomes of a call of ours to a number.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(super) enum Back {
+    /// It leaves: the number is nobody's here.
+    No,
+    /// It comes back to us, for this practice if it is known for whom.
+    Yes(Option<PracticeId>),
+    /// It is a practice's: one that trunks bring, or a line of its own that is none of ours.
+    Perhaps(PracticeId),
+}
+
+impl Numbers {
+    pub(super) fn back(&self, number: E164) -> Back {
+        let whose = self.own.get(&number).or_else(|| self.shared.get(&number)).copied();
+        let is_brought = self.dids.iter().any(|dids| dids.contain(number));
+        let Some(practice) = whose else {
+            // How numbers begin is often written too short: others' may begin so too.
+            let is_listed = |dids: &&Dids| !matches!(dids, Dids::Prefix(_));
+            let is_brought = self.dids.iter().filter(is_listed).any(|dids| dids.contain(number));
+            return if is_brought { Back::Yes(None) } else { Back::No };
+        };
+        // Where no number is shared, trunks bring all of them; else practices write their own lines too.
+        let is_line = !self.shared.is_empty() && !self.shared.contains_key(&number);
+        match (is_line, is_brought, self.is_all_told) {
+            (false, _, _) | (true, true, _) => Back::Yes(Some(practice)),
+            (true, false, true) => Back::No,
+            (true, false, false) => Back::Perhaps(practice),
+        }
+    }
 }
 
 pub(super) fn numbers(
@@ -22,8 +57,14 @@ pub(super) fn numbers(
     mistakes: &mut Mistakes,
 ) -> Numbers {
     let mut known: BTreeMap<E164, (&PracticeFile<'_>, &Place<'_>)> = BTreeMap::new();
-    let mut all =
-        Numbers { own: BTreeMap::new(), shared: BTreeMap::new(), urgent: BTreeMap::new() };
+    let said = || trunks.iter().filter_map(|trunk| trunk.item.dids.as_ref());
+    let mut all = Numbers {
+        own: BTreeMap::new(),
+        shared: BTreeMap::new(),
+        urgent: BTreeMap::new(),
+        dids: said().flat_map(|dids| &dids.items).map(|dids| dids.value.clone()).collect(),
+        is_all_told: said().filter(|dids| dids.is_whole()).count() == trunks.len(),
+    };
     for Named { id, item: practice, .. } in practices {
         let id = PracticeId(*id);
         let of_practitioners = || practice.practitioners.iter().map(|it| &it.numbers);

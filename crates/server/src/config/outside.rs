@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use acd::PracticeId;
 use call::{E164, Emergency, EmergencyNumbers, Site, SiteId, TrunkId};
 
 use super::fields::{List, Located, Place};
 use super::file::{EmergencyFile, File, Named, PracticeFile, TrunkFile};
 use super::mistake::Mistakes;
-use super::names::{Names, SITE, TRUNK};
+use super::names::{Names, SITE, TRUNK, name_of};
+use super::numbers::Back;
 use super::plans::Known;
 use super::value::{Destination, Short};
 use crate::prompts::Prompts;
@@ -87,6 +89,35 @@ pub(super) fn outside(
     None
 }
 
+/// A number of ours is not rung by an operator: the call would come back to us, a new one that waits for
+/// itself.
+pub(super) fn comes_back(
+    number: E164,
+    known: &Known<'_>,
+    practice: PracticeId,
+    place: &Place<'_>,
+    mistakes: &mut Mistakes,
+) {
+    let step = |to: PracticeId| match to == practice {
+        true => "remove it: its callers are here already".to_owned(),
+        false => format!(
+            "write {{ practice = {:?} }} in a plan, and nothing leaves the house",
+            name_of(to, &known.names.practices)
+        ),
+    };
+    match known.numbers.back(number) {
+        Back::No => {}
+        Back::Yes(to) => mistakes.push(place.mistake(
+            "a number of ours: the call would come back to us",
+            to.map_or_else(|| "write the number of somebody outside".to_owned(), step),
+        )),
+        Back::Perhaps(to) => mistakes.warn(place.mistake(
+            "a practice's number: if an operator brings it to us, the call would come back",
+            format!("{}; or, if it is a line of theirs, write the `dids` of all trunks", step(to)),
+        )),
+    }
+}
+
 /// Where secretaries' emergency calls go out. A site that agents name and that is not written has no way
 /// out: who works there is told so when she dials.
 pub(super) fn sites(
@@ -139,6 +170,7 @@ fn presented(number: &Located<'_, E164>, mistakes: &mut Mistakes) -> Option<E164
 
 /// How a practice's callers get outside; `called` are the numbers in its plans.
 pub(super) fn forwarding(
+    id: PracticeId,
     practice: &PracticeFile<'_>,
     called: &[Located<'_, E164>],
     file: &File<'_>,
@@ -146,14 +178,18 @@ pub(super) fn forwarding(
     mistakes: &mut Mistakes,
 ) -> call::Forwarding {
     let written = &practice.forward;
-    let mut outside = |list: &List<'_, Destination>| -> Vec<(E164, usize)> {
+    let outside = |list: &List<'_, Destination>, mistakes: &mut Mistakes| -> Vec<(E164, usize)> {
         let numbers = list.items.iter().enumerate().filter_map(|(index, to)| {
             Some((outside(known.emergency, &to.value, &to.place, mistakes)?, index))
         });
         numbers.collect()
     };
-    let allowed: BTreeSet<E164> = outside(&written.allowed).into_iter().map(|it| it.0).collect();
-    let no_key = outside(&written.no_key);
+    let allowed = outside(&written.allowed, mistakes);
+    for (number, index) in &allowed {
+        comes_back(*number, known, id, &written.allowed.items[*index].place, mistakes);
+    }
+    let allowed: BTreeSet<E164> = allowed.into_iter().map(|it| it.0).collect();
+    let no_key = outside(&written.no_key, mistakes);
     for (number, index) in &no_key {
         if !allowed.contains(number) && !called.iter().any(|called| called.value == *number) {
             mistakes.push(written.no_key.items[*index].place.mistake(

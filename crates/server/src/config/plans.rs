@@ -9,12 +9,15 @@ use super::fields::{List, Located, Place};
 use super::file::{Nobody, QueueFile, StepFile};
 use super::mistake::Mistakes;
 use super::names::{Names, PHONE, PRACTICE, TEAM};
-use super::outside::outside;
+use super::numbers::Numbers;
+use super::outside::{comes_back, outside};
 use crate::prompts::Prompts;
 
 /// What a plan without a `closed` or a leave without a `plan` plays.
 pub(super) const CLOSED: &str = "closed";
 pub(super) const LEAVE: &str = "leave";
+/// The situation of a leave that an override declares.
+pub(super) const AWAY: &str = "away";
 
 /// Who waits for a team that nobody is in goes on after this, where there is something better than
 /// busy to go on to.
@@ -25,6 +28,7 @@ pub(super) struct Known<'k> {
     pub(super) names: &'k Names,
     pub(super) prompts: &'k Prompts,
     pub(super) emergency: &'k call::EmergencyNumbers,
+    pub(super) numbers: &'k Numbers,
 }
 
 /// What plans say of others, to be looked at once all are read.
@@ -47,6 +51,8 @@ pub(super) struct Waits<'t> {
     pub(super) practice: PracticeId,
     pub(super) team: TeamId,
     pub(super) place: Place<'t>,
+    /// The step's `for`.
+    pub(super) until: Option<(Duration, Place<'t>)>,
 }
 
 /// Reads the plans of one practice.
@@ -54,6 +60,8 @@ pub(super) struct Planner<'k, 't> {
     pub(super) practice: PracticeId,
     /// It limits how long its callers wait altogether.
     pub(super) has_wait_max: bool,
+    /// The longest that a trunk of its lets a caller be unanswered; `None`: it has no trunk.
+    pub(super) unanswered_max: Option<Duration>,
     pub(super) known: &'k Known<'k>,
     pub(super) links: &'k mut Links<'t>,
     /// The numbers outside that its plans call.
@@ -136,7 +144,37 @@ impl<'t> Planner<'_, 't> {
                 (_, Some(_)) => ends,
             };
         }
+        self.too_late(steps, mistakes);
+        unheard(situation, steps, mistakes);
         plan
+    }
+
+    /// Once the trunk's time is over, a caller goes on to the step that ends his call, whatever stands
+    /// before it.
+    fn too_late(&self, steps: &[Located<'_, StepFile>], mistakes: &mut Mistakes) {
+        let Some(max) = self.unanswered_max else { return };
+        let mut spent = Duration::ZERO;
+        for step in steps {
+            let (is_last, lasts) = match &step.value {
+                StepFile::Queue(queue) => (false, queue.until.unwrap_or_default()),
+                StepFile::Ring { ring_for, .. } | StepFile::Call { ring_for, .. } => {
+                    (false, *ring_for)
+                }
+                StepFile::Practice { .. } => (false, Duration::ZERO),
+                StepFile::Announce { .. } | StepFile::Busy => (true, Duration::ZERO),
+            };
+            if spent >= max && !is_last {
+                return mistakes.warn(step.place.mistake(
+                    format!(
+                        "the steps before it last {spent:?} together, and no operator's trunk lets a \
+                         caller be unanswered for more than {max:?} (`max_unanswered`): nobody comes \
+                         here but who has left one of them early"
+                    ),
+                    "shorten the `for` of the steps before it, or remove this one",
+                ));
+            }
+            spent += lasts;
+        }
     }
 
     fn never_reached(&self, end: End, step: &Located<'_, StepFile>, mistakes: &mut Mistakes) {
@@ -210,6 +248,9 @@ impl<'t> Planner<'_, 't> {
                 rings(*ring_for, step, mistakes);
                 let place = step.place.within("call");
                 let number = outside(self.known.emergency, number, &place, mistakes);
+                if let Some(number) = number {
+                    comes_back(number, self.known, self.practice, &place, mistakes);
+                }
                 self.called.extend(number.map(|value| Located { value, place }));
                 (number.map(|number| forward(Target::Line(number.line()), *ring_for)), None)
             }
@@ -219,7 +260,8 @@ impl<'t> Planner<'_, 't> {
                 let place = step.place.within("queue");
                 let team = TEAM.find_at(&queue.team, &place, &self.known.names.teams, mistakes);
                 let practice = self.practice;
-                self.links.queues.extend(team.map(|team| Waits { practice, team, place }));
+                let until = queue.until.map(|until| (until, step.place.within("for")));
+                self.links.queues.extend(team.map(|team| Waits { practice, team, place, until }));
                 let made = team.map(|team| {
                     Step::Queue(Queue {
                         team,
@@ -256,6 +298,18 @@ impl<'t> Planner<'_, 't> {
 
 fn forward(target: Target, ring_for: Duration) -> Step {
     Step::Forward(Forward { target, ring_for })
+}
+
+/// What closed hours and leave end with must be heard: what to do in an emergency.
+fn unheard(situation: &str, steps: &[Located<'_, StepFile>], mistakes: &mut Mistakes) {
+    let Some(step) = steps.last() else { return };
+    let is_muted = matches!(step.value, StepFile::Announce { answer: false, .. });
+    if is_muted && [CLOSED, LEAVE, AWAY].contains(&situation) {
+        mistakes.warn(step.place.within("answer").mistake(
+            "these words must be heard, and many networks mute what comes before the answer",
+            "leave `answer` out: the call is answered, and the caller hears them",
+        ));
+    }
 }
 
 /// Who rings elsewhere needs the time to be answered there.

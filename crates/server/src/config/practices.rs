@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use acd::{
     Calendars, CallerRule, CivilError, CutNight, Holidays, Hours, HoursError, Insistence, Leave,
@@ -12,11 +13,12 @@ use call::E164;
 use super::fields::{Located, Place};
 use super::file::{
     CallersFile, File, LeaveFile, Named, PracticeFile, PractitionerFile, RepeatedFile, ThenFile,
+    TrunkFile,
 };
 use super::mistake::{Mistake, Mistakes};
 use super::names::{AGENT, SITE, SKILL};
 use super::outside;
-use super::plans::{CLOSED, Known, LEAVE, Links, Planner};
+use super::plans::{AWAY, CLOSED, Known, LEAVE, Links, Planner};
 use crate::clock::Clock;
 
 /// All practices, as the scheduler and as the engine know them.
@@ -39,6 +41,7 @@ pub(super) fn practices<'t>(
         let mut planner = Planner {
             practice: id,
             has_wait_max: item.wait_max.is_some(),
+            unanswered_max: unanswered_max(file, item),
             known,
             links: &mut *links,
             called: Vec::new(),
@@ -53,7 +56,7 @@ pub(super) fn practices<'t>(
                 key: key.clone(),
                 name: item.name.clone(),
                 label: item.label.clone().unwrap_or_else(|| item.name.clone()),
-                forwarding: outside::forwarding(item, &called, file, known, mistakes),
+                forwarding: outside::forwarding(id, item, &called, file, known, mistakes),
                 greeting: item.greeting.clone(),
                 instructions: item.instructions.clone(),
                 identity: item.identity.clone(),
@@ -74,6 +77,15 @@ fn practitioner(file: &PractitionerFile<'_>) -> call::Practitioner {
         instructions: file.instructions.clone(),
         numbers: file.numbers.items.iter().map(|number| number.value).collect(),
     }
+}
+
+/// Of the trunks that may bring its calls; where it is not said which do, of all.
+fn unanswered_max(file: &File<'_>, practice: &PracticeFile<'_>) -> Option<Duration> {
+    let trunks = || file.trunks.iter().map(|trunk| &trunk.item);
+    let of = |is_its: &dyn Fn(&&TrunkFile<'_>) -> bool| {
+        trunks().filter(|trunk| is_its(trunk)).map(|trunk| trunk.max_unanswered).max()
+    };
+    of(&|trunk| trunk.may_bring(practice)).or_else(|| of(&|_| true))
 }
 
 /// Orders must name them by their keys, and nobody can tell them apart in a table or a log.
@@ -113,20 +125,20 @@ fn practice<'t>(
     }
     let open = planner.plan("open", &file.plan.items, mistakes);
     let closed = match (&file.closed, &file.hours) {
-        (Some(closed), Some(_)) => planner.last_plan("closed", closed, mistakes),
+        (Some(closed), Some(_)) => planner.last_plan(CLOSED, closed, mistakes),
         (Some(closed), None) => {
             mistakes.push(closed.place.mistake(
                 "never used: without `hours` it is open at any time",
                 "write `hours = \"Mo-Fr 08:00-20:00\"`, or remove this",
             ));
-            planner.last_plan("closed", closed, mistakes)
+            planner.last_plan(CLOSED, closed, mistakes)
         }
         (None, Some(_)) => planner.text_plan(CLOSED, &place.within("closed"), mistakes),
         (None, None) => planner.shipped_plan(CLOSED).unwrap_or_default(),
     };
     let leave = leave(&file.leave, file, planner, mistakes);
     let away = match &file.away {
-        Some(away) => planner.last_plan("away", away, mistakes),
+        Some(away) => planner.last_plan(AWAY, away, mistakes),
         None => planner.shipped_plan(LEAVE).unwrap_or_default(),
     };
     let (callers, lists) = callers(&file.callers, planner, mistakes);
@@ -177,7 +189,7 @@ fn leave<'t>(
     let mut all = Vec::new();
     for leave in files {
         let plan = match &leave.plan {
-            Some(plan) => planner.last_plan("leave", plan, mistakes),
+            Some(plan) => planner.last_plan(LEAVE, plan, mistakes),
             None => planner.text_plan(LEAVE, &leave.place.within("plan"), mistakes),
         };
         all.extend(period(leave, practice, mistakes).map(|period| Leave { period, plan }));
@@ -333,6 +345,12 @@ fn hours(
                     ),
                 ));
             }
+            if let Some(time) = round_the_clock(&written.value) {
+                mistakes.warn(written.place.mistake(
+                    format!("`{time}-{time}` is open for 24 hours, until {time} of the day after"),
+                    "write 00:00-24:00 or \"24/7\" if that is meant, or the time at which it closes",
+                ));
+            }
             Some(hours)
         }
         Ok(_) => {
@@ -347,6 +365,19 @@ fn hours(
             None
         }
     }
+}
+
+/// The time of a span that ends when it begins: `08:00-08:00`.
+fn round_the_clock(hours: &str) -> Option<&str> {
+    // Every second part stands between quotes: a comment.
+    let mut spans = hours
+        .split('"')
+        .step_by(2)
+        .flat_map(|part| part.split(|c: char| !(c.is_ascii_digit() || c == ':' || c == '-')));
+    spans.find_map(|span| {
+        let (from, to) = span.split_once('-')?;
+        (from == to && from.contains(':')).then_some(from)
+    })
 }
 
 fn remedy(error: &HoursError) -> &'static str {

@@ -22,6 +22,7 @@ pub(super) fn reach(
     let members = members(setup);
     let restricted = restricted(file, names);
     for waits in &links.queues {
+        too_short(waits, &members, names, setup, mistakes);
         if restricted.contains(&waits.practice) {
             nobody_left(waits, &members, names, setup, mistakes);
         }
@@ -152,6 +153,31 @@ fn way_back<'h, 't>(
         }
     }
     None
+}
+
+/// A step that is over when those who ring first have not answered: nobody else of the team is ever asked.
+fn too_short(
+    waits: &Waits<'_>,
+    members: &Members,
+    names: &Names,
+    setup: &Setup,
+    mistakes: &mut Mistakes,
+) {
+    let Some((until, place)) = &waits.until else { return };
+    let (Some(team), Some(members)) = (setup.teams.get(&waits.team), members.get(&waits.team))
+    else {
+        return;
+    };
+    if *until <= team.ring_for && members.len() > team.ring.max(1) {
+        let (name, ring_for) = (name_of(waits.team, &names.teams), team.ring_for);
+        mistakes.warn(place.mistake(
+            format!(
+                "no longer than a phone of the team {name:?} rings ({ring_for:?}): when the first one does \
+                 not answer, nobody else is asked"
+            ),
+            "write twice that time or more, or a shorter `ring_for` for the team",
+        ));
+    }
 }
 
 /// Once the circle is at its widest: the practice's sites, its own secretaries or its skill.

@@ -23,3 +23,4 @@ mod running;
 mod serve;
 mod stream;
 mod tcp;
+mod warnings;

@@ -676,6 +676,49 @@ const TABLE: &[(&str, &str, &str, &str, &str)] = &[
         "missing",
         "the day that the list is of",
     ),
+    // Numbers of ours.
+    (
+        "{ call = \"06 39 98 00 12\" }",
+        "{ call = \"01 99 00 12 15\" }, { call = \"06 39 98 00 12\" }",
+        "practices.martin.plan[2].call",
+        "the call would come back to us",
+        "its callers are here already",
+    ),
+    (
+        "{ call = \"06 39 98 00 12\" }",
+        "{ call = \"0262 00 12 34\" }, { call = \"06 39 98 00 12\" }",
+        "practices.martin.plan[2].call",
+        "the call would come back to us",
+        "write { practice = \"garde\" }",
+    ),
+    (
+        "{ call = \"06 39 98 00 12\" }",
+        "{ call = \"03 53 01 00 00\" }, { call = \"06 39 98 00 12\" }",
+        "practices.martin.plan[2].call",
+        "the call would come back to us",
+        "somebody outside",
+    ),
+    (
+        "allowed = [",
+        "allowed = [\"0262 00 12 34\", ",
+        "practices.martin.forward.allowed[0]",
+        "the call would come back to us",
+        "write { practice = \"garde\" } in a plan",
+    ),
+    (
+        "dids = [\"01 99 00 12 00",
+        "numbers = [\"01 99 00 12 34\"]\ndids = [\"01 99 00 12 00",
+        "trunks.op.numbers",
+        "a list where a table belongs",
+        "write `dids = [",
+    ),
+    (
+        "numbers = [\"0262 00 12 34\"]",
+        "numbers = [\"0262 00 12 34\"]\nlines = [\"0262 00 12 35\"]",
+        "practices.garde.lines",
+        "unknown key",
+        "write `numbers = [",
+    ),
     // Going outside.
     (
         "no_key = [\"06 39 98 00 12\"]",
