@@ -26,13 +26,13 @@ use tracing::{debug, warn};
 
 use crate::card::{self, Card};
 use crate::explain::{self, Explanation, Question};
-use crate::inbox::{Inbox, Item};
+use crate::inbox::Inbox;
 use crate::limits::{
     ACCEPT_REST, ASK_TIMEOUT, CONTROL_CONNECTIONS_MAX, CONTROL_IDLE, CONTROL_LINE_BYTES_MAX,
     ORDERS_SHOWN_MAX,
 };
 use crate::order;
-use crate::records::{OrderRow, Reader};
+use crate::records::{OrderRow, Orderer, Reader};
 use crate::reload::Reloader;
 use crate::server::StartError;
 use crate::status::Status;
@@ -214,7 +214,7 @@ pub(crate) struct Audited {
 }
 
 impl Audited {
-    fn reload() -> Self {
+    pub(crate) fn reload() -> Self {
         Self::of("reload", "configuration".to_owned(), "reload".to_owned(), &Command::Reload)
     }
 
@@ -537,11 +537,7 @@ impl Door {
         let Some(reloader) = &self.reloader else {
             return Reply::Error("this server was not started from files".to_owned());
         };
-        let reloaded = reloader.reload();
-        let (order, is_done) = (Audited::reload(), reloaded.is_ok());
-        // An engine that has ended has nobody to tell either.
-        let _ended = self.inbox.send(Item::Audit { uid, order, is_done });
-        match reloaded {
+        match reloader.reload_by(Orderer::Peer(uid)) {
             Ok(changes) => Reply::Reloaded(changes),
             Err(refused) => Reply::Error(refused.to_string()),
         }

@@ -21,7 +21,9 @@ use crate::limits::{BATCH_MAX, FAREWELL, TIMER_GRAIN};
 use crate::names::Names;
 use crate::order;
 use crate::prompts::Prompts;
-use crate::records::{CallEntry, Entry, Kept, KeptOrder, KeptOverride, Records, RecordsStatus};
+use crate::records::{
+    CallEntry, Entry, Kept, KeptOrder, KeptOverride, Orderer, Records, RecordsStatus,
+};
 use crate::relay::Media;
 use crate::reload::Reloads;
 use crate::server::Told;
@@ -258,10 +260,10 @@ impl Driver {
             }
             Item::Order { uid, order, reply } => {
                 let done = self.order(now, &order);
-                self.audit(uid, order.audited(&self.config), done.is_ok());
+                self.audit(Orderer::Peer(uid), order.audited(&self.config), done.is_ok());
                 let _ = reply.try_send(done);
             }
-            Item::Audit { uid, order, is_done } => self.audit(uid, order, is_done),
+            Item::Audit { by, order, is_done } => self.audit(by, order, is_done),
             // What is tried with it may take long: not here.
             Item::Copy { reply } => {
                 let _ = reply.try_send(FloorCopy {
@@ -299,16 +301,18 @@ impl Driver {
         removal.told
     }
 
-    /// An operator's order, in the log and in the records.
-    fn audit(&self, uid: u32, order: Audited, is_done: bool) {
+    /// An order, in the log and in the records.
+    fn audit(&self, by: Orderer, order: Audited, is_done: bool) {
         let (whom, what) = (&order.whom, &order.what);
-        match is_done {
-            true => info!(uid, whom, what, "an operator's order"),
-            false => info!(uid, whom, what, "an operator's order was refused"),
+        match (by.uid(), is_done) {
+            (Some(uid), true) => info!(uid, whom, what, "an operator's order"),
+            (Some(uid), false) => info!(uid, whom, what, "an operator's order was refused"),
+            (None, true) => info!(%by, whom, what, "an order"),
+            (None, false) => info!(%by, whom, what, "an order was refused"),
         }
         let reading = self.clock.read();
         let at_ms = reading.epoch_ms(reading.now);
-        self.records.keep(Entry::Order(KeptOrder { at_ms, uid, order, is_done }));
+        self.records.keep(Entry::Order(KeptOrder { at_ms, by, order, is_done }));
     }
 
     /// A second order may only shorten the drain.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::control::{Audited, Order};
 use crate::limits::{ASK_TIMEOUT, INBOX_MAX, ROOM_RETRY};
 use crate::prompts::Prompts;
+use crate::records::Orderer;
 use crate::status::Status;
 
 #[expect(clippy::large_enum_variant, reason = "nearly all are inputs: a box each would cost more")]
@@ -31,8 +32,8 @@ pub(crate) enum Item {
     /// A configuration that was checked, with the audio of its prompts.
     /// The answer is what it ended or left without effect, a line each, once it holds.
     Configure { config: Arc<call::Config>, prompts: Prompts, reply: SyncSender<Vec<String>> },
-    /// For the records: what an operator had done that is no matter of the engine's.
-    Audit { uid: u32, order: Audited, is_done: bool },
+    /// For the records: what somebody had done that is no matter of the engine's.
+    Audit { by: Orderer, order: Audited, is_done: bool },
     /// Drain: refuse new calls, end when the last is over or after this time, then hang up. Given
     /// again, it may only shorten the time.
     Stop { drain: Duration },

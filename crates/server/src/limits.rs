@@ -44,6 +44,8 @@ pub(crate) const CONTROL_CONNECTIONS_MAX: usize = 16;
 pub(crate) const CONTROL_LINE_BYTES_MAX: usize = 16 * 1024;
 /// Orders that an answer lists, the latest. Beyond: `--since` chooses.
 pub(crate) const ORDERS_SHOWN_MAX: usize = 10_000;
+/// How long a reload at the control socket waits for another one to end. Beyond: refused, to be tried again.
+pub(crate) const RELOAD_TURN: Duration = Duration::from_secs(5);
 /// How long a control connection may be idle.
 pub(crate) const CONTROL_IDLE: Duration = Duration::from_secs(30);
 /// Connections to `/metrics` at once. Beyond: closed at once.

@@ -26,8 +26,8 @@ use tracing::{error, warn};
 use crate::clock::Reading;
 use crate::names::Names;
 
-pub(crate) use orders::KeptOrder;
 pub use orders::OrderRow;
+pub(crate) use orders::{KeptOrder, Orderer};
 pub(crate) use overrides::{KeptOverride, Unclaimed};
 pub use reader::{CallRow, ForwardRow, OfferRow, Reader};
 pub use schema::OpenError;
@@ -123,8 +123,8 @@ impl Records {
                 warn!(practice = kept.practice(), "override not remembered: the disk fails");
             }
             Entry::Order(kept) => {
-                let (uid, whom, what) = (kept.uid, &kept.order.whom, &kept.order.what);
-                error!(uid, whom, what, "an operator's order is not recorded: the disk fails");
+                let (by, whom, what) = (kept.by, &kept.order.whom, &kept.order.what);
+                error!(%by, whom, what, "an order is not recorded: the disk fails");
             }
         }
     }

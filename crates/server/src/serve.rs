@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use acd::Step;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Loaded};
@@ -16,7 +19,8 @@ use crate::driver::Report;
 use crate::files::{Files, LOOK_EVERY};
 use crate::inbox::Item;
 use crate::notify::notify;
-use crate::reload::log_warnings;
+use crate::records::Orderer;
+use crate::reload::{Reloader, log_warnings};
 use crate::server::Server;
 use crate::settings::ListenTransports;
 
@@ -27,7 +31,7 @@ pub fn run(path: &Path, watch: Option<bool>) -> anyhow::Result<ExitCode> {
     let files = Files::new(path);
     let loaded = config::load(path)?;
     let is_watched = watch.unwrap_or(loaded.settings.watch);
-    let watched = Watched { path, watch, files: is_watched.then_some(files) };
+    let watched = Watched { path: path.to_owned(), watch, files: is_watched.then_some(files) };
     crate::log::init(&loaded.log);
     log_warnings(&loaded);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -35,11 +39,13 @@ pub fn run(path: &Path, watch: Option<bool>) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot listen for signals")?;
     let served = runtime.block_on(serve(loaded, watched));
+    // Whoever still waits for a file system that hangs ends with the process.
+    runtime.shutdown_background();
     crate::log::flush();
     served
 }
 
-async fn serve(loaded: Loaded, mut watched: Watched<'_>) -> anyhow::Result<ExitCode> {
+async fn serve(loaded: Loaded, watched: Watched) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let mut server = Server::start_loaded(&loaded).context("does not start")?;
     // Nobody reads them here, and unread ones would be kept by the thousand.
@@ -48,6 +54,10 @@ async fn serve(loaded: Loaded, mut watched: Watched<'_>) -> anyhow::Result<ExitC
     say(&welcome(&loaded, &server))?;
     notify("READY=1");
 
+    let reloader = server.reloader().expect("invariant: it was started from files");
+    let (tell, mut changes) = mpsc::channel(1);
+    let watching = tokio::spawn(watched.look(Arc::clone(&reloader), tell));
+    let mut reloads = Reloads { reloader, under_way: None, again: None };
     loop {
         tokio::select! {
             signal = signals.stop_or_reload() => match signal {
@@ -55,15 +65,17 @@ async fn serve(loaded: Loaded, mut watched: Watched<'_>) -> anyhow::Result<ExitC
                     info!(signal = name, "stopping");
                     break;
                 }
-                None => reload(&server, "SIGHUP").await,
+                None => reloads.ask(Orderer::Hangup),
             },
-            () = watched.change(&server) => reload(&server, "its files have changed").await,
+            Some(()) = changes.recv() => reloads.ask(Orderer::Watch),
+            () = reloads.ended() => {}
             () = life.ended() => {
                 error!("the engine has ended by itself");
                 break;
             }
         }
     }
+    watching.abort();
     notify("STOPPING=1");
     let drain = server.drain_timeout().unwrap_or(loaded.settings.drain_timeout);
     let inbox = server.inbox();
@@ -87,48 +99,85 @@ async fn serve(loaded: Loaded, mut watched: Watched<'_>) -> anyhow::Result<ExitC
     farewell(&report.context("the server did not end in order")?)
 }
 
-/// What becomes of it is logged; whoever sent the signal hears nothing.
-async fn reload(server: &Server, why: &'static str) {
-    let Some(reloader) = server.reloader() else { return };
-    info!(why, "reading the configuration again");
-    let reload = tokio::task::spawn_blocking(move || reloader.reload());
-    if let Err(error) = reload.await {
-        error!(%error, "the configuration could not be read again");
+/// Reading the configuration again beside the loop, so that no file system that hangs keeps a signal
+/// waiting. One at a time: what is asked for meanwhile is done once, after it.
+struct Reloads {
+    reloader: Arc<Reloader>,
+    under_way: Option<JoinHandle<()>>,
+    /// Who asked last while one was under way.
+    again: Option<Orderer>,
+}
+
+impl Reloads {
+    /// What becomes of it is logged and recorded; whoever sent the signal hears nothing.
+    fn ask(&mut self, by: Orderer) {
+        let why = match by {
+            Orderer::Watch => "its files have changed".to_owned(),
+            Orderer::Peer(_) | Orderer::Hangup => by.to_string(),
+        };
+        if self.under_way.is_some() {
+            info!(why, "the configuration is being read: it is read once more after that");
+            self.again = Some(by);
+            return;
+        }
+        info!(why, "reading the configuration again");
+        let reloader = Arc::clone(&self.reloader);
+        self.under_way = Some(tokio::task::spawn_blocking(move || {
+            let _logged = reloader.reload_by(by);
+        }));
+    }
+
+    /// Returns when one has ended; never, while there is none.
+    async fn ended(&mut self) {
+        let Some(under_way) = &mut self.under_way else { return std::future::pending().await };
+        if let Err(error) = under_way.await {
+            error!(%error, "the configuration could not be read again");
+        }
+        self.under_way = None;
+        if let Some(by) = self.again.take() {
+            self.ask(by);
+        }
     }
 }
 
 /// The configuration's files, and whether anybody looks at them: a reload may change that.
-struct Watched<'p> {
-    path: &'p Path,
+struct Watched {
+    path: PathBuf,
     /// The command line's word goes before the configuration's.
     watch: Option<bool>,
     /// `None`: nobody looks.
     files: Option<Files>,
 }
 
-impl Watched<'_> {
-    /// Returns when they have changed and are watched.
-    async fn change(&mut self, server: &Server) {
+impl Watched {
+    /// Tells whenever they have changed and are watched. For a task of its own: where their file system
+    /// hangs, this alone waits.
+    async fn look(mut self, reloader: Arc<Reloader>, changes: mpsc::Sender<()>) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let told = server.reloader().and_then(|reloader| reloader.watches());
-            // `None`: it is being read.
-            let Some(is_watched) = self.watch.or(told) else { continue };
-            match (&mut self.files, is_watched) {
-                // Some hundred files are looked at in a few milliseconds, and only signals wait here.
-                (Some(files), true) => {
-                    if files.have_changed() {
+            let is_watched = self.watch.unwrap_or_else(|| reloader.watches());
+            match (self.files.take(), is_watched) {
+                (Some(mut files), true) => {
+                    let look = move || (files.have_changed(), files);
+                    let (have_changed, files) = match tokio::task::spawn_blocking(look).await {
+                        Ok(looked) => looked,
+                        Err(error) => {
+                            error!(%error, "the configuration's files are not watched any longer");
+                            return;
+                        }
+                    };
+                    self.files = Some(files);
+                    if have_changed && changes.send(()).await.is_err() {
                         return;
                     }
                 }
                 (None, false) => {}
                 (Some(_), false) => {
                     info!("the configuration's files are not watched any longer");
-                    self.files = None;
                 }
                 (None, true) => {
                     info!("the configuration's files are watched");
-                    self.files = Some(Files::unread(self.path));
+                    self.files = Some(Files::unread(&self.path));
                 }
             }
         }

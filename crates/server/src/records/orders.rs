@@ -1,7 +1,11 @@
-//! What operators ordered, one row each: when, who, of whom, what, and whether it was done.
+//! What was ordered, one row each: when, who, of whom, what, and whether it was done.
 //!
 //! Of numbers two digits are shown, as in the log. Who is the user of the connection, as the system knows
-//! him; a name is looked up in `/etc/passwd`, and is none where the system keeps its users elsewhere.
+//! him; a name is looked up in `/etc/passwd`, and is none where the system keeps its users elsewhere. A
+//! reload by SIGHUP or by the watching of files has one of these two words for a name, and the server's
+//! own user id.
+
+use std::fmt;
 
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
@@ -9,10 +13,49 @@ use serde::{Deserialize, Serialize};
 use crate::clock::iso;
 use crate::control::Audited;
 
+/// Who has something done.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Orderer {
+    /// At the control socket, by the user id that the system knows.
+    Peer(u32),
+    /// Whoever sent the signal: the system does not say.
+    Hangup,
+    /// The files have changed, and are watched.
+    Watch,
+}
+
+impl Orderer {
+    /// Of somebody at the control socket.
+    pub(crate) fn uid(self) -> Option<u32> {
+        match self {
+            Self::Peer(uid) => Some(uid),
+            Self::Hangup | Self::Watch => None,
+        }
+    }
+
+    /// Of nobody in particular.
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Peer(_) => None,
+            Self::Hangup => Some("SIGHUP"),
+            Self::Watch => Some("watch"),
+        }
+    }
+}
+
+impl fmt::Display for Orderer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer(uid) => write!(f, "user {uid}"),
+            Self::Hangup | Self::Watch => f.write_str(self.word().unwrap_or_default()),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct KeptOrder {
     pub(crate) at_ms: i64,
-    pub(crate) uid: u32,
+    pub(crate) by: Orderer,
     pub(crate) order: Audited,
     pub(crate) is_done: bool,
 }
@@ -23,6 +66,7 @@ pub struct OrderRow {
     /// ISO 8601, UTC.
     pub ordered_at: String,
     pub ordered_ms: i64,
+    /// The server's own where `user` is `SIGHUP` or `watch`.
     pub uid: u32,
     pub user: Option<String>,
     /// `agent`, `call`, `override` or `reload`.
@@ -37,7 +81,9 @@ pub struct OrderRow {
 }
 
 pub(super) fn write(connection: &Connection, kept: &KeptOrder) -> rusqlite::Result<()> {
-    let KeptOrder { at_ms, uid, order, is_done } = kept;
+    let KeptOrder { at_ms, by, order, is_done } = kept;
+    let uid = by.uid().unwrap_or_else(|| rustix::process::getuid().as_raw());
+    let user = by.word().map_or_else(|| user(uid), |word| Some(word.to_owned()));
     connection
         .prepare_cached(
             "INSERT INTO orders (ordered_at, ordered_ms, uid, user, kind, whom, what, command, outcome)
@@ -47,7 +93,7 @@ pub(super) fn write(connection: &Connection, kept: &KeptOrder) -> rusqlite::Resu
             iso(*at_ms),
             at_ms,
             uid,
-            user(*uid),
+            user,
             order.kind,
             order.whom,
             order.what,

@@ -4,6 +4,7 @@
 //! By keys of the configuration and civil time: ids and instants are of one life, and what a practice is
 //! called may change. Older programs wrote the name: such a row is taken up by the only practice that has
 //! it, and is by its key from then on. Rows of nobody stay: who is gone may be written again.
+//! Who said it is in `orders`, by the same key.
 
 use std::time::Duration;
 

@@ -167,14 +167,14 @@ const OVERRIDES_BY_NAME: (&str, &str) = (
      DROP TABLE overrides_by_name;",
 );
 
-/// Since version 8: what operators ordered.
+/// Since version 8: what was ordered, and by whom.
 const ORDERS: &str = "
 CREATE TABLE orders (
     number       INTEGER PRIMARY KEY,
     ordered_at   TEXT NOT NULL,            -- civil time (ISO 8601, UTC)
     ordered_ms   INTEGER NOT NULL,
-    uid          INTEGER NOT NULL,         -- of the control socket's peer
-    user         TEXT,                     -- its name then
+    uid          INTEGER NOT NULL,         -- of the control socket's peer, else the server's own
+    user         TEXT,                     -- its name then; SIGHUP, watch: of a reload
     kind         TEXT NOT NULL,            -- agent, call, override, reload
     whom         TEXT NOT NULL,            -- a secretary's user, a call (of `calls`), a practice's key
     what         TEXT NOT NULL,            -- in words

@@ -750,7 +750,7 @@ fn order(whom: &str, at_ms: i64) -> Entry {
         what: "pause".to_owned(),
         command: "{}".to_owned(),
     };
-    Entry::Order(KeptOrder { at_ms, uid: 0, order, is_done: at_ms > 1_000 })
+    Entry::Order(KeptOrder { at_ms, by: Orderer::Peer(0), order, is_done: at_ms > 1_000 })
 }
 
 #[test]

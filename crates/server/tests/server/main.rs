@@ -17,6 +17,7 @@ mod plans;
 mod ports;
 mod practitioners;
 mod reach;
+mod reload;
 mod replay;
 mod rules;
 mod running;

@@ -223,7 +223,7 @@ fn a_team_shows_who_is_there_and_what_to_expect() {
 }
 
 /// Waits until so many reloads are counted.
-fn until_reloads(scene: &Scene, counter: &str, count: u64) {
+pub(crate) fn until_reloads(scene: &Scene, counter: &str, count: u64) {
     for _ in 0..400 {
         if scene.json("status")["reloads"][counter] == count {
             return;

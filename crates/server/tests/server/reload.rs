@@ -1,0 +1,117 @@
+//! Who has the configuration read again, and what happens while its files do not answer.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::operation::{Scene, told};
+use crate::orders::until_reloads;
+use crate::ports::ports;
+use crate::serve::{Serving, monoligne};
+
+const AGENT: &str = "teams = [\"pool\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n";
+
+/// A file that is read for as long as nobody writes it, as on a disk that does not answer.
+fn silent_file(config: &Path) -> PathBuf {
+    let path = config.join("agents/102.toml");
+    fs::create_dir_all(config.join("agents")).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    path
+}
+
+/// Waits until so many orders are recorded: who, what, outcome.
+fn orders(scene: &Scene, count: usize) -> Vec<[String; 3]> {
+    loop {
+        let orders = scene.json("orders");
+        let rows = orders.as_array().unwrap();
+        let word = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+        if rows.len() >= count {
+            return rows
+                .iter()
+                .map(|row| [word(row, "user"), word(row, "what"), word(row, "outcome")])
+                .collect();
+        }
+    }
+}
+
+#[test]
+fn a_reload_by_signal_or_by_watching_is_recorded_as_such_done_or_refused() {
+    let scene = Scene::new("reload-orders", &ports(20));
+    let serving = Serving::start_with(scene.config(), &["--watch"]);
+    serving.signal("HUP");
+    assert_eq!(orders(&scene, 1), [["SIGHUP", "reload", "done"]]);
+    scene.rewrite("[teams.pool]\n", "[teams.pool]\nwrap_pu = \"30 s\"\n");
+    until_reloads(&scene, "refused", 1);
+    assert_eq!(orders(&scene, 2)[1], ["watch", "reload", "refused"]);
+    serving.signal("HUP");
+    assert_eq!(orders(&scene, 3)[2], ["SIGHUP", "reload", "refused"]);
+    let page = told(scene.config(), &["orders"]);
+    let line = page.lines().find(|line| line.contains("watch")).expect(&page);
+    assert!(line.contains("configuration") && line.ends_with("refused"), "{line}");
+    let uid = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap());
+    let all = scene.json("orders");
+    assert!(all.as_array().unwrap().iter().all(|order| order["uid"] == uid), "{all}");
+    serving.signal("TERM");
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(
+        log.lines().any(|line| line.contains("by=SIGHUP") && line.contains("an order")),
+        "{log}"
+    );
+}
+
+#[test]
+fn while_files_do_not_answer_a_call_is_taken_others_are_told_and_sigterm_ends_it() {
+    let scene = Scene::new("reload-hangs", &ports(20));
+    let mut serving = scene.start();
+    silent_file(scene.config());
+    serving.signal("HUP");
+    serving.until_logged("reading the configuration again");
+    serving.signal("HUP");
+    serving.until_logged("it is read once more after that");
+    scene.trunk.invite("0199001234", "one");
+    scene.trunk.wait_for(180, "one");
+    // The configuration would tell the socket, but does not answer either.
+    let socket = scene.config().join("data/monoligne.sock");
+    let ask =
+        |command: &str| monoligne().args([command, "--socket"]).arg(&socket).output().unwrap();
+    let refused = ask("reload");
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    assert!(told.contains("another reload is still reading the files"), "{told}");
+    let status = String::from_utf8(ask("status").stdout).unwrap();
+    assert!(status.contains("1 live"), "{status}");
+
+    serving.signal("TERM");
+    let end = scene.trunk.final_of("one");
+    scene.trunk.acknowledge("0199001234", "one", &end);
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn what_was_asked_for_while_one_was_under_way_is_done_once_after_it() {
+    let scene = Scene::new("reload-again", &ports(20));
+    let mut serving = scene.start();
+    let silent = silent_file(scene.config());
+    serving.signal("HUP");
+    serving.until_logged("reading the configuration again");
+    for _ in 0..3 {
+        serving.signal("HUP");
+        serving.until_logged("it is read once more after that");
+    }
+    // The reader has the silent one open; who comes next finds a file that answers.
+    let mut answer = fs::OpenOptions::new().write(true).open(&silent).unwrap();
+    fs::remove_file(&silent).unwrap();
+    fs::write(&silent, format!("name = \"Zoé\"\n{AGENT}")).unwrap();
+    answer.write_all(AGENT.as_bytes()).unwrap();
+    drop(answer);
+    until_reloads(&scene, "done", 2);
+    assert_eq!(orders(&scene, 2), [["SIGHUP", "reload", "done"], ["SIGHUP", "reload", "done"]]);
+    assert_eq!(scene.json("agents")[1]["name"], "Zoé");
+    serving.until_logged("agent 102");
+    drop(serving);
+}
