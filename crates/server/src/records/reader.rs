@@ -1,5 +1,6 @@
 //! Reading the records, beside a running server or after it.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -80,6 +81,20 @@ pub struct ForwardRow {
     pub outcome: String,
 }
 
+/// Any arrival.
+const EVER: Range<i64> = i64::MIN..i64::MAX;
+/// Of calls that arrived within a period, by the index of arrivals.
+const OFFERS: &str = "
+    SELECT call, number, offers.agent, offered_ms, ringing_ms, offers.answered_ms, offers.ended_ms, outcome
+    FROM calls CROSS JOIN offers USING (call) WHERE arrived_ms >= ?1 AND arrived_ms < ?2
+    ORDER BY offered_ms, call, number";
+/// Likewise.
+const FORWARDS: &str = "
+    SELECT call, number, kind, target, offered_ms, ringing_ms, picked_up_ms, forwards.answered_ms,
+           forwards.ended_ms, outcome
+    FROM calls CROSS JOIN forwards USING (call) WHERE arrived_ms >= ?1 AND arrived_ms < ?2
+    ORDER BY offered_ms, call, number";
+
 impl Reader {
     pub fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -90,6 +105,11 @@ impl Reader {
 
     /// All calls by arrival.
     pub fn calls(&self) -> rusqlite::Result<Vec<CallRow>> {
+        self.calls_of(EVER)
+    }
+
+    /// Those that arrived within this period (milliseconds since 1970), likewise; no others are read.
+    pub fn calls_of(&self, arrived_ms: Range<i64>) -> rusqlite::Result<Vec<CallRow>> {
         // A file that no server of this version has opened yet lacks the last ones.
         let last = match self.version()? {
             ..2 => "NULL, NULL, NULL, NULL",
@@ -100,31 +120,40 @@ impl Reader {
             "SELECT call, trunk, dialled, practice, caller_kind, caller, arrived_at, arrived_ms,
                     answered_ms, ended_ms, wait_ms, talk_ms, disposition, status, released_by,
                     agent, {last}
-             FROM calls ORDER BY arrived_ms, epoch, sequence",
+             FROM calls WHERE arrived_ms >= ?1 AND arrived_ms < ?2
+             ORDER BY arrived_ms, epoch, sequence",
         ))?;
-        statement.query_map([], call_row)?.collect()
+        statement.query_map([arrived_ms.start, arrived_ms.end], call_row)?.collect()
+    }
+
+    /// When the last of all calls arrived. `None`: there is none.
+    pub fn last_arrival(&self) -> rusqlite::Result<Option<i64>> {
+        self.connection.query_row("SELECT max(arrived_ms) FROM calls", [], |row| row.get(0))
     }
 
     /// All offers, by call and number.
     pub fn offers(&self) -> rusqlite::Result<Vec<OfferRow>> {
-        let mut statement = self.connection.prepare(
-            "SELECT call, number, agent, offered_ms, ringing_ms, answered_ms, ended_ms, outcome
-             FROM offers ORDER BY offered_ms, call, number",
-        )?;
-        statement.query_map([], offer_row)?.collect()
+        self.offers_of(EVER)
+    }
+
+    /// Those of calls that arrived within this period, likewise.
+    pub fn offers_of(&self, arrived_ms: Range<i64>) -> rusqlite::Result<Vec<OfferRow>> {
+        let mut statement = self.connection.prepare(OFFERS)?;
+        statement.query_map([arrived_ms.start, arrived_ms.end], offer_row)?.collect()
     }
 
     /// All forwardings, by call and number.
     pub fn forwards(&self) -> rusqlite::Result<Vec<ForwardRow>> {
+        self.forwards_of(EVER)
+    }
+
+    /// Those of calls that arrived within this period, likewise.
+    pub fn forwards_of(&self, arrived_ms: Range<i64>) -> rusqlite::Result<Vec<ForwardRow>> {
         if self.version()? < 4 {
             return Ok(Vec::new());
         }
-        let mut statement = self.connection.prepare(
-            "SELECT call, number, kind, target, offered_ms, ringing_ms, picked_up_ms, answered_ms,
-                    ended_ms, outcome
-             FROM forwards ORDER BY offered_ms, call, number",
-        )?;
-        statement.query_map([], forward_row)?.collect()
+        let mut statement = self.connection.prepare(FORWARDS)?;
+        statement.query_map([arrived_ms.start, arrived_ms.end], forward_row)?.collect()
     }
 
     /// The latest of what operators ordered since then, in order.
@@ -197,4 +226,61 @@ fn offer_row(row: &Row<'_>) -> rusqlite::Result<OfferRow> {
         ended_ms: row.get(6)?,
         outcome: row.get(7)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Reading;
+    use crate::records::schema;
+
+    #[test]
+    fn a_day_is_read_by_the_index_of_arrivals_with_its_offers_and_forwardings_alone() {
+        let folder = std::env::temp_dir().join(format!("monoligne-reader-{}", std::process::id()));
+        let file = folder.join("records.sqlite");
+        let reading = Reading { now: sip::Instant::ZERO, wall: std::time::SystemTime::UNIX_EPOCH };
+        let (connection, _) = schema::open(&file, reading).unwrap();
+        for (call, arrived_ms) in
+            [("1-1-1", 999), ("1-1-2", 1_000), ("1-1-3", 1_999), ("1-1-4", 2_000)]
+        {
+            let of_call = format!(
+                "INSERT INTO calls (call, node, epoch, sequence, trunk_id, trunk, caller_kind,
+                     arrived_at, arrived_ms, ended_at, ended_ms, wait_ms, disposition, status, released_by)
+                 VALUES ('{call}', 1, 1, 1, 1, 'op', 'withheld', '', {arrived_ms}, '', 9, 1,
+                     'abandoned', 487, 'caller');
+                 INSERT INTO offers (call, number, agent_id, agent, offered_at, offered_ms, ended_at,
+                     ended_ms, outcome)
+                 VALUES ('{call}', 1, 7, 'Alice', '', 5, '', 9, 'withdrawn');
+                 INSERT INTO forwards (call, number, kind, target, offered_at, offered_ms, ended_at,
+                     ended_ms, outcome)
+                 VALUES ('{call}', 1, 'phone', 'Accueil', '', 5, '', 9, 'no_answer');"
+            );
+            connection.execute_batch(&of_call).unwrap();
+        }
+        let reader = Reader::open(&file).unwrap();
+        let ids = |ids: Vec<String>| ids.join(" ");
+        let calls = reader.calls_of(1_000..2_000).unwrap();
+        assert_eq!(ids(calls.into_iter().map(|it| it.call).collect()), "1-1-2 1-1-3");
+        let offers = reader.offers_of(1_000..2_000).unwrap();
+        assert_eq!(ids(offers.into_iter().map(|it| it.call).collect()), "1-1-2 1-1-3");
+        let forwards = reader.forwards_of(1_000..2_000).unwrap();
+        assert_eq!(ids(forwards.into_iter().map(|it| it.call).collect()), "1-1-2 1-1-3");
+        assert_eq!(reader.last_arrival().unwrap(), Some(2_000));
+        assert_eq!((reader.calls().unwrap().len(), reader.offers().unwrap().len()), (4, 4));
+        for sql in [OFFERS, FORWARDS, "SELECT max(arrived_ms) FROM calls"] {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let wanted = statement.parameter_count();
+            let bounds = &[1_000_i64, 2_000][..wanted];
+            let plan: Vec<String> = statement
+                .query_map(rusqlite::params_from_iter(bounds), |row| row.get(3))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            assert!(plan[0].starts_with("SEARCH calls USING"), "{plan:?}");
+            assert!(plan[0].contains("INDEX calls_arrived"), "{plan:?}");
+            assert!(plan.iter().all(|step| !step.starts_with("SCAN")), "{plan:?}");
+        }
+        drop((reader, connection));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

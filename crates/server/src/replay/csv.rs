@@ -1,36 +1,84 @@
 //! A file of calls: `ABOUT` says how it is written. Whatever is wrong is told with its line and remedy.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use acd::TimeZone;
 use call::E164;
 
-use super::day::{Day, PastCall, PastEnd};
+use super::day::{Day, PastCall, PastEnd, counted};
 
-#[derive(Debug, Eq, PartialEq)]
-pub(super) struct CsvError {
-    /// From 1.
-    pub(super) line: usize,
-    pub(super) fault: String,
+/// How many wrong lines are told. Beyond: counted.
+const TOLD_MAX: usize = 20;
+
+/// What is wrong, line by line.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(super) struct Faults {
+    /// Lines count from 1.
+    pub(super) told: Vec<(usize, String)>,
+    beyond: usize,
+}
+
+impl Faults {
+    fn of(line: usize, fault: String) -> Self {
+        Self { told: vec![(line, fault)], beyond: 0 }
+    }
+
+    fn add(&mut self, line: usize, fault: String) {
+        match self.told.len() {
+            TOLD_MAX.. => self.beyond += 1,
+            _ => self.told.push((line, fault)),
+        }
+    }
+
+    /// For people, with the name of the file.
+    pub(super) fn in_file(&self, path: impl fmt::Display) -> String {
+        let lines = self.told.iter().map(|(line, fault)| format!("{path}:{line}: {fault}"));
+        let beyond = (self.beyond > 0).then(|| format!("and {} more wrong lines", self.beyond));
+        lines.chain(beyond).collect::<Vec<_>>().join("\n")
+    }
 }
 
 const COLUMNS: [&str; 7] = ["arrived", "did", "caller", "wait_s", "talk_s", "outcome", "agent"];
 const REQUIRED: [&str; 4] = ["arrived", "did", "wait_s", "talk_s"];
 
-pub(super) fn read(text: &str, zone: TimeZone) -> Result<Day, CsvError> {
+pub(super) fn read(bytes: &[u8], zone: TimeZone) -> Result<Day, Faults> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        Faults::of(line, "not UTF-8: save the file as UTF-8 (\"CSV UTF-8\")".to_owned())
+    })?;
     let mut lines = text.trim_start_matches('\u{feff}').lines().zip(1..);
     let head = lines.find(|(line, _)| !line.trim().is_empty());
     let Some((head, line)) = head else {
         let columns = COLUMNS.join(",");
-        return Err(CsvError { line: 1, fault: format!("empty: begin with a line {columns}") });
+        return Err(Faults::of(1, format!("empty: begin with a line {columns}")));
     };
-    let columns = Columns::read(head).map_err(|fault| CsvError { line, fault })?;
-    let mut calls = Vec::new();
-    for (text, line) in lines {
-        if text.trim().is_empty() {
-            continue;
+    let columns = Columns::read(head).map_err(|fault| Faults::of(line, fault))?;
+    let (mut calls, mut faults) = (Vec::new(), Faults::default());
+    let mut otherwise: BTreeMap<String, usize> = BTreeMap::new();
+    for (text, line) in lines.filter(|(text, _)| !text.trim().is_empty()) {
+        match columns.call(text, zone) {
+            Ok((call, outcome)) => {
+                if call.end == PastEnd::Otherwise {
+                    *otherwise.entry(outcome).or_default() += 1;
+                }
+                calls.push(call);
+            }
+            Err(fault) => faults.add(line, fault),
         }
-        calls.push(columns.call(text, zone).map_err(|fault| CsvError { line, fault })?);
     }
-    Ok(Day::of(calls, Vec::new(), zone))
+    if !faults.told.is_empty() {
+        return Err(faults);
+    }
+    let mut day = Day::of(calls, &[], &[], zone);
+    if !otherwise.is_empty() {
+        day.remarks.push(format!(
+            "these outcomes are of calls that were ended while they waited ({})",
+            counted(&otherwise)
+        ));
+    }
+    Ok(day)
 }
 
 struct Columns {
@@ -53,6 +101,10 @@ impl Columns {
                 COLUMNS.join(", ")
             ));
         }
+        let is_twice = |name: &&String| names.iter().filter(|it| it == name).count() > 1;
+        if let Some(twice) = names.iter().find(is_twice) {
+            return Err(format!("two columns {twice}: take one of them out"));
+        }
         let places = COLUMNS.map(|column| names.iter().position(|name| name == column));
         for column in REQUIRED {
             if !names.iter().any(|name| name == column) {
@@ -62,7 +114,8 @@ impl Columns {
         Ok(Self { separator, places, count: names.len() })
     }
 
-    fn call(&self, text: &str, zone: TimeZone) -> Result<PastCall, String> {
+    /// With its outcome, as it is written.
+    fn call(&self, text: &str, zone: TimeZone) -> Result<(PastCall, String), String> {
         let cells = cells(text, self.separator)?;
         if cells.len() != self.count {
             return Err(format!(
@@ -78,16 +131,19 @@ impl Columns {
         let talk_ms = if talk.is_empty() { None } else { Some(millis("talk_s", talk)?) };
         let end = match (outcome.to_lowercase().as_str(), talk_ms) {
             ("answered", Some(_)) | ("", Some(_)) => PastEnd::Answered,
-            ("answered", None) => {
-                return Err("answered, but talk_s is empty: write how long they talked".to_owned());
+            ("forwarded", Some(_)) => PastEnd::Forwarded,
+            ("answered" | "forwarded", None) => {
+                return Err(format!("{outcome}, but talk_s is empty: write how long they talked"));
             }
             (_, Some(_)) => {
                 return Err(format!(
-                    "{outcome}, but talk_s is there: leave it empty, or write answered"
+                    "{outcome}, but talk_s is there: leave it empty, or write answered or forwarded"
                 ));
             }
             ("abandoned", None) | ("", None) => PastEnd::Abandoned,
             ("closed", None) => PastEnd::Closed,
+            ("blocked", None) => PastEnd::Blocked,
+            ("unknown", None) => PastEnd::Unknown,
             (_, None) => PastEnd::Otherwise,
         };
         if did.is_empty() {
@@ -100,7 +156,7 @@ impl Columns {
                 format!("caller: {error} (leave it empty where it was withheld)")
             })?),
         };
-        Ok(PastCall {
+        let call = PastCall {
             arrived_ms: self::arrived(arrived, zone)?,
             did: number,
             practice: number.is_none().then(|| did.to_owned()),
@@ -109,8 +165,10 @@ impl Columns {
             wait_ms: millis("wait_s", wait)?,
             talk_ms,
             end,
-            agent: Some(agent.to_owned()).filter(|agent| !agent.is_empty()),
-        })
+            agent: Some(agent.to_owned())
+                .filter(|agent| !agent.is_empty() && end == PastEnd::Answered),
+        };
+        Ok((call, outcome.to_owned()))
     }
 }
 
@@ -170,14 +228,14 @@ mod tests {
     use super::*;
 
     fn fault(text: &str) -> (usize, String) {
-        let error = read(text, TimeZone::PARIS).unwrap_err();
-        (error.line, error.fault)
+        let faults = read(text.as_bytes(), TimeZone::PARIS).unwrap_err();
+        faults.told[0].clone()
     }
 
     #[test]
     fn commas_semicolons_quotes_and_absent_columns_are_read() {
         let text = "\u{feff}Arrived;did;wait_s;talk_s\r\n2026-11-26T08:30:05.5;\"Dr \"\"M\"\"; x\";1,5;\r\n";
-        let day = read(text, TimeZone::PARIS).unwrap();
+        let day = read(text.as_bytes(), TimeZone::PARIS).unwrap();
         let call = &day.calls[0];
         assert_eq!(call.arrived_ms, TimeZone::PARIS.unix_ms("2026-11-26T08:30").unwrap() + 5_500);
         assert_eq!(call.practice.as_deref(), Some("Dr \"M\"; x"));
@@ -194,7 +252,7 @@ mod tests {
             ("2026-11-26T08:30,x,,long,,\n", "wait_s: \"long\" is no number of seconds"),
             ("2026-11-26T08:30,x,,1,-3,\n", "not from 0 to 86400"),
             ("2026-11-26T08:30,x,,1,,answered\n", "talk_s is empty"),
-            ("2026-11-26T08:30,x,,1,5,busy\n", "leave it empty, or write answered"),
+            ("2026-11-26T08:30,x,,1,5,busy\n", "leave it empty, or write answered or"),
             ("2026-11-26T08:30,x,,1,5\n", "5 cells, and 6 columns"),
             ("2026-11-26T08:30,\"x,,1,5,\n", "a quote is open"),
         ] {
@@ -203,6 +261,48 @@ mod tests {
         }
         assert!(fault("").1.contains("begin with a line"));
         assert!(fault("arrived,did,wait_s\n").1.contains("no column talk_s"));
+        assert!(fault("arrived,did,did,wait_s,talk_s\n").1.contains("two columns did"));
         assert!(fault("arived,did,wait_s,talk_s\n").1.contains("did you mean arrived?"));
+    }
+
+    #[test]
+    fn each_wrong_line_is_told_up_to_a_bound_and_what_is_not_utf_8_by_its_line() {
+        let head = "arrived,did,wait_s,talk_s\n";
+        let faults = read((head.to_owned() + &"x,y,z,\n".repeat(25)).as_bytes(), TimeZone::PARIS);
+        let told = faults.unwrap_err().in_file("day.csv");
+        assert_eq!(told.lines().count(), 21, "{told}");
+        assert!(told.contains("\nday.csv:21: "), "{told}");
+        assert!(told.ends_with("\nand 5 more wrong lines"), "{told}");
+        let latin = [head.as_bytes(), b"2026-11-26T08:30,Cabinet H\xe9l\xe8ne,1,\n"].concat();
+        let told = read(&latin, TimeZone::PARIS).unwrap_err().in_file("day.csv");
+        assert!(told.starts_with("day.csv:2: not UTF-8: save the file as UTF-8"), "{told}");
+    }
+
+    #[test]
+    fn every_outcome_has_its_place_and_other_words_are_told() {
+        let line = |end: &str| format!("2026-11-26T08:30,x,,1,{end}\n");
+        let ends =
+            ["5,", "5,forwarded", ",", ",closed", ",blocked", ",unknown", ",busy", ",abandonned"];
+        let text = ends
+            .iter()
+            .fold("arrived,did,caller,wait_s,talk_s,outcome\n".to_owned(), |all, end| {
+                all + &line(end)
+            });
+        let day = read(text.as_bytes(), TimeZone::PARIS).unwrap();
+        let ends: Vec<PastEnd> = day.calls.iter().map(|call| call.end).collect();
+        assert_eq!(
+            ends,
+            [
+                PastEnd::Answered,
+                PastEnd::Forwarded,
+                PastEnd::Abandoned,
+                PastEnd::Closed,
+                PastEnd::Blocked,
+                PastEnd::Unknown,
+                PastEnd::Otherwise,
+                PastEnd::Otherwise,
+            ]
+        );
+        assert!(day.remarks[0].contains("(abandonned: 1, busy: 1)"), "{:?}", day.remarks);
     }
 }

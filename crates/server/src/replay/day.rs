@@ -1,22 +1,24 @@
 //! What happened: a day's calls, and what can be learnt of the people in them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use acd::TimeZone;
+use acd::{Period, TimeZone};
 use anyhow::Context as _;
-use call::{E164, PracticeId};
+use call::E164;
 
-use super::figures::Tally;
-use crate::records::{CallRow, OfferRow, Reader};
+use super::figures::RungFigures;
+use super::receptions::{self, Receptions};
+use crate::records::{CallRow, ForwardRow, OfferRow, Reader};
 
 #[derive(Clone, Debug)]
 pub(super) struct PastCall {
     pub(super) arrived_ms: i64,
     pub(super) did: Option<E164>,
-    /// By name, where no number is known, or leads nowhere.
+    /// As it was called.
     pub(super) practice: Option<String>,
     pub(super) trunk: Option<String>,
+    /// `None`: withheld, or no telephone number.
     pub(super) caller: Option<E164>,
     /// Until he was answered, gave up or was ended.
     pub(super) wait_ms: u64,
@@ -27,11 +29,18 @@ pub(super) struct PastCall {
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum PastEnd {
+    /// By a secretary.
     Answered,
+    /// By somebody where he was forwarded to.
+    Forwarded,
     /// He gave up: his wait is his patience.
     Abandoned,
     /// Closed hours or leave.
     Closed,
+    /// By a list of callers, or as one who calls too often, he was ended at once.
+    Blocked,
+    /// Nobody had the number.
+    Unknown,
     /// Busy, a text: he would have waited longer.
     Otherwise,
 }
@@ -75,9 +84,13 @@ pub(super) struct Day {
     pub(super) pickups_ms: Vec<u64>,
     /// Of the offers, how many were not answered, were declined, and found no phone; 0 to 1.
     pub(super) misses: Misses,
+    /// Who takes callers that are forwarded.
+    pub(super) receptions: Receptions,
+    /// Who was rung, by her user or name; empty: not known.
+    pub(super) rung: BTreeMap<String, RungFigures>,
     offers: usize,
-    /// Calls that no secretary could have got: they are left out.
-    left_out: usize,
+    /// What is to be said of how it was read.
+    pub(super) remarks: Vec<String>,
 }
 
 #[derive(Copy, Clone, Debug, Default)]
@@ -92,7 +105,11 @@ pub(super) const PICKUP_MS: u64 = 4_000;
 /// What a conversation lasts, where none is known.
 pub(super) const TALK_MS: u64 = 150_000;
 
+/// Whom a list ends is told so within this.
+const AT_ONCE_MS: u64 = 1_000;
+
 impl Day {
+    /// `day`: as 2026-11-26; `None`: that of the last call.
     pub(super) fn of_records(
         path: &Path,
         day: Option<&str>,
@@ -101,25 +118,53 @@ impl Day {
         let cannot = || format!("cannot read the records {}", path.display());
         anyhow::ensure!(path.is_file(), "{}: there is no such file", cannot());
         let reader = Reader::open(path).with_context(cannot)?;
-        let rows = reader.calls().with_context(cannot)?;
-        let offers = reader.offers().with_context(cannot)?;
-        let date = |ms: i64| zone.wall(ms)[..10].to_owned();
-        let day = match day {
-            Some(day) => date(zone.unix_ms(day).with_context(|| format!("--day {day}"))?),
-            None => date(rows.last().context("there is no call in the records")?.arrived_ms),
+        let moment = match day {
+            Some(day) => zone.unix_ms(day).with_context(|| format!("--day {day}"))?,
+            None => reader
+                .last_arrival()
+                .with_context(cannot)?
+                .context("there is no call in the records: nothing to run")?,
         };
-        let rows: Vec<CallRow> =
-            rows.into_iter().filter(|row| date(row.arrived_ms) == day).collect();
-        anyhow::ensure!(!rows.is_empty(), "there is no call of {day} in the records");
-        let known: BTreeSet<&str> = rows.iter().map(|row| row.call.as_str()).collect();
-        let offers: Vec<OfferRow> =
-            offers.into_iter().filter(|offer| known.contains(offer.call.as_str())).collect();
-        let calls: Vec<PastCall> = rows.iter().filter_map(past_call).collect();
-        let left_out = rows.len() - calls.len();
-        Ok(Self { left_out, ..Self::of(calls, offers, zone) })
+        let day = zone.wall(moment)[..10].to_owned();
+        let (from, until): (i64, i64) = Period::read(&day, &day, zone).with_context(cannot)?.into();
+        let rows = reader.calls_of(from..until).with_context(cannot)?;
+        anyhow::ensure!(
+            !rows.is_empty(),
+            "there is no call of {day} in the records: name another --day"
+        );
+        let offers = reader.offers_of(from..until).with_context(cannot)?;
+        let forwards = reader.forwards_of(from..until).with_context(cannot)?;
+        let mut talks: BTreeMap<&str, u64> = BTreeMap::new();
+        for row in &forwards {
+            if let Some(talk_ms) = receptions::talk_ms(row) {
+                *talks.entry(&row.call).or_default() += talk_ms;
+            }
+        }
+        let mut left_out: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut calls = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match past_call(row, talks.get(row.call.as_str()).copied()) {
+                Some(call) => calls.push(call),
+                None => *left_out.entry(&row.disposition).or_default() += 1,
+            }
+        }
+        let mut of_day = Self::of(calls, &offers, &forwards, zone);
+        if !left_out.is_empty() {
+            of_day.remarks.push(format!(
+                "{} calls were refused before any practice could have had them and are left out ({})",
+                left_out.values().sum::<usize>(),
+                counted(&left_out)
+            ));
+        }
+        Ok(of_day)
     }
 
-    pub(super) fn of(mut calls: Vec<PastCall>, offers: Vec<OfferRow>, zone: TimeZone) -> Self {
+    pub(super) fn of(
+        mut calls: Vec<PastCall>,
+        offers: &[OfferRow],
+        forwards: &[ForwardRow],
+        zone: TimeZone,
+    ) -> Self {
         calls.sort_by_key(|call| call.arrived_ms);
         let waited: u64 = calls.iter().map(|call| call.wait_ms).sum();
         let gave_up = calls.iter().filter(|call| call.end == PastEnd::Abandoned).count();
@@ -132,7 +177,7 @@ impl Day {
         pickups_ms.sort_unstable();
         let share = |kind| of_kind(kind).count() as f64 / past.len().max(1) as f64;
         Self {
-            shifts: shifts(&calls, &offers, zone),
+            shifts: shifts(&calls, offers, zone),
             patience_mean_ms: (gave_up > 0).then(|| waited as f64 / gave_up as f64),
             talks_ms,
             pickups_ms,
@@ -141,38 +186,23 @@ impl Day {
                 declined: share(OfferKind::Declined),
                 unreachable: share(OfferKind::Unreachable),
             },
+            receptions: Receptions::of(forwards),
+            rung: rung(offers),
             offers: past.len(),
-            left_out: 0,
+            remarks: Vec::new(),
             calls,
         }
-    }
-
-    /// As the day has it, by the promises of this configuration.
-    pub(super) fn tally(&self, config: &call::Config) -> Tally {
-        let mut tally = Tally::default();
-        for call in &self.calls {
-            let practice = practice(config, call);
-            let floor = practice.and_then(|(id, _)| config.floor.practices.get(&id));
-            let promise = floor.map(|floor| crate::explain::millis(floor.answer_within));
-            match call.end {
-                PastEnd::Answered => tally.answered(call.wait_ms, promise.unwrap_or(0)),
-                PastEnd::Abandoned => tally.abandoned(call.wait_ms),
-                PastEnd::Closed => tally.closed(),
-                PastEnd::Otherwise => tally.ended(),
-            }
-        }
-        tally
     }
 
     /// What was made of the day's data.
     pub(super) fn assumed(&self) -> Vec<String> {
         let seconds = |ms: f64| format!("{:.0} s", ms / 1_000.0);
-        let mut all = Vec::new();
-        if self.left_out > 0 {
+        let mut all = self.remarks.clone();
+        let nameless = self.calls.iter().filter(|call| call.caller.is_none()).count();
+        if nameless > 0 {
             all.push(format!(
-                "{} calls that no practice could have got (unknown numbers, refused messages) are \
-                 left out",
-                self.left_out
+                "{nameless} callers show no telephone number: no list of callers and no rule for who \
+                 calls again knows them"
             ));
         }
         all.push(match self.patience_mean_ms {
@@ -211,18 +241,36 @@ impl Day {
     }
 }
 
-/// `None`: no practice could have got it.
-fn past_call(row: &CallRow) -> Option<PastCall> {
+/// What there is how often, for a remark.
+pub(super) fn counted<K: std::fmt::Display>(of: &BTreeMap<K, usize>) -> String {
+    let words: Vec<String> = of.iter().map(|(word, count)| format!("{word}: {count}")).collect();
+    words.join(", ")
+}
+
+/// `None`: no practice could have got it. `forwarded_ms`: how long he talked where he was forwarded to.
+fn past_call(row: &CallRow, forwarded_ms: Option<u64>) -> Option<PastCall> {
+    let wait_ms = u64::try_from(row.wait_ms).unwrap_or(0);
+    let is_listed = row.situation.as_deref() == Some("listed") && wait_ms < AT_ONCE_MS;
     let end = match row.disposition.as_str() {
         "answered" => PastEnd::Answered,
+        "forwarded" => PastEnd::Forwarded,
         "abandoned" => PastEnd::Abandoned,
         "closed" => PastEnd::Closed,
-        "unknown_number" | "no_codec" | "draining" | "bad_request" | "unsupported" | "looped" => {
-            return None;
-        }
+        "unknown_number" => PastEnd::Unknown,
+        "no_codec" | "draining" | "bad_request" | "unsupported" | "looped" => return None,
+        "busy" | "announced" if is_listed => PastEnd::Blocked,
         _ => PastEnd::Otherwise,
     };
-    let talk_ms = row.talk_ms.and_then(|ms| u64::try_from(ms).ok());
+    let talked = |ms: Option<i64>| ms.and_then(|ms| u64::try_from(ms).ok());
+    let talk_ms = match end {
+        PastEnd::Answered => talked(row.talk_ms),
+        PastEnd::Forwarded => forwarded_ms,
+        PastEnd::Abandoned
+        | PastEnd::Closed
+        | PastEnd::Blocked
+        | PastEnd::Unknown
+        | PastEnd::Otherwise => None,
+    };
     Some(PastCall {
         arrived_ms: row.arrived_ms,
         did: row.dialled.as_deref().and_then(|number| E164::read(number).ok()),
@@ -233,10 +281,10 @@ fn past_call(row: &CallRow) -> Option<PastCall> {
             .as_deref()
             .filter(|_| row.caller_kind == "known")
             .and_then(|number| E164::read(number).ok()),
-        wait_ms: u64::try_from(row.wait_ms).unwrap_or(0),
-        talk_ms: talk_ms.filter(|_| end == PastEnd::Answered),
+        wait_ms,
+        talk_ms,
         end,
-        agent: row.agent.clone(),
+        agent: row.agent.clone().filter(|_| end == PastEnd::Answered),
     })
 }
 
@@ -275,20 +323,23 @@ fn shifts(calls: &[PastCall], offers: &[OfferRow], zone: TimeZone) -> Vec<Shift>
     spans.map(|((agent, _), (from_ms, to_ms))| Shift { agent, from_ms, to_ms }).collect()
 }
 
-/// Whose call it is in this configuration, and the number that led there.
-pub(super) fn practice(
-    config: &call::Config,
-    call: &PastCall,
-) -> Option<(PracticeId, Option<E164>)> {
-    let by_number = call.did.and_then(|number| {
-        let id = config.numbers.get(&number).or_else(|| config.shared.get(&number))?;
-        Some((*id, Some(number)))
-    });
-    let by_name = || {
-        let name = call.practice.as_deref()?;
-        let mut all = config.practices.iter();
-        let found = all.find(|(_, practice)| practice.name == name || practice.label == name)?;
-        Some((*found.0, None))
-    };
-    by_number.or_else(by_name)
+/// Who was rung how often, and what became of it.
+fn rung(offers: &[OfferRow]) -> BTreeMap<String, RungFigures> {
+    let mut all: BTreeMap<String, RungFigures> = BTreeMap::new();
+    for offer in offers {
+        let hers = all.entry(offer.agent.clone()).or_default();
+        hers.rung += 1;
+        let Some(PastOffer { kind, .. }) = past_offer(offer) else { continue };
+        match (kind, offer.answered_ms) {
+            (OfferKind::Answered, Some(answered_ms)) => {
+                hers.answered += 1;
+                hers.talk_ms += u64::try_from(offer.ended_ms - answered_ms).unwrap_or(0);
+            }
+            (OfferKind::Answered, None) => hers.answered += 1,
+            (OfferKind::NoAnswer | OfferKind::Declined | OfferKind::Unreachable, _) => {
+                hers.missed += 1;
+            }
+        }
+    }
+    all
 }

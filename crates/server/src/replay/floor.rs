@@ -1,27 +1,36 @@
-//! The day in virtual time: the scheduler, and around it callers and secretaries who do what the day's
-//! data says of them.
+//! The day in virtual time: the scheduler, and around it callers, secretaries and receptions who do what
+//! the day's data says of them.
 //!
 //! What is drawn depends on the seed, the call and what is drawn alone: in two configurations a caller has
 //! the same patience and the same talk, and his n-th offer is missed or not alike.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use acd::{
     AgentEvent, AgentId, CallerId, Decision, Input, Instant, Miss, OfferId, PracticeId, Scheduler,
-    Situation, TeamId,
+    Situation, Step, Target, TeamId,
 };
+use call::E164;
 
-use super::day::{self, Day, PICKUP_MS, PastCall, PastEnd, TALK_MS};
-use super::figures::{AgentFigures, Tally};
+use super::day::{Day, PICKUP_MS, PastCall, PastEnd, TALK_MS};
+use super::dice::Dice;
+use super::directory::{Directory, Remarks};
+use super::figures::{RungFigures, Tally};
+use super::receptions::{Kind, Taken, Taking};
+use super::{Suppositions, Tallies};
 use crate::explain::millis;
 
 pub(super) struct Outcome {
     pub(super) all: Tally,
-    pub(super) practices: BTreeMap<String, Tally>,
-    pub(super) teams: BTreeMap<String, Tally>,
-    pub(super) agents: BTreeMap<String, AgentFigures>,
+    pub(super) practices: Tallies,
+    pub(super) teams: Tallies,
+    /// By user.
+    pub(super) agents: BTreeMap<String, RungFigures>,
+    /// By the name of a phone or the number of a line.
+    pub(super) targets: BTreeMap<String, RungFigures>,
     pub(super) assumed: Vec<String>,
 }
 
@@ -34,6 +43,9 @@ enum Event {
     Arrive(usize),
     Answer(OfferId),
     Miss(OfferId),
+    PickUp(OfferId),
+    Take(OfferId),
+    Refuse(OfferId),
     TalkEnd(CallerId),
     GiveUp(CallerId),
     LogOut(AgentId),
@@ -41,7 +53,9 @@ enum Event {
 
 struct Floor<'d> {
     config: &'d call::Config,
+    directory: Directory<'d>,
     day: &'d Day,
+    suppositions: Suppositions,
     dice: Dice,
     scheduler: Scheduler,
     /// The civil time of the instant zero.
@@ -52,9 +66,15 @@ struct Floor<'d> {
     live: BTreeMap<CallerId, Live>,
     /// Offers that ring, with how they will end.
     rings: BTreeMap<OfferId, (AgentId, Option<Miss>)>,
+    /// Forwardings that ring: where, and how long whoever picks up is asked.
+    forwards: BTreeMap<OfferId, (String, Duration)>,
     outcome: Outcome,
-    strangers: usize,
-    forwarded: usize,
+    remarks: Remarks,
+    /// Forwardings to targets that the day tells of, and to others.
+    known_forwards: usize,
+    other_forwards: usize,
+    /// Calls whose trunk is not configured.
+    other_trunks: usize,
 }
 
 struct Live {
@@ -62,34 +82,49 @@ struct Live {
     practice: PracticeId,
     situation: Situation,
     team: Option<TeamId>,
-    /// With whom he talks.
-    talks: Option<(OfferId, AgentId)>,
+    /// He met a plan of his own that ends him at once.
+    is_blocked: bool,
+    stage: Stage,
 }
 
-pub(super) fn run(config: &call::Config, day: &Day, all_day: bool, seed: u64) -> Outcome {
+enum Stage {
+    /// For somebody to answer.
+    Waits,
+    Talks(OfferId, AgentId),
+    /// Where he was forwarded to.
+    TalksThere,
+}
+
+pub(super) fn run(config: &call::Config, day: &Day, suppositions: Suppositions) -> Outcome {
     let first = day.calls.first().map_or(0, |call| call.arrived_ms);
     let mut floor = Floor {
         config,
+        directory: Directory::of(config),
         day,
-        dice: Dice(seed),
+        suppositions,
+        dice: Dice(suppositions.seed),
         scheduler: Scheduler::new(Arc::clone(&config.floor)),
         start_ms: first - LEAD_MS,
         now: Instant::ZERO,
         events: BinaryHeap::new(),
         live: BTreeMap::new(),
         rings: BTreeMap::new(),
+        forwards: BTreeMap::new(),
         outcome: Outcome {
             all: Tally::default(),
             practices: BTreeMap::new(),
             teams: BTreeMap::new(),
             agents: BTreeMap::new(),
+            targets: BTreeMap::new(),
             assumed: Vec::new(),
         },
-        strangers: 0,
-        forwarded: 0,
+        remarks: Remarks::default(),
+        known_forwards: 0,
+        other_forwards: 0,
+        other_trunks: 0,
     };
     floor.input(Input::Clock { unix_ms: floor.start_ms });
-    floor.people(all_day);
+    floor.people();
     for (index, call) in day.calls.iter().enumerate() {
         floor.plan(call.arrived_ms, Event::Arrive(index));
     }
@@ -98,40 +133,45 @@ pub(super) fn run(config: &call::Config, day: &Day, all_day: bool, seed: u64) ->
 }
 
 impl Floor<'_> {
-    fn people(&mut self, all_day: bool) {
+    fn people(&mut self) {
         let day = self.day;
-        let everybody = all_day || day.shifts.is_empty();
-        if everybody {
+        if self.suppositions.all_day || day.shifts.is_empty() {
             for &agent in self.config.agents.keys() {
                 self.plan(self.start_ms, Event::LogIn(agent));
             }
-            let why = if all_day { "as asked" } else { "no call names one" };
+            let why = if self.suppositions.all_day { "as asked" } else { "no call names one" };
             self.assume(format!("all secretaries are logged in all day: {why}"));
             return;
         }
-        let mut unknown = std::collections::BTreeSet::new();
-        let mut there = std::collections::BTreeSet::new();
+        let (mut unknown, mut several) = (BTreeSet::new(), BTreeSet::new());
+        let mut there = BTreeSet::new();
         for shift in &day.shifts {
-            let is_she =
-                |agent: &call::Agent| agent.user == shift.agent || agent.name == shift.agent;
-            let found = self.config.agents.iter().find(|(_, agent)| is_she(agent));
-            let Some((&agent, _)) = found else {
-                unknown.insert(shift.agent.as_str());
-                continue;
-            };
-            there.insert(agent);
-            self.plan(shift.from_ms, Event::LogIn(agent));
-            self.plan(shift.to_ms, Event::LogOut(agent));
+            let agents = self.directory.secretaries(&shift.agent);
+            match agents.len() {
+                0 => _ = unknown.insert(shift.agent.as_str()),
+                1 => {}
+                2.. => _ = several.insert(shift.agent.as_str()),
+            }
+            for agent in agents {
+                there.insert(agent);
+                self.plan(shift.from_ms, Event::LogIn(agent));
+                self.plan(shift.to_ms, Event::LogOut(agent));
+            }
         }
         let away = self.config.agents.len() - there.len();
         self.assume("secretaries are logged in from their first to their last call".to_owned());
         if away > 0 {
             self.assume(format!("{away} secretaries who had no call that day stay away"));
         }
+        let names = |of: BTreeSet<&str>| of.into_iter().collect::<Vec<_>>().join(", ");
         if !unknown.is_empty() {
-            let names: Vec<&str> = unknown.into_iter().collect();
-            let names = names.join(", ");
-            self.assume(format!("left out, for they are not configured: {names}"));
+            self.assume(format!("left out, for they are not configured: {}", names(unknown)));
+        }
+        if !several.is_empty() {
+            self.assume(format!(
+                "several secretaries have one name, and all of them are there for hers: {}",
+                names(several)
+            ));
         }
     }
 
@@ -146,7 +186,7 @@ impl Floor<'_> {
     }
 
     fn later(&mut self, after_ms: u64, event: Event) {
-        let at = self.now + std::time::Duration::from_millis(after_ms);
+        let at = self.now + Duration::from_millis(after_ms);
         self.events.push(Reverse((at, event)));
     }
 
@@ -198,10 +238,30 @@ impl Floor<'_> {
                     self.input(Input::Cleared { agent, offer });
                 }
             }
+            Event::PickUp(offer) => {
+                if let Some((_, asked)) = self.forwards.get(&offer) {
+                    let asked_ms = millis(*asked);
+                    // Whoever says in time that he is a human is not too late.
+                    let asked_for = Duration::from_millis(asked_ms + 1);
+                    self.input(Input::PickedUp { offer, asked_for });
+                    self.later(asked_ms, Event::Take(offer));
+                }
+            }
+            Event::Take(offer) => {
+                if self.forwards.contains_key(&offer) {
+                    self.input(Input::Answered { offer });
+                }
+            }
+            Event::Refuse(offer) => {
+                if let Some((target, _)) = self.forwards.remove(&offer) {
+                    self.outcome.targets.entry(target).or_default().missed += 1;
+                    self.input(Input::Missed { offer, miss: Miss::Declined });
+                }
+            }
             Event::TalkEnd(caller) => {
-                let talks = self.live.remove(&caller).and_then(|live| live.talks);
+                let live = self.live.remove(&caller);
                 self.input(Input::Ended { caller });
-                if let Some((offer, agent)) = talks {
+                if let Some(Stage::Talks(offer, agent)) = live.map(|live| live.stage) {
                     self.input(Input::Cleared { agent, offer });
                 }
             }
@@ -211,30 +271,37 @@ impl Floor<'_> {
 
     fn arrives(&mut self, index: usize) {
         let call = &self.day.calls[index];
-        let Some((practice, number)) = day::practice(self.config, call) else {
-            self.strangers += 1;
+        let whose = self.directory.whose(call);
+        self.remarks.note(call, whose);
+        let Some((practice, number)) = whose.practice() else {
+            self.outcome.all.unknown();
             return;
         };
         let caller = CallerId(index as u64 + 1);
         let urgency = number.and_then(|number| self.config.urgent_numbers.get(&number)).copied();
         let by_name = |name: &String| self.config.trunks.values().find(|it| it.name == *name);
         let trunk = call.trunk.as_ref().and_then(by_name);
+        self.other_trunks += usize::from(trunk.is_none());
         let trunk = trunk.or_else(|| self.config.trunks.values().next());
         let leave_by = trunk.map(|trunk| self.now + trunk.max_unanswered);
-        let line = call.caller.map(|number| number.line());
+        let line = call.caller.map(E164::line);
         self.scheduler.handle_timeout(self.now);
         self.carry_out();
         let known = self.config.practices.get(&practice);
         let called = number.and_then(|number| known?.practitioner(number));
         let practitioner = called.map(|(id, _)| id);
         let outset = self.scheduler.outset(practice, practitioner, line, urgency);
-        let situation = outset.map(|it| it.situation);
+        let is_last = |step: &Step| step.is_last();
+        let is_blocked = outset.as_ref().is_some_and(|outset| {
+            outset.situation == Situation::Listed && outset.plan.steps.iter().all(is_last)
+        });
         let live = Live {
             call: index,
             practice,
-            situation: situation.unwrap_or(Situation::Open),
+            situation: outset.map_or(Situation::Open, |outset| outset.situation),
             team: None,
-            talks: None,
+            is_blocked,
+            stage: Stage::Waits,
         };
         self.live.insert(caller, live);
         if let Some(patience) = self.patience_ms(index) {
@@ -249,7 +316,8 @@ impl Floor<'_> {
     }
 
     fn gives_up(&mut self, caller: CallerId) {
-        let Some(live) = self.live.get(&caller).filter(|live| live.talks.is_none()) else { return };
+        let waits = |live: &&Live| matches!(live.stage, Stage::Waits);
+        let Some(live) = self.live.get(&caller).filter(waits) else { return };
         let waited = self.waited_ms(live.call);
         self.note_team(caller);
         self.count(caller, |tally| tally.abandoned(waited));
@@ -274,7 +342,15 @@ impl Floor<'_> {
                     let _refused = self.scheduler.handle(self.now, Input::Cleared { agent, offer });
                 }
                 Decision::Serve { offer, agent } => self.serve(offer, agent),
-                Decision::Forward { .. } => self.forwarded += 1,
+                Decision::Forward { offer, target, .. } => self.forwards(offer, target),
+                Decision::Recall { offer, why } => {
+                    if let Some((target, _)) = self.forwards.remove(&offer)
+                        && why == acd::Withdrawal::Expired
+                    {
+                        self.outcome.targets.entry(target).or_default().missed += 1;
+                    }
+                }
+                Decision::Connect { offer } => self.connect(offer),
                 Decision::Plan { caller, situation, .. } => {
                     if let Some(live) = self.live.get_mut(&caller) {
                         live.situation = situation;
@@ -289,8 +365,6 @@ impl Floor<'_> {
                 }
                 Decision::Busy { caller } => self.is_ended(caller),
                 Decision::Refuse { .. }
-                | Decision::Recall { .. }
-                | Decision::Connect { .. }
                 | Decision::Class { .. }
                 | Decision::Overflow { .. }
                 | Decision::State { .. }
@@ -322,30 +396,104 @@ impl Floor<'_> {
         self.later(after, event);
     }
 
+    fn forwards(&mut self, offer: OfferId, target: Target) {
+        let (name, kind) = match target {
+            Target::Phone(phone) => {
+                let phone = self.config.phones.get(&phone);
+                (phone.map_or_else(|| "?".to_owned(), |phone| phone.name.clone()), Kind::Phone)
+            }
+            Target::Line(line) => (E164::of_line(line).to_string(), Kind::Line),
+        };
+        self.outcome.targets.entry(name.clone()).or_default().rung += 1;
+        let draw = |what: u64| {
+            self.dice.draw(offer.caller.0, 2_000_000 + 2 * u64::from(offer.generation) + what)
+        };
+        let (end, when) = (draw(0), draw(1));
+        let taking = match self.day.receptions.draw(&name, kind, end, when) {
+            Some(taking) => {
+                self.known_forwards += 1;
+                taking
+            }
+            None => {
+                self.other_forwards += 1;
+                self.supposed(offer, end)
+            }
+        };
+        let (asked_ms, event) = match taking {
+            Taking::Taken(Taken { rang_ms, asked_ms: 0 }) => {
+                (0, Some((rang_ms, Event::Take(offer))))
+            }
+            Taking::Taken(Taken { rang_ms, asked_ms }) => {
+                (asked_ms, Some((rang_ms, Event::PickUp(offer))))
+            }
+            Taking::Refused { after_ms } => (0, Some((after_ms, Event::Refuse(offer)))),
+            // The scheduler gives it up by itself.
+            Taking::Silent => (0, None),
+        };
+        self.forwards.insert(offer, (name, Duration::from_millis(asked_ms)));
+        if let Some((after_ms, event)) = event {
+            self.later(after_ms, event);
+        }
+    }
+
+    /// Where the day tells nothing of who takes callers.
+    fn supposed(&self, offer: OfferId, end: f64) -> Taking {
+        let misses = self.day.misses;
+        let missed = misses.no_answer + misses.declined + misses.unreachable;
+        let taken = self
+            .suppositions
+            .forwards_answered
+            .map_or(1.0 - missed, |percent| f64::from(percent) / 100.0);
+        match end < taken {
+            true => Taking::Taken(Taken { rang_ms: self.pickup_ms(offer), asked_ms: 0 }),
+            false => Taking::Silent,
+        }
+    }
+
+    fn connect(&mut self, offer: OfferId) {
+        let day = self.day;
+        let talks_ms = &day.receptions.talks_ms;
+        if let Some(talk) = self.answered(offer.caller, Stage::TalksThere, talks_ms)
+            && let Some((target, _)) = self.forwards.remove(&offer)
+        {
+            self.count(offer.caller, Tally::forwarded);
+            let figures = self.outcome.targets.entry(target).or_default();
+            figures.answered += 1;
+            figures.talk_ms += talk;
+        }
+    }
+
     fn serve(&mut self, offer: OfferId, agent: AgentId) {
         self.rings.remove(&offer);
-        let caller = offer.caller;
-        self.note_team(caller);
-        let Some(live) = self.live.get_mut(&caller) else { return };
-        live.talks = Some((offer, agent));
+        self.note_team(offer.caller);
+        if let Some(talk) = self.answered(offer.caller, Stage::Talks(offer, agent), &[]) {
+            let figures = self.agent(agent);
+            figures.answered += 1;
+            figures.talk_ms += talk;
+        }
+    }
+
+    /// For how long he talks, if he is still there. `talks_ms`: of those who talked there.
+    fn answered(&mut self, caller: CallerId, stage: Stage, talks_ms: &[u64]) -> Option<u64> {
+        let live = self.live.get_mut(&caller)?;
+        live.stage = stage;
         let (index, practice) = (live.call, live.practice);
         let waited = self.waited_ms(index);
         let floor = self.config.floor.practices.get(&practice);
         let promise = floor.map_or(0, |floor| millis(floor.answer_within));
         self.count(caller, |tally| tally.answered(waited, promise));
-        let talk = self.talk_ms(index);
-        let figures = self.agent(agent);
-        figures.answered += 1;
-        figures.talk_ms += talk;
+        let talk = self.talk_ms(index, talks_ms);
         self.later(talk, Event::TalkEnd(caller));
+        Some(talk)
     }
 
     /// His plan has come to its end.
     fn is_ended(&mut self, caller: CallerId) {
-        let situation = self.live.get(&caller).map(|live| live.situation);
-        match situation {
-            Some(Situation::Closed | Situation::Leave) => self.count(caller, Tally::closed),
-            Some(Situation::Open | Situation::Redirected | Situation::Listed) => {
+        let how = self.live.get(&caller).map(|live| (live.situation, live.is_blocked));
+        match how {
+            Some((Situation::Closed | Situation::Leave, _)) => self.count(caller, Tally::closed),
+            Some((Situation::Listed, true)) => self.count(caller, Tally::blocked),
+            Some((Situation::Open | Situation::Redirected | Situation::Listed, _)) => {
                 self.count(caller, Tally::ended);
             }
             None => {}
@@ -364,14 +512,14 @@ impl Floor<'_> {
         let Some(live) = self.live.get(&caller) else { return };
         note(&mut self.outcome.all);
         if let Some(practice) = self.config.practices.get(&live.practice) {
-            note(self.outcome.practices.entry(practice.name.clone()).or_default());
+            note(super::tally(&mut self.outcome.practices, &practice.key, &practice.name));
         }
         if let Some(team) = live.team.and_then(|team| self.config.teams.get(&team)) {
-            note(self.outcome.teams.entry(team.clone()).or_default());
+            note(super::tally(&mut self.outcome.teams, team, team));
         }
     }
 
-    fn agent(&mut self, agent: AgentId) -> &mut AgentFigures {
+    fn agent(&mut self, agent: AgentId) -> &mut RungFigures {
         let user = self.config.agents.get(&agent).map_or("?", |agent| agent.user.as_str());
         self.outcome.agents.entry(user.to_owned()).or_default()
     }
@@ -386,7 +534,12 @@ impl Floor<'_> {
         let call: &PastCall = &self.day.calls[index];
         match call.end {
             PastEnd::Abandoned => Some(call.wait_ms),
-            PastEnd::Answered | PastEnd::Closed | PastEnd::Otherwise => {
+            PastEnd::Answered
+            | PastEnd::Forwarded
+            | PastEnd::Closed
+            | PastEnd::Blocked
+            | PastEnd::Unknown
+            | PastEnd::Otherwise => {
                 let mean = self.day.patience_mean_ms?;
                 let draw = 1.0 - self.dice.draw(index as u64 + 1, 0);
                 Some(call.wait_ms + (-mean * draw.ln()) as u64)
@@ -394,8 +547,10 @@ impl Floor<'_> {
         }
     }
 
-    fn talk_ms(&self, index: usize) -> u64 {
-        let drawn = || self.dice.pick(&self.day.talks_ms, index as u64 + 1, 1).unwrap_or(TALK_MS);
+    /// His own; else as one of these; else as anybody's.
+    fn talk_ms(&self, index: usize, there_ms: &[u64]) -> u64 {
+        let pick = |among: &[u64]| self.dice.pick(among, index as u64 + 1, 1);
+        let drawn = || pick(there_ms).or_else(|| pick(&self.day.talks_ms)).unwrap_or(TALK_MS);
         self.day.calls[index].talk_ms.unwrap_or_else(drawn)
     }
 
@@ -405,58 +560,36 @@ impl Floor<'_> {
     }
 
     fn end(mut self) -> Outcome {
-        if self.strangers > 0 {
-            let count = self.strangers;
-            self.assume(format!("{count} calls to numbers that are not configured are left out"));
-        }
-        if self.forwarded > 0 {
-            let count = self.forwarded;
-            self.assume(format!(
-                "nobody takes a call at numbers and receptions that plans forward to ({count} times): \
-                 the plan goes on"
+        let mut assumed = self.remarks.told();
+        if self.known_forwards > 0 {
+            assumed.push(format!(
+                "{} times a caller was forwarded where the day's records tell who takes callers: they \
+                 are taken as often and as soon as that day, drawn; a voicemail box takes nobody",
+                self.known_forwards
             ));
         }
+        if self.other_forwards > 0 {
+            let as_what = match self.suppositions.forwards_answered {
+                Some(percent) => format!("{percent} % are taken there, as asked"),
+                None => "they are taken there as often and as soon as a secretary answers \
+                         (--forwards-answered PERCENT supposes otherwise)"
+                    .to_owned(),
+            };
+            assumed.push(format!(
+                "{} times a caller was forwarded where nothing is known of who takes callers: {as_what}",
+                self.other_forwards
+            ));
+        }
+        if let (Some(trunk), 1..) = (self.config.trunks.values().next(), self.other_trunks) {
+            assumed.push(format!(
+                "{} calls came by no trunk of the configuration: their network gives up as that of \
+                 {} does, after {} s",
+                self.other_trunks,
+                trunk.name,
+                trunk.max_unanswered.as_secs()
+            ));
+        }
+        self.outcome.assumed.extend(assumed);
         self.outcome
-    }
-}
-
-/// Draws that depend on nothing but the seed, whose they are and what for.
-#[derive(Copy, Clone)]
-struct Dice(u64);
-
-impl Dice {
-    /// From 0 up to, but without, 1.
-    fn draw(self, whose: u64, what: u64) -> f64 {
-        let mixed = mix(mix(mix(self.0) ^ whose) ^ what);
-        (mixed >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn pick(self, among: &[u64], whose: u64, what: u64) -> Option<u64> {
-        let at = self.draw(whose, what) * among.len() as f64;
-        among.get(at as usize).copied()
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-fn mix(state: u64) -> u64 {
-    let state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    state ^ (state >> 31)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn draws_are_even_and_depend_on_nothing_else() {
-        let dice = Dice(7);
-        let draws: Vec<f64> = (0..10_000).map(|whose| dice.draw(whose, 3)).collect();
-        assert_eq!(draws, (0..10_000).map(|whose| dice.draw(whose, 3)).collect::<Vec<_>>());
-        assert!(draws.iter().all(|draw| (0.0..1.0).contains(draw)));
-        let mean = draws.iter().sum::<f64>() / 10_000.0;
-        assert!((mean - 0.5).abs() < 0.01, "{mean}");
-        assert_eq!(dice.pick(&[], 1, 1), None);
     }
 }
