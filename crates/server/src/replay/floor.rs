@@ -582,7 +582,7 @@ impl Floor<'_> {
         }
         if let (Some(trunk), 1..) = (self.config.trunks.values().next(), self.other_trunks) {
             assumed.push(format!(
-                "{} calls came by no trunk of the configuration: their network gives up as that of \
+                "{} calls name no trunk of the configuration: their network gives up as that of \
                  {} does, after {} s",
                 self.other_trunks,
                 trunk.name,
