@@ -48,24 +48,13 @@ impl Scheduler {
         let practice = setup.practices.get(&practice_id).ok_or(Refusal::UnknownPractice)?;
         let beginning = self.beginning(dialled, line).ok_or(Refusal::UnknownPractice)?;
         let Beginning { urgency, class_by, situation, plan, keeps_plan, through } = beginning;
-        let redials = line.and_then(|line| self.place_of_redialler(practice_id, line));
-        let now = self.now;
-        let reached = redials.filter(|before| before.urgency < urgency);
-        let (reached, class_by) =
-            reached.map_or((urgency, class_by), |before| (before.urgency, before.class_by));
-        let place = Place {
-            urgency: reached,
-            put_first: redials.map_or(Reverse(0), |before| before.put_first),
-            deadline: redials.map_or(now + practice.answer_within, |before| before.deadline),
-            arrival: redials.map_or(now, |before| before.arrival),
-            sequence: self.sequence,
-            caller: id,
-        };
+        let (place, class_by) = self.place(id, practice_id, line, (urgency, class_by));
         if let Err(refusal) = self.check_room(practice_id, practice, urgency, through)
             && self.makes_wait(practice_id, practice, place, &plan)
         {
             return Err(refusal);
         }
+        let (now, reached) = (self.now, place.urgency);
         self.note_call(practice_id, line);
         self.sequence += 1;
         let caller = Caller {
@@ -99,6 +88,32 @@ impl Scheduler {
         }
         self.begin_step(id, 0);
         Ok(())
+    }
+
+    /// Where in the order he who calls now comes, and what gave him his class; who redials has his place
+    /// back.
+    pub(crate) fn place(
+        &self,
+        caller: CallerId,
+        practice: PracticeId,
+        line: Option<LineId>,
+        (urgency, class_by): (Urgency, ClassBy),
+    ) -> (Place, ClassBy) {
+        let redials = line.and_then(|line| self.place_of_redialler(practice, line));
+        let reached = redials.filter(|before| before.urgency < urgency);
+        let (urgency, class_by) =
+            reached.map_or((urgency, class_by), |before| (before.urgency, before.class_by));
+        let answer_within = self.setup.practices.get(&practice).map(|it| it.answer_within);
+        let deadline = self.now + answer_within.unwrap_or_default();
+        let place = Place {
+            urgency,
+            put_first: redials.map_or(Reverse(0), |before| before.put_first),
+            deadline: redials.map_or(deadline, |before| before.deadline),
+            arrival: redials.map_or(self.now, |before| before.arrival),
+            sequence: self.sequence,
+            caller,
+        };
+        (place, class_by)
     }
 
     /// What he meets: the rule for him, of whom he called or of the practice, before the practice's for who

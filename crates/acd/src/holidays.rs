@@ -56,52 +56,74 @@ enum Day {
 
 use Day::{Before, Easter, Fixed, From};
 
+/// With what it is called, in French.
+type Named = (Day, &'static str);
+
 /// Code du travail, L3133-1.
-const EVERYWHERE: [Day; 11] = [
-    Fixed(1, 1),
-    Easter(1), // Easter Monday
-    Fixed(5, 1),
-    Fixed(5, 8),
-    Easter(39), // Ascension
-    Easter(50), // Whit Monday
-    Fixed(7, 14),
-    Fixed(8, 15),
-    Fixed(11, 1),
-    Fixed(11, 11),
-    Fixed(12, 25),
+const EVERYWHERE: [Named; 11] = [
+    (Fixed(1, 1), "Jour de l'an"),
+    (Easter(1), "Lundi de Pâques"),
+    (Fixed(5, 1), "Fête du Travail"),
+    (Fixed(5, 8), "Victoire 1945"),
+    (Easter(39), "Ascension"),
+    (Easter(50), "Lundi de Pentecôte"),
+    (Fixed(7, 14), "Fête nationale"),
+    (Fixed(8, 15), "Assomption"),
+    (Fixed(11, 1), "Toussaint"),
+    (Fixed(11, 11), "Armistice 1918"),
+    (Fixed(12, 25), "Noël"),
 ];
 
-const GOOD_FRIDAY: Day = Easter(-2);
+const GOOD_FRIDAY: Named = (Easter(-2), "Vendredi saint");
+const SCHOELCHER: Named = (Fixed(7, 21), "Fête Victor Schœlcher");
+const ABOLITION: &str = "Abolition de l'esclavage";
+
+/// What a day of [`Holidays::added`] is called.
+const ADDED: &str = "jour ajouté";
 
 /// Each territory, its name in a configuration, and the days that it has besides.
-const TERRITORIES: [(Territory, &str, &[Day]); 14] = [
+const TERRITORIES: [(Territory, &str, &[Named]); 14] = [
     (Territory::France, "france", &[]),
     // Code du travail, L3134-13. It has Good Friday where the commune has a Protestant church or a
     // church of both faiths: nearly everywhere, so always here; elsewhere the practice removes it.
-    (Territory::AlsaceMoselle, "alsace-moselle", &[GOOD_FRIDAY, Fixed(12, 26)]),
+    (Territory::AlsaceMoselle, "alsace-moselle", &[GOOD_FRIDAY, (Fixed(12, 26), "Saint-Étienne")]),
     // The end of slavery: Code du travail, L3422-2. Good Friday and Victor Schœlcher's day in the
     // Antilles are no law but local agreements and use; official lists have the latter.
-    (Territory::Guadeloupe, "guadeloupe", &[GOOD_FRIDAY, Fixed(5, 27), Fixed(7, 21)]),
-    (Territory::Guyane, "guyane", &[Fixed(6, 10)]),
-    (Territory::Martinique, "martinique", &[GOOD_FRIDAY, Fixed(5, 22), Fixed(7, 21)]),
-    (Territory::Mayotte, "mayotte", &[Fixed(4, 27)]),
-    // Day of citizenship.
-    (Territory::NouvelleCaledonie, "nouvelle-caledonie", &[Fixed(9, 24)]),
-    // Arrival of the Gospel; autonomy, for which the assembly put Matari'i i ni'a on 6 May 2025,
-    // from 2026 on.
+    (Territory::Guadeloupe, "guadeloupe", &[GOOD_FRIDAY, (Fixed(5, 27), ABOLITION), SCHOELCHER]),
+    (Territory::Guyane, "guyane", &[(Fixed(6, 10), ABOLITION)]),
+    (Territory::Martinique, "martinique", &[GOOD_FRIDAY, (Fixed(5, 22), ABOLITION), SCHOELCHER]),
+    (Territory::Mayotte, "mayotte", &[(Fixed(4, 27), ABOLITION)]),
+    (
+        Territory::NouvelleCaledonie,
+        "nouvelle-caledonie",
+        &[(Fixed(9, 24), "Fête de la citoyenneté")],
+    ),
+    // For the day of autonomy the assembly put Matari'i i ni'a on 6 May 2025, from 2026 on.
     (
         Territory::PolynesieFrancaise,
         "polynesie-francaise",
-        &[Fixed(3, 5), GOOD_FRIDAY, Before(2026, 6, 29), From(2026, 11, 20)],
+        &[
+            (Fixed(3, 5), "Arrivée de l'Évangile"),
+            GOOD_FRIDAY,
+            (Before(2026, 6, 29), "Fête de l'autonomie"),
+            (From(2026, 11, 20), "Matari'i i ni'a"),
+        ],
     ),
-    (Territory::Reunion, "la-reunion", &[Fixed(12, 20)]),
-    (Territory::SaintBarthelemy, "saint-barthelemy", &[Fixed(10, 9)]),
+    (Territory::Reunion, "la-reunion", &[(Fixed(12, 20), ABOLITION)]),
+    (Territory::SaintBarthelemy, "saint-barthelemy", &[(Fixed(10, 9), ABOLITION)]),
     // The code says 27 May; the State and the territory keep 28 May since 2018 (circulars, on the
     // law 2017-256 and the territory's resolution of 5 November 2015).
-    (Territory::SaintMartin, "saint-martin", &[Before(2018, 5, 27), From(2018, 5, 28)]),
+    (
+        Territory::SaintMartin,
+        "saint-martin",
+        &[(Before(2018, 5, 27), ABOLITION), (From(2018, 5, 28), ABOLITION)],
+    ),
     (Territory::SaintPierreEtMiquelon, "saint-pierre-et-miquelon", &[]),
-    // Saint Pierre Chanel; the territory.
-    (Territory::WallisEtFutuna, "wallis-et-futuna", &[Fixed(4, 28), Fixed(7, 29)]),
+    (
+        Territory::WallisEtFutuna,
+        "wallis-et-futuna",
+        &[(Fixed(4, 28), "Saint Pierre Chanel"), (Fixed(7, 29), "Fête du territoire")],
+    ),
     (Territory::None, "none", &[]),
 ];
 
@@ -115,24 +137,41 @@ impl Territory {
         TERRITORIES.iter().map(|(_, name, _)| *name)
     }
 
-    fn days(self, year: i32) -> impl Iterator<Item = NaiveDate> {
-        let everywhere: &[Day] = if self == Self::None { &[] } else { &EVERYWHERE };
+    /// Its name in a configuration.
+    pub fn as_str(self) -> &'static str {
+        let known = TERRITORIES.iter().find(|(territory, ..)| *territory == self);
+        known.map_or("none", |(_, name, _)| *name)
+    }
+
+    /// Each with what it is called there.
+    fn days(self, year: i32) -> impl Iterator<Item = (NaiveDate, &'static str)> {
+        let everywhere: &[Named] = if self == Self::None { &[] } else { &EVERYWHERE };
         let own = TERRITORIES.iter().find(|(territory, ..)| *territory == self);
-        let own: &[Day] = own.map_or(&[], |(.., days)| days);
-        everywhere.iter().chain(own).filter_map(move |day| day.in_year(year))
+        let own: &[Named] = own.map_or(&[], |(.., days)| days);
+        let days = everywhere.iter().chain(own);
+        days.filter_map(move |(day, name)| Some((day.in_year(year)?, *name)))
     }
 }
 
 impl Holidays {
     pub fn contains(&self, date: Date) -> bool {
-        self.in_year(date.0.year()).any(|day| day == date.0)
+        self.name(date).is_some()
+    }
+
+    /// What the holiday is called, in French; `None`: that day is none.
+    pub fn name(&self, date: Date) -> Option<&'static str> {
+        self.named_in_year(date.0.year()).find(|(day, _)| *day == date.0).map(|(_, name)| name)
     }
 
     /// In no order; a day may be there twice.
     pub(crate) fn in_year(&self, year: i32) -> impl Iterator<Item = NaiveDate> {
+        self.named_in_year(year).map(|(day, _)| day)
+    }
+
+    fn named_in_year(&self, year: i32) -> impl Iterator<Item = (NaiveDate, &'static str)> {
         let added = self.added.iter().map(|date| date.0).filter(move |day| day.year() == year);
-        let days = self.territory.days(year).chain(added);
-        days.filter(|day| !self.removed.contains(&Date(*day)))
+        let days = self.territory.days(year).chain(added.map(|day| (day, ADDED)));
+        days.filter(|(day, _)| !self.removed.contains(&Date(*day)))
     }
 }
 

@@ -11,6 +11,7 @@
 //! it lasts into them is gone, and what their own nights last into the day after stays. That is the
 //! syntax's, not ours.
 
+mod deciding;
 mod nights;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use crate::civil::TimeZone;
 use crate::holidays::Holidays;
 use crate::limits::HOURS_BYTES_MAX;
 
+pub use deciding::Deciding;
 pub use nights::CutNight;
 
 /// Public holidays are looked up in a table over these years.

@@ -49,7 +49,7 @@ pub use decision::{Decision, Withdrawal};
 pub use estimates::{ErlangA, Figures, Outlook, erlang_a, expected_wait};
 pub use groups::Unsuited;
 pub use holidays::{Holidays, Territory};
-pub use hours::{Calendars, CutNight, Hours, HoursError, HoursState};
+pub use hours::{Calendars, CutNight, Deciding, Hours, HoursError, HoursState};
 pub use id::{
     AgentId, CallerId, LineId, OfferId, PhoneId, PracticeId, PractitionerId, PromptId, SiteId,
     SkillId, Target, TeamId,
@@ -64,4 +64,4 @@ pub use setup::{
 };
 pub use time::Instant;
 pub use timer::{Bound, Reason};
-pub use verdicts::{Outset, Verdict, circles, verdicts};
+pub use verdicts::{Entry, Outset, Verdict, circles, verdicts};

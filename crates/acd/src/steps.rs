@@ -119,7 +119,12 @@ impl Scheduler {
     }
 
     /// Somebody of the team whom he may have once the circle is at its widest.
-    fn somebody_is_free(&self, acting: PracticeId, urgency: Urgency, team: TeamId) -> bool {
+    pub(crate) fn somebody_is_free(
+        &self,
+        acting: PracticeId,
+        urgency: Urgency,
+        team: TeamId,
+    ) -> bool {
         let group = self.group_of(acting, team, Circle::Everyone);
         group.is_some_and(|group| self.is_free_for(group, urgency))
     }

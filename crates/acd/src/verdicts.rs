@@ -3,11 +3,12 @@
 //! Nothing here decides: it asks what decides.
 
 use crate::caller::Urgency;
+use crate::class::ClassBy;
 use crate::entrance::{Beginning, Dialled};
 use crate::groups::{Unsuited, demand, eligible};
-use crate::id::{AgentId, LineId, PracticeId, PractitionerId, TeamId};
+use crate::id::{AgentId, CallerId, LineId, PracticeId, PractitionerId, TeamId};
 use crate::scheduler::Scheduler;
-use crate::setup::{Circle, Plan, Setup, Situation, Strategy, Widening};
+use crate::setup::{Circle, Plan, Queue, Setup, Situation, Strategy, Widening};
 use crate::steps::circle_at;
 use crate::time::Instant;
 
@@ -34,6 +35,19 @@ pub struct Verdict {
     pub unsuited: Option<Unsuited>,
 }
 
+/// What the conditions of a queue look at, for a caller who comes to it at this moment.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub struct Entry {
+    /// Who waits for the team without an offer.
+    pub waiting: usize,
+    /// Somebody of the team whom he may have when the circle is widest, and who is not kept for urgent ones.
+    pub somebody_is_free: bool,
+    /// Somebody of the team whom he may have then is logged in with a phone that can be reached.
+    pub somebody_is_there: bool,
+    /// He must not be expected to wait longer than `unless_expected`, where the queue has that.
+    pub is_within_expected: bool,
+}
+
 impl Scheduler {
     /// `practitioner` and `urgency` are those of the number he dials, if it has them. `None`: no such
     /// practice.
@@ -50,6 +64,27 @@ impl Scheduler {
         let calls = self.calls_with_this(practice, line);
         let plan = (*plan).clone();
         Some(Outset { urgency, situation, plan, through, calls })
+    }
+
+    /// For who calls `practice` now and comes to this queue while he follows the plan of `acting`.
+    pub fn entry(
+        &self,
+        practice: PracticeId,
+        line: Option<LineId>,
+        urgency: Urgency,
+        acting: PracticeId,
+        queue: &Queue,
+    ) -> Entry {
+        let (place, _) =
+            self.place(CallerId(u64::MAX), practice, line, (urgency, ClassBy::Nothing));
+        let team = queue.team;
+        let is_within = |longest| self.is_expected_within(longest, acting, team, place);
+        Entry {
+            waiting: self.waiting.len_of_team(team),
+            somebody_is_free: self.somebody_is_free(acting, place.urgency, team),
+            somebody_is_there: self.is_staffed(acting, team, Circle::Everyone),
+            is_within_expected: queue.unless_expected.is_none_or(is_within),
+        }
     }
 }
 
