@@ -36,7 +36,8 @@ use std::path::{Path, PathBuf};
 
 use call::TeamId;
 
-pub(crate) use changes::{between as changes, needing_restart};
+pub use changes::KeyChange;
+pub(crate) use changes::{Digits, between as changes, needing_restart};
 pub use fields::KEYS;
 pub use ids::Ids;
 pub(crate) use mistake::nearest;

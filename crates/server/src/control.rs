@@ -509,7 +509,10 @@ impl Door {
             }
             Command::Explain(question) => match self.inbox.ask_copy() {
                 Ok(copy) => match explain::live(copy, &question) {
-                    Ok(explanation) => Reply::Explained(Box::new(explanation)),
+                    Ok(mut explanation) => {
+                        explanation.add_orders(|practice| self.who_overrode(practice));
+                        Reply::Explained(Box::new(explanation))
+                    }
                     Err(refused) => Reply::Error(refused),
                 },
                 Err(error) => Reply::Error(error.to_string()),
@@ -527,6 +530,18 @@ impl Door {
             },
             Command::Reload => self.reload(uid),
         }
+    }
+
+    /// Who said last for the practice of this key what overrides its hours, and when. `None`: the records
+    /// cannot be read, or have it no longer.
+    fn who_overrode(&self, practice: &str) -> Option<String> {
+        let orders = self.orders(0).ok()?;
+        let is_it = |order: &&OrderRow| {
+            (&*order.kind, &*order.whom, &*order.outcome) == ("override", practice, "done")
+        };
+        let order = orders.iter().filter(is_it).max_by_key(|order| order.ordered_ms)?;
+        let by = order.user.clone().unwrap_or_else(|| format!("uid {}", order.uid));
+        Some(format!("ordered by {by} at {}", order.ordered_at))
     }
 
     fn orders(&self, since_ms: i64) -> rusqlite::Result<Vec<OrderRow>> {

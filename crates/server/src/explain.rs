@@ -7,26 +7,29 @@
 //! [`Explanation`] is also what `--json` prints; its shape only grows.
 
 mod course;
+mod holding;
 mod places;
+mod plans;
 mod words;
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{Circle, Outset, Scheduler, Situation, Step, Urgency, Way, circles, verdicts};
-use call::{E164, PracticeId, PractitionerId};
+use acd::Scheduler;
+use call::{E164, PracticeId};
 use serde::{Deserialize, Serialize};
 
+use self::course::Entering;
+use self::holding::{Link, chain};
+use self::plans::{Plans, class};
 use crate::config::Loaded;
 use crate::inbox::FloorCopy;
-use crate::order::practice::{said, shown};
-use crate::status::{circle_word, state_word, urgency_word};
 
 pub use course::Event;
 pub(crate) use course::everybody_free;
 pub use places::Places;
-pub(crate) use words::step;
+pub(crate) use words::{duration, step, step_with, titled};
 
 /// Who calls whom, and when.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -74,6 +77,9 @@ pub struct Explanation {
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct PracticeFound {
+    /// The name of its table or file: no other practice has it.
+    pub key: String,
+    /// With the key behind it where several are called so.
     pub name: String,
     pub label: String,
     /// The number that led to it.
@@ -90,6 +96,8 @@ pub struct Class {
     pub urgency: String,
     pub why: String,
     pub place: Option<String>,
+    /// Of the practice's file: `urgency`, `urgent_numbers`, `callers.urgency`.
+    pub key: String,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -101,7 +109,14 @@ pub struct Held {
     pub comment: String,
     /// When it may change next, on the practice's clock.
     pub until: Option<String>,
+    /// A line of the files, or who ordered it.
     pub place: Option<String>,
+    /// Of the practice's file: `hours`, `leave[0]`, `callers[1].through`, `repeated`; `None`: an override.
+    pub key: Option<String>,
+    /// The rule of its hours that decides, where they do.
+    pub rule: Option<String>,
+    /// What the public holiday is called that the day is by the practice's calendar, where its hours decide.
+    pub holiday: Option<String>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -112,19 +127,46 @@ pub struct Promise {
     pub max_unanswered_ms: Option<u64>,
     /// How long he may wait in queues altogether.
     pub wait_max_ms: Option<u64>,
+    /// Of `answer_within`.
+    pub place: Option<String>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct PlanStep {
-    /// From 1.
+    /// The key of the practice whose plan it is of.
+    pub practice: String,
+    /// From 1, in that plan.
     pub step: usize,
     pub what: String,
     pub place: Option<String>,
+    /// Of that practice's file: `plan[0]`, `leave[1].plan[0]`.
+    pub key: Option<String>,
+    /// When he comes to it at the latest: all steps before let him in, and somebody is there who does not
+    /// pick up. `None`: then he does not come to it, but only if he leaves a step before it sooner.
+    pub begins_ms: Option<u64>,
+    /// When he leaves it then; `None`: it has no end, or is the end.
+    pub ends_ms: Option<u64>,
+    /// What ends it then: `for`, `wait_max` (of the practice) or `max_unanswered` (of the trunk).
+    pub ends_by: Option<String>,
+    /// Of a queue: what its conditions say of a caller who comes to it at that moment.
+    pub entry: Option<EntryNow>,
+    /// Of a step that hands him on to another practice: what holds there.
+    pub goes_on: Option<Held>,
+}
+
+/// Whether a queue would take him now.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct EntryNow {
+    pub lets_in: bool,
+    /// What its conditions see: how many wait, what wait is expected, who is free or there.
+    pub why: Vec<String>,
 }
 
 /// Who of a team may have him.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Who {
+    /// The practice whose callers they are then; another one where he is handed on.
+    pub practice: String,
     pub team: String,
     /// From narrow to wide.
     pub circles: Vec<CircleOf>,
@@ -166,34 +208,28 @@ pub fn of(loaded: &Loaded, question: &Question, now_ms: i64) -> Result<Explanati
     let asked = Asked::read(&loaded.engine, question)?;
     let zone = asked.zone(&loaded.engine);
     let at_ms = question.at.as_deref().map_or(Ok(now_ms), |at| moment(zone, at, now_ms))?;
-    let scheduler = everybody_free(&loaded.engine.floor, at_ms);
-    Ok(asked.explain(&loaded.engine, &scheduler, acd::Instant::ZERO, at_ms, false))
-}
-
-/// By a scheduler of the caller's own, at that civil time.
-pub(crate) fn by(
-    config: &call::Config,
-    scheduler: &Scheduler,
-    question: &Question,
-    at_ms: i64,
-) -> Result<Explanation, String> {
-    let asked = Asked::read(config, question)?;
-    Ok(asked.explain(config, scheduler, acd::Instant::ZERO, at_ms, false))
+    let scheduler = everybody_free(loaded.engine.floor.clone(), at_ms);
+    let stand =
+        Stand { scheduler, now: acd::Instant::ZERO, at_ms, is_live: false, is_brief: false };
+    Ok(asked.explain(&loaded.engine, &stand))
 }
 
 /// By the states of a running server.
 pub(crate) fn live(copy: FloorCopy, question: &Question) -> Result<Explanation, String> {
     let FloorCopy { config, scheduler, now } = copy;
+    let mut scheduler = *scheduler;
     let asked = Asked::read(&config, question)?;
     if question.at.is_some() {
         return Err(
             "the running server knows its states of now only: leave --at or --live out".to_owned()
         );
     }
+    scheduler.handle_timeout(now);
+    while scheduler.poll_decision().is_some() {}
     let Some(at_ms) = scheduler.unix_ms_at(now) else {
         return Err("the time of day is not known yet: try again".to_owned());
     };
-    Ok(asked.explain(&config, &scheduler, now, at_ms, true))
+    Ok(asked.explain(&config, &Stand { scheduler, now, at_ms, is_live: true, is_brief: false }))
 }
 
 /// A moment of that zone's clock, or a time of its day.
@@ -252,23 +288,17 @@ impl Asked {
         known.map(|practice| practice.hours.zone()).unwrap_or_default()
     }
 
-    /// He enters a copy of the scheduler at that instant, which is `at_ms` by civil time.
-    pub(crate) fn explain(
-        &self,
-        config: &call::Config,
-        scheduler: &Scheduler,
-        now: acd::Instant,
-        at_ms: i64,
-        is_live: bool,
-    ) -> Explanation {
+    /// He enters a copy of the scheduler.
+    pub(crate) fn explain(&self, config: &call::Config, stand: &Stand) -> Explanation {
+        let Stand { scheduler, now, at_ms, is_live, is_brief } = stand;
         let zone = self.zone(config);
         let mut told = Explanation {
             did: self.did.spoken(),
             from: self.from.map_or_else(|| "withheld".to_owned(), E164::spoken),
-            at: zone.wall(at_ms),
-            weekday: zone.weekday(at_ms),
+            at: zone.wall(*at_ms),
+            weekday: zone.weekday(*at_ms),
             zone: zone.to_string(),
-            live: is_live,
+            live: *is_live,
             refused: None,
             practice: None,
             class: None,
@@ -283,276 +313,129 @@ impl Asked {
             told.refused = Some(format!("404: {} is no number of ours", self.did.spoken()));
             return told;
         };
-        let urgent = config.urgent_numbers.get(&number).copied();
+        let urgency = config.urgent_numbers.get(&number).copied();
         let known = config.practices.get(&id);
-        let called = known.and_then(|known| known.practitioner(number));
-        let practitioner = called.map(|(id, _)| id);
-        let outset = scheduler.outset(id, practitioner, line, urgent);
-        let (Some(outset), Some(practice)) = (outset, config.floor.practices.get(&id)) else {
+        let practitioner = known.and_then(|known| Some(known.practitioner(number)?.0));
+        let outset = scheduler.outset(id, practitioner, line, urgency);
+        let practice = scheduler.setup().practices.get(&id);
+        let (Some(outset), Some(practice)) = (outset, practice) else {
             told.refused = Some("404: the practice is not configured any more".to_owned());
             return told;
         };
         told.practice = Some(PracticeFound {
-            name: known.map_or_else(String::new, |it| it.name.clone()),
+            key: key(config, id),
+            name: words::practice(config, id),
             label: known.map_or_else(String::new, |it| it.label_for(number)),
             number: number.spoken(),
             by: by.to_owned(),
             place: None,
         });
-        let asks = Asks { practice, called, line, urgent, outset: &outset };
-        told.class = Some(asks.class());
-        told.situation = Some(asks.held(config, id, scheduler, at_ms));
         let trunk = self.trunk.and_then(|trunk| config.trunks.get(&trunk));
         told.promise = Some(Promise {
             answer_within_ms: millis(practice.answer_within),
             trunk: trunk.map_or_else(String::new, |trunk| trunk.name.clone()),
             max_unanswered_ms: trunk.map(|trunk| millis(trunk.max_unanswered)),
             wait_max_ms: practice.wait_max.map(millis),
+            place: None,
         });
-        let steps = || outset.plan.steps.iter().zip(1..);
-        told.plan = steps()
-            .map(|(step, number)| PlanStep {
-                step: number,
-                what: words::step(config, step),
-                place: None,
-            })
-            .collect();
-        told.who = who(config, scheduler, id, &outset, is_live);
-        let leave_by = trunk.map(|trunk| now + trunk.max_unanswered);
-        let enter = acd::Input::Enter {
-            caller: course::CALLER,
-            practice: id,
-            practitioner,
-            line,
-            urgency: urgent,
-            leave_by,
+        let first = Link { id, practice, outset, called: practitioner, line };
+        told.class = Some(class(config, &first, urgency));
+        told.situation = Some(first.held(config, stand));
+        let leave_by = trunk.map(|trunk| *now + trunk.max_unanswered);
+        let entering = Entering { practice: id, practitioner, line, urgency, leave_by };
+        let stages = match is_brief {
+            true => Vec::new(),
+            false => course::latest(config, scheduler, *now, entering),
         };
-        told.course = course::of(config, scheduler.clone(), now, enter);
+        let class = first.outset.urgency;
+        let links = chain(first, scheduler);
+        let plans = Plans { config, stand, entering, class, links: &links, stages: &stages };
+        told.plan = plans.steps();
+        told.who = plans.who();
+        told.course = course::events(config, scheduler.clone(), *now, entering);
         told
     }
 }
 
-/// What decides of one caller of one practice.
-struct Asks<'a> {
-    practice: &'a acd::Practice,
-    /// Whose number of the practice he called.
-    called: Option<(PractitionerId, &'a call::Practitioner)>,
-    line: Option<acd::LineId>,
-    urgent: Option<Urgency>,
-    outset: &'a Outset,
+/// How things stand when he calls.
+pub(crate) struct Stand {
+    pub(crate) scheduler: Scheduler,
+    /// Its clock.
+    pub(crate) now: acd::Instant,
+    /// The same by civil time.
+    pub(crate) at_ms: i64,
+    /// They are the true ones of a running server.
+    pub(crate) is_live: bool,
+    /// Neither when steps begin at the latest nor which rule of the hours decides is wanted.
+    pub(crate) is_brief: bool,
 }
 
-impl Asks<'_> {
-    fn rule(&self) -> Option<&acd::CallerRule> {
-        self.practice.rule_for(self.called.map(|(id, _)| id), self.line?)
-    }
-
-    /// Whose rule that is.
-    fn whose(&self) -> &str {
-        let own = self.called.and_then(|(id, called)| {
-            let rules = self.practice.practitioners.get(&id)?;
-            rules.callers.contains_key(&self.line?).then_some(called.name.as_str())
-        });
-        own.unwrap_or("the practice")
-    }
-
-    /// The leave of whom he called that holds, and its name.
-    fn away(&self, at_ms: i64) -> Option<(&acd::Leave, &str)> {
-        let (id, called) = self.called?;
-        let mut leave = self.practice.practitioners.get(&id)?.leave.iter();
-        Some((leave.find(|leave| leave.period.contains(at_ms))?, called.name.as_str()))
-    }
-
-    /// The rule for who calls too often, where it holds for this call.
-    fn repeated(&self) -> Option<&acd::Repeated> {
-        self.practice.repeated.as_ref().filter(|it| self.outset.calls >= it.calls.max(1))
-    }
-
-    fn class(&self) -> Class {
-        let of_rule = self.rule().and_then(|rule| rule.urgency);
-        let mut why = match (self.urgent, of_rule) {
-            (Some(urgent), of_rule) if of_rule.is_none_or(|of_rule| urgent <= of_rule) => {
-                "by the urgent number that he dialled".to_owned()
-            }
-            (_, Some(_)) => format!("{}'s rule for this caller", self.whose()),
-            (_, None) => "the practice's".to_owned(),
-        };
-        if let Some(acd::Repeated { within, then: acd::Insistence::Rise, .. }) = self.repeated() {
-            let (calls, within) = (self.outset.calls, words::duration(*within));
-            why = format!("{why}, risen by one: his call {calls} within {within}");
-        }
-        Class { urgency: urgency_word(self.outset.urgency).to_owned(), why, place: None }
-    }
-
-    fn held(
-        &self,
-        config: &call::Config,
-        id: PracticeId,
-        scheduler: &Scheduler,
-        at_ms: i64,
-    ) -> Held {
-        let (practice, hours) = (self.practice, &self.practice.hours);
-        let zone = hours.zone();
-        let over = scheduler
-            .overrides()
-            .find(|(practice, over)| *practice == id && over.until_unix_ms > at_ms);
-        let leave = practice.leave.iter().position(|leave| leave.period.contains(at_ms));
-        let is_listed = self.outset.situation == Situation::Listed;
-        let (why, until) = match (is_listed, over, self.away(at_ms), leave) {
-            (true, _, _, _) => (self.listed(), None),
-            (false, Some((_, over)), _, _) => {
-                (format!("an override: {}", said(config, id, &over)), Some(over.until_unix_ms))
-            }
-            (false, None, Some((leave, name)), _) => {
-                let (from, until) = leave.period.into();
-                let (from, to) = (shown(zone, from), shown(zone, until));
-                (format!("{name} is away from {from} to {to}"), Some(until))
-            }
-            (false, None, None, Some(index)) => {
-                let (from, until) = practice.leave[index].period.into();
-                let (from, to) = (shown(zone, from), shown(zone, until));
-                (format!("leave {} of its list, from {from} to {to}", index + 1), Some(until))
-            }
-            (false, None, None, None) => {
-                (format!("by its hours `{}`", hours.text()), hours.next_change(at_ms))
-            }
-        };
-        Held {
-            situation: self.outset.situation.as_str().to_owned(),
-            why,
-            comment: match self.outset.situation {
-                Situation::Open | Situation::Closed => hours.state(at_ms).comment.to_string(),
-                Situation::Leave | Situation::Redirected | Situation::Listed => String::new(),
-            },
-            until: until.map(|until| shown(zone, until)),
-            place: None,
-        }
-    }
-
-    fn listed(&self) -> String {
-        match self.rule().map(|rule| &rule.way) {
-            Some(Way::Through) => {
-                "this caller always gets through: the open plan, no limit counts him".to_owned()
-            }
-            Some(Way::Plan(_)) => format!("{} has a plan for this caller", self.whose()),
-            Some(Way::Usual) | None => {
-                let within = self.repeated().map(|it| words::duration(it.within));
-                let (calls, within) = (self.outset.calls, within.unwrap_or_default());
-                format!("he calls too often: call {calls} within {within}")
-            }
-        }
-    }
-}
-
-fn who(
-    config: &call::Config,
-    scheduler: &Scheduler,
-    id: PracticeId,
-    outset: &Outset,
-    is_live: bool,
-) -> Vec<Who> {
-    let floor = &config.floor;
-    let mut teams = Vec::new();
-    for step in &outset.plan.steps {
-        match step {
-            Step::Queue(queue) if !teams.contains(&queue.team) => teams.push(queue.team),
-            Step::Queue(_)
-            | Step::Forward(_)
-            | Step::Practice(_)
-            | Step::Announce { .. }
-            | Step::Busy => {}
-        }
-    }
-    let name = |agent: acd::AgentId| {
-        let known = config.agents.get(&agent);
-        known.map_or_else(Default::default, |it| (it.user.clone(), it.name.clone()))
-    };
-    let of_team = |team: &acd::TeamId| {
-        let all = |circle| verdicts(floor, id, *team, circle);
-        let circles = circles(floor, id, *team).into_iter().map(|widening| CircleOf {
-            circle: circle_word(widening.circle).to_owned(),
-            after_ms: millis(widening.after),
-            agents: all(widening.circle)
-                .into_iter()
-                .filter(|verdict| verdict.unsuited.is_none())
-                .map(|verdict| {
-                    let (user, name) = name(verdict.agent);
-                    let state = is_live.then(|| why_not_free(scheduler, verdict.agent));
-                    Suited { user, name, own: verdict.is_own, level: verdict.level, state }
-                })
-                .collect(),
-        });
-        let unsuited = all(Circle::Everyone).into_iter().filter_map(|verdict| {
-            let why = words::unsuited(verdict.unsuited?).to_owned();
-            let (user, name) = name(verdict.agent);
-            Some(NotSuited { user, name, why })
-        });
-        Who {
-            team: config.teams.get(team).cloned().unwrap_or_default(),
-            circles: circles.collect(),
-            unsuited: unsuited.collect(),
-            reserve: floor.teams.get(team).map_or(0, |team| team.reserve),
-        }
-    };
-    teams.iter().map(of_team).collect()
-}
-
-/// Empty: an offer may be made to her.
-fn why_not_free(scheduler: &Scheduler, agent: acd::AgentId) -> String {
-    let Some(view) = scheduler.agent(agent) else { return "unknown".to_owned() };
-    if view.free {
-        return String::new();
-    }
-    match view.state {
-        acd::AgentState::Available if !view.reachable => "no phone can be reached".to_owned(),
-        acd::AgentState::Available => "her line is not clear yet".to_owned(),
-        state @ (acd::AgentState::LoggedOut
-        | acd::AgentState::Offered(_)
-        | acd::AgentState::Talking(_)
-        | acd::AgentState::WrapUp { .. }
-        | acd::AgentState::Resting { .. }
-        | acd::AgentState::Paused { .. }
-        | acd::AgentState::NotResponding) => state_word(&state).to_owned(),
-    }
+fn key(config: &call::Config, practice: PracticeId) -> String {
+    config.practices.get(&practice).map_or_else(|| "?".to_owned(), |it| it.key.clone())
 }
 
 impl Explanation {
     /// Adds where the files say it.
     pub fn locate(&mut self, config: &Path) {
-        let places = Places::read(config);
         let Some(found) = &mut self.practice else { return };
-        let name = found.name.clone();
+        let of_steps = self.plan.iter().map(|step| step.practice.as_str());
+        let practices: BTreeSet<&str> = of_steps.chain([found.key.as_str()]).collect();
+        let places = Places::read(config, &practices);
+        let own = found.key.clone();
         let number = E164::read(&found.number).ok();
-        found.place = number.and_then(|number| places.number(&name, number));
-        let caller = E164::read(&self.from).ok().and_then(|from| places.caller(&name, from));
-        let key = |key| places.key(&name, key);
-        if let Some(class) = &mut self.class {
-            class.place = match class.why.contains("this caller") {
-                true => caller.clone(),
-                false => key("urgency"),
-            };
-        }
-        let Some(held) = &mut self.situation else { return };
-        let leave = held.why.strip_prefix("leave ").and_then(|rest| rest.split(' ').next());
-        let leave = leave.and_then(|number| number.parse::<usize>().ok());
-        let (why, plan) = match held.situation.as_str() {
-            "open" => (key("hours"), key("plan")),
-            "closed" => (key("hours"), key("closed")),
-            "leave" => match leave {
-                Some(number) => {
-                    let entry = places.leave(&name, number - 1);
-                    (entry.clone(), entry)
-                }
-                None => (None, key("leave")),
-            },
-            "listed" if held.why.contains("too often") => (key("repeated"), key("repeated")),
-            "listed" if held.why.contains("gets through") => (caller, key("plan")),
-            "listed" => (caller.clone(), caller),
-            _ => (None, None),
+        let number = number.and_then(|number| places.number(&own, number)).map(str::to_owned);
+        let from = E164::read(&self.from).ok();
+        let list = |key: &str| {
+            let (before, _) = key.split_once("callers.")?;
+            places.caller(&own, &format!("{before}callers"), from?)
         };
-        held.place = if held.why.starts_with("an override") { None } else { why };
-        for step in &mut self.plan {
-            step.place.clone_from(&plan);
+        // Which list a caller is on, and where a number stands, is told by the numbers there.
+        let path = |key: &str| match (list(key), key.split_once("callers."), &number) {
+            (Some(list), Some((_, of_list)), _) => {
+                let has = |key: &str| places.has(&own, &format!("{list}.{key}"));
+                match of_list {
+                    "blocked" if has("plan") => format!("{list}.plan"),
+                    plan if plan.starts_with("plan") && has("blocked") => format!("{list}.blocked"),
+                    of_list => format!("{list}.{of_list}"),
+                }
+            }
+            (_, _, Some(number)) if key == "urgent_numbers" => number.clone(),
+            _ => key.to_owned(),
+        };
+        found.place = number.as_ref().and_then(|number| places.key(&own, number));
+        if let Some(class) = &mut self.class {
+            class.key = path(&class.key);
+            class.place = places.key(&own, &class.key);
+        }
+        if let Some(promise) = &mut self.promise {
+            promise.place = places.key(&own, "answer_within");
+        }
+        if let Some(held) = &mut self.situation {
+            held.locate(&places, &own, path);
+        }
+        let practices: Vec<String> = self.plan.iter().map(|step| step.practice.clone()).collect();
+        for (at, step) in self.plan.iter_mut().enumerate() {
+            step.key = step.key.as_deref().map(path);
+            step.place = step.key.as_deref().and_then(|key| places.key(&step.practice, key));
+            // Its steps come after the one that hands him on.
+            if let (Some(held), Some(next)) = (&mut step.goes_on, practices.get(at + 1)) {
+                held.locate(&places, next, path);
+            }
+        }
+    }
+
+    /// Adds who ordered the overrides that hold, as `by` tells of a practice's key.
+    pub(crate) fn add_orders(&mut self, by: impl Fn(&str) -> Option<String>) {
+        if let (Some(found), Some(held)) = (&self.practice, &mut self.situation)
+            && held.key.is_none()
+        {
+            held.place = by(&found.key);
+        }
+        let practices: Vec<String> = self.plan.iter().map(|step| step.practice.clone()).collect();
+        for (step, next) in self.plan.iter_mut().zip(practices.iter().skip(1)) {
+            if let Some(held) = step.goes_on.as_mut().filter(|held| held.key.is_none()) {
+                held.place = by(next);
+            }
         }
     }
 
@@ -562,40 +445,14 @@ impl Explanation {
     }
 }
 
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+impl Held {
+    fn locate(&mut self, places: &Places, practice: &str, path: impl Fn(&str) -> String) {
+        let Some(key) = &mut self.key else { return };
+        *key = path(key);
+        self.place = places.key(practice, key);
+    }
 }
 
-/// A setup that takes whoever comes: an explanation supposes that there is room and somebody free.
-pub(crate) fn without_conditions(setup: &acd::Setup) -> Arc<acd::Setup> {
-    let mut setup = setup.clone();
-    for practice in setup.practices.values_mut() {
-        practice.waiting_max = None;
-        let rules = practice.callers.values_mut();
-        let (mut rules, mut leave): (Vec<_>, Vec<_>) =
-            (rules.collect(), practice.leave.iter_mut().collect());
-        for practitioner in practice.practitioners.values_mut() {
-            rules.extend(practitioner.callers.values_mut());
-            leave.extend(&mut practitioner.leave);
-        }
-        let of_callers = rules.into_iter().filter_map(|rule| match &mut rule.way {
-            Way::Plan(plan) => Some(plan),
-            Way::Usual | Way::Through => None,
-        });
-        let plans = [&mut practice.open, &mut practice.closed, &mut practice.away]
-            .into_iter()
-            .chain(leave.into_iter().map(|leave| &mut leave.plan))
-            .chain(of_callers);
-        for step in plans.flat_map(|plan| &mut plan.steps) {
-            match step {
-                Step::Queue(queue) => {
-                    queue.unless_waiting = None;
-                    queue.unless_expected = None;
-                    queue.unless_none_free = false;
-                }
-                Step::Forward(_) | Step::Practice(_) | Step::Announce { .. } | Step::Busy => {}
-            }
-        }
-    }
-    Arc::new(setup)
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -79,19 +79,25 @@ enum Command {
     Orders(OrdersArgs),
     /// Tell step by step what would happen to a call, and which line of the configuration says so.
     ///
-    /// From the files alone, as if all secretaries were logged in and free and nobody picked up; with
-    /// --live from the true states of the running server. --json prints one object, whose keys stay:
-    /// did, from, at (on the clock of `zone`), weekday, zone, live, refused, practice {name, label, number, by, place},
-    /// class {urgency, why, place}, situation {situation, why, comment, until, place}, promise
-    /// {answer_within_ms, trunk, max_unanswered_ms, wait_max_ms}, plan [{step, what, place}], who [{team,
-    /// circles [{circle, after_ms, agents [{user, name, own, level, state}]}], unsuited [{user, name,
-    /// why}], reserve}] and course [{after_ms, kind, what}].
+    /// From the files alone, as if all secretaries were logged in and free and nobody else waited; with
+    /// --live from the true states of the running server. Each step of the plan, those of practices that it
+    /// goes on with included: whether its conditions would let him in now, and when he comes to it at the
+    /// latest; then what happens if nobody picks up. --json prints one object, whose keys stay: did, from, at
+    /// (on the clock of `zone`), weekday, zone, live, refused, practice {key, name, label, number, by, place},
+    /// class {urgency, why, place, key}, situation {situation, why, comment, until, place, key, rule,
+    /// holiday}, promise {answer_within_ms, trunk, max_unanswered_ms, wait_max_ms, place}, plan [{practice,
+    /// step, what, place, key, begins_ms, ends_ms, ends_by, entry {lets_in, why}, goes_on (as situation)}],
+    /// who [{practice, team, circles [{circle, after_ms, agents [{user, name, own, level, state}]}], unsuited
+    /// [{user, name, why}], reserve}] and course [{after_ms, kind, what}].
     Explain(ExplainArgs),
-    /// Tell which decisions differ between two configurations: not which lines.
+    /// Tell which decisions differ between two configurations, and which keys: not which lines.
     ///
     /// Each practice is asked about at each time within two weeks at which what holds changes in either
-    /// configuration, for an ordinary caller, one who hides his number and each one who has a rule. Exit
-    /// code 0: none differs, 1: some do, 2: a configuration is wrong.
+    /// configuration, for a caller who is on no list and one of each list. Then each key that means something
+    /// else is told, from what to what; of secrets only that they changed. --json prints
+    /// one object: decisions [{key, practice, caller, more, from, until, times, stretches, what}] and keys
+    /// [{kind, id, name, key, old, new, what, restart}]. Exit code 0: nothing differs, 1: something does, 2:
+    /// a configuration is wrong.
     Diff(server::diff::Options),
     /// Run a past day's calls through a configuration, in virtual time, and tell how it would have gone.
     #[command(long_about = server::replay::ABOUT)]

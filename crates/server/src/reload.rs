@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::config::{self, Loaded, Mistakes};
+use crate::config::{self, Digits, Loaded, Mistakes};
 use crate::control::Audited;
 use crate::inbox::{Ended, Inbox, Item};
 use crate::limits::{ASK_TIMEOUT, RELOAD_TURN};
@@ -159,11 +159,13 @@ impl Reloader {
         let loaded = self.loaded();
         let next =
             config::load_again(&self.path, loaded.ids.clone()).map_err(ReloadError::Wrong)?;
-        let fixed = config::needing_restart(&loaded, &next);
+        // They go to the log too.
+        let changes = config::changes(&loaded, &next, Digits::Last);
+        let fixed = config::needing_restart(&changes);
         if !fixed.is_empty() {
             return Err(ReloadError::NeedsRestart(fixed));
         }
-        let changes = config::changes(&loaded, &next);
+        let changes = changes.into_iter().map(|change| change.what).collect();
         let (reply, answer) = sync_channel(1);
         self.inbox.send(Item::Configure {
             config: Arc::new(next.engine.clone()),

@@ -1,381 +1,334 @@
-//! What a new configuration changes, in an operator's words; and what no running server can change.
+//! Which keys differ between two configurations, from what to what: for `monoligne diff` and a reload.
+//!
+//! What is compared is what the keys mean, defaults filled in: a number that is written otherwise, or a
+//! default that is written out, is no change. Everything that a file may say is a [`Fact`] (`facts`,
+//! `practice`); a test holds that against the table of all keys.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
+mod facts;
+mod practice;
 
-use acd::{AtClosing, Circle, SiteId, Strategy};
-use call::{AgentId, E164, ForwardedBy, Outbound, PracticeId, TeamId, Urgency};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+
+use call::E164;
+use serde::Serialize;
 
 use super::Loaded;
 
-/// Everything that is configured, by kind and name; what of it, in words.
-type Facts = BTreeMap<(&'static str, String), Vec<Fact>>;
+/// Values of a list that a line shows of each side at most, before it shows only what came and went; and of
+/// these.
+const LISTED_MAX: usize = 6;
+const SHOWN_MAX: usize = 12;
 
-struct Fact {
-    name: &'static str,
-    /// Compared.
-    value: String,
-    /// `None`: a secret, or too long.
-    shown: Option<String>,
+/// One key that means something else, or an item that came or went.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct KeyChange {
+    /// `practice`, `team`, `agent`, `phone`, `trunk`, `site`, `prompt`, or a table like `[calls]`.
+    pub kind: &'static str,
+    /// Of an item: the name of its table or file.
+    pub id: String,
+    /// For people: with the id behind it where several are called so.
+    pub name: String,
+    /// As in the file, `forward.number`; empty: the item came or went.
+    pub key: String,
+    /// `None`: a secret, or the item was not there.
+    pub old: Option<String>,
+    pub new: Option<String>,
+    /// In a line of its own.
+    pub what: String,
+    /// No running server can change it.
+    pub restart: bool,
 }
 
-/// `+ practice X`, `- agent 103`, `~ team Y: wrap_up 5 s → 10 s`: a line each, in this order of kinds.
-pub(crate) fn between(old: &Loaded, new: &Loaded) -> Vec<String> {
-    let (old, new) = (facts(old), facts(new));
-    let mut lines = Vec::new();
-    for (kind, name) in new.keys().filter(|key| !old.contains_key(key)) {
-        lines.push(format!("+ {kind} {name}"));
+/// How telephone numbers are told.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Digits {
+    All,
+    /// The last two: for logs.
+    Last,
+}
+
+/// What a key means.
+enum Fact {
+    /// Compared, and shown.
+    One(String, String),
+    /// Compared alone.
+    Secret(String),
+    /// Lines of text.
+    Text(String),
+    /// A list.
+    List { values: Vec<Shown>, is_ordered: bool },
+    /// A plan: step by step.
+    Steps(Vec<Shown>),
+}
+
+/// What is compared, and what is shown of it.
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
+struct Shown(String, String);
+
+/// By key, in the order of the alphabet.
+type Facts = BTreeMap<String, Fact>;
+
+/// An item of the configuration, or one of its tables.
+struct Item {
+    /// For people.
+    name: String,
+    facts: Facts,
+    /// The keys that need another process.
+    fixed: BTreeSet<&'static str>,
+}
+
+/// By kind and id.
+type Items = BTreeMap<(&'static str, String), Item>;
+
+/// New items, what changed, then items that are gone, in the order of kinds. `new` was read with the ids of
+/// `old`.
+pub(crate) fn between(old: &Loaded, new: &Loaded, digits: Digits) -> Vec<KeyChange> {
+    let (old, new) = (facts::items(old, digits), facts::items(new, digits));
+    let namesakes = namesakes(&old, &new);
+    let title = |(kind, id): &(&'static str, String), item: &Item| {
+        let has_namesakes = namesakes.contains(&(*kind, item.name.as_str()));
+        crate::explain::titled(&item.name, id, has_namesakes)
+    };
+    let whole = |key: &(&'static str, String), item: &Item, sign: char| KeyChange {
+        kind: key.0,
+        id: key.1.clone(),
+        name: title(key, item),
+        key: String::new(),
+        old: None,
+        new: None,
+        what: format!("{sign} {}", item_word(key.0, &title(key, item))),
+        restart: false,
+    };
+    let mut changes = Vec::new();
+    let came = new.iter().filter(|(key, _)| !old.contains_key(*key));
+    changes.extend(came.map(|(key, item)| whole(key, item, '+')));
+    for (key, after) in &new {
+        let Some(before) = old.get(key) else { continue };
+        let name = title(key, after);
+        let told = before.compare(after).into_iter().map(|(fact, told)| KeyChange {
+            kind: key.0,
+            id: key.1.clone(),
+            what: format!("~ {}: {}", item_word(key.0, &name), told.what),
+            name: name.clone(),
+            restart: before.fixed.contains(fact.as_str()),
+            key: fact,
+            old: told.old,
+            new: told.new,
+        });
+        changes.extend(told);
     }
-    for ((kind, name), facts) in &new {
-        let Some(before) = old.get(&(*kind, name.clone())) else { continue };
-        let changes: Vec<String> =
-            before.iter().zip(facts).filter_map(|(before, after)| before.to(after)).collect();
-        if !changes.is_empty() {
-            let space = if name.is_empty() { "" } else { " " };
-            lines.push(format!("~ {kind}{space}{name}: {}", changes.join(", ")));
-        }
-    }
-    for (kind, name) in old.keys().filter(|key| !new.contains_key(key)) {
-        lines.push(format!("- {kind} {name}"));
-    }
-    lines
+    let gone = old.iter().filter(|(key, _)| !new.contains_key(*key));
+    changes.extend(gone.map(|(key, item)| whole(key, item, '-')));
+    changes
 }
 
 /// What differs and needs another process: sockets, files, identities.
-pub(crate) fn needing_restart(old: &Loaded, new: &Loaded) -> Vec<String> {
-    let fixed = |loaded: &Loaded| {
-        let settings = &loaded.settings;
-        let media = &settings.media;
-        [
-            ("[server] realm", loaded.engine.realm.clone()),
-            ("[server] node", settings.node.to_string()),
-            ("[server] data", settings.records.display().to_string()),
-            ("[server] control", shown(settings.control.as_ref().map(|path| path.display()))),
-            ("[[listen]]", listed(settings.listen.iter().map(|it| it.to_string()))),
-            ("[limits] of connections", format!("{:?}", settings.connections)),
-            ("[media] address", media.address.to_string()),
-            ("[media] advertise", shown(media.advertise)),
-            ("[media] ports", format!("{}-{}", media.ports.start(), media.ports.end())),
-            ("[media] threads", media.threads.to_string()),
-            ("[metrics] listen", shown(settings.metrics)),
-            ("[log]", format!("{}, {:?}", loaded.log.level, loaded.log.format)),
-        ]
+pub(crate) fn needing_restart(changes: &[KeyChange]) -> Vec<String> {
+    let fixed = changes.iter().filter(|change| change.restart);
+    let line = |change: &KeyChange| {
+        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let (old, new) = (shown(&change.old), shown(&change.new));
+        format!("{} {}: {old} → {new}", change.kind, change.key)
     };
-    fixed(old)
-        .into_iter()
-        .zip(fixed(new))
-        .filter(|((_, before), (_, after))| before != after)
-        .map(|((what, before), (_, after))| format!("{what}: {before} → {after}"))
-        .collect()
+    fixed.map(line).collect()
+}
+
+/// Kinds and names that several items of one side or different ones of both sides have.
+fn namesakes<'i>(old: &'i Items, new: &'i Items) -> BTreeSet<(&'static str, &'i str)> {
+    let mut ids: BTreeMap<(&'static str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for ((kind, id), item) in old.iter().chain(new) {
+        ids.entry((kind, &item.name)).or_default().insert(id);
+    }
+    ids.into_iter().filter(|(_, ids)| ids.len() > 1).map(|(name, _)| name).collect()
+}
+
+fn item_word(kind: &str, name: &str) -> String {
+    if name.is_empty() { kind.to_owned() } else { format!("{kind} {name}") }
+}
+
+impl Item {
+    fn compare(&self, after: &Self) -> Vec<(String, Told)> {
+        let keys: BTreeSet<&String> = self.facts.keys().chain(after.facts.keys()).collect();
+        let told = keys.into_iter().filter_map(|key| {
+            let told = told(key, self.facts.get(key), after.facts.get(key))?;
+            Some((key.clone(), told))
+        });
+        told.collect()
+    }
+}
+
+/// One change of one key.
+struct Told {
+    old: Option<String>,
+    new: Option<String>,
+    what: String,
+}
+
+/// `None`: the same.
+fn told(key: &str, before: Option<&Fact>, after: Option<&Fact>) -> Option<Told> {
+    let (old, new) = (before.and_then(Fact::shown), after.and_then(Fact::shown));
+    let what = match (before, after) {
+        (Some(before), Some(after)) if before.is_as(after) => return None,
+        (Some(Fact::Secret(_)), _) | (_, Some(Fact::Secret(_))) => "changed".to_owned(),
+        (Some(Fact::Text(before)), Some(Fact::Text(after))) => lines(before, after),
+        (
+            Some(Fact::List { values: before, is_ordered }),
+            Some(Fact::List { values: after, .. }),
+        ) => list(before, after, *is_ordered),
+        (Some(Fact::Steps(before)), Some(Fact::Steps(after))) => steps(before, after),
+        (None, None) => return None,
+        (Some(_), Some(_)) | (None, Some(_)) | (Some(_), None) => {
+            let none = || "none".to_owned();
+            replaced(&old.clone().unwrap_or_else(none), &new.clone().unwrap_or_else(none))
+        }
+    };
+    Some(Told { old, new, what: format!("{key} {what}") })
 }
 
 impl Fact {
-    fn shown(name: &'static str, value: impl fmt::Display) -> Self {
+    fn one(value: impl fmt::Display) -> Self {
         let value = value.to_string();
-        Self { name, shown: Some(value.clone()), value }
+        Self::One(value.clone(), value)
     }
 
-    fn hidden(name: &'static str, value: impl fmt::Debug) -> Self {
-        Self { name, value: format!("{value:?}"), shown: None }
+    fn option(value: Option<impl fmt::Display>) -> Self {
+        Self::one(value.map_or_else(|| "none".to_owned(), |value| value.to_string()))
     }
 
-    fn to(&self, after: &Self) -> Option<String> {
-        (self.value != after.value).then(|| match (&self.shown, &after.shown) {
-            (Some(before), Some(after)) => format!("{} {before} → {after}", self.name),
-            (None, _) | (_, None) => format!("{} changed", self.name),
-        })
+    fn list(values: impl IntoIterator<Item = String>) -> Self {
+        let values = values.into_iter().map(|value| Shown(value.clone(), value)).collect();
+        Self::List { values, is_ordered: true }
+    }
+
+    fn numbers(numbers: impl IntoIterator<Item = E164>, digits: Digits) -> Self {
+        let values = numbers.into_iter().map(|number| digits.shown(number)).collect();
+        Self::List { values, is_ordered: false }
+    }
+
+    fn is_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::One(this, _), Self::One(that, _))
+            | (Self::Secret(this), Self::Secret(that))
+            | (Self::Text(this), Self::Text(that)) => this == that,
+            (Self::List { values: this, is_ordered }, Self::List { values: that, .. }) => {
+                let values = |list: &[Shown]| {
+                    let mut values: Vec<String> = list.iter().map(|it| it.0.clone()).collect();
+                    if !is_ordered {
+                        values.sort();
+                    }
+                    values
+                };
+                values(this) == values(that)
+            }
+            (Self::Steps(this), Self::Steps(that)) => {
+                this.iter().map(|it| &it.0).eq(that.iter().map(|it| &it.0))
+            }
+            (
+                Self::One(..)
+                | Self::Secret(_)
+                | Self::Text(_)
+                | Self::List { .. }
+                | Self::Steps(_),
+                _,
+            ) => false,
+        }
+    }
+
+    fn shown(&self) -> Option<String> {
+        match self {
+            Self::One(_, shown) => Some(shown.clone()),
+            Self::Secret(_) => None,
+            Self::Text(text) => Some(text.clone()),
+            Self::List { values, .. } => Some(joined(values)),
+            Self::Steps(steps) => Some(in_brackets(steps)),
+        }
     }
 }
 
-fn facts(loaded: &Loaded) -> Facts {
-    let (engine, floor) = (&loaded.engine, &loaded.engine.floor);
-    let mut facts = Facts::new();
-    for (id, trunk) in &engine.trunks {
-        let sources = listed(trunk.sources.iter().map(|source| source.to_string()));
-        let facts_of = vec![
-            Fact::shown("sources", sources),
-            Fact::shown(
-                "transports",
-                listed(trunk.transports.iter().map(|it| it.uri_param().to_owned())),
-            ),
-            Fact::shown("max_unanswered", seconds(trunk.max_unanswered)),
-            Fact::shown("rang_before", seconds(trunk.rang_before)),
-            Fact::hidden("numbers", &trunk.numbers),
-            Fact::hidden("dids", loaded.dids.get(id)),
-            Fact::shown("outbound", shown(trunk.outbound.as_ref().map(outbound))),
-        ];
-        facts.insert(("trunk", trunk.name.clone()), facts_of);
-    }
-    let numbers = numbers_of(loaded);
-    for (id, practice) in &engine.practices {
-        let numbers = numbers.get(id).map_or(&[][..], Vec::as_slice);
-        let facts_of = practice_facts(loaded, *id, practice, numbers);
-        facts.insert(("practice", practice.name.clone()), facts_of);
-    }
-    for (id, team) in &floor.teams {
-        facts.insert(("team", team_name(loaded, *id).to_owned()), team_facts(loaded, *id, team));
-    }
-    for phone in engine.phones.values() {
-        let facts_of = vec![
-            Fact::shown("name", &phone.name),
-            Fact::hidden("secret", (phone.account.ha1_md5, phone.account.ha1_sha256)),
-        ];
-        facts.insert(("phone", phone.user.clone()), facts_of);
-    }
-    for (id, agent) in &engine.agents {
-        facts.insert(("agent", agent.user.clone()), agent_facts(loaded, *id, agent));
-    }
-    let pauses = listed(engine.pause_reasons.values().cloned());
-    let calls = vec![
-        Fact::shown("ring_refresh", seconds(engine.ring_refresh)),
-        Fact::shown("unreachable_after", seconds(engine.unreachable_after)),
-        Fact::shown("inquiry_timeout", seconds(engine.inquiry_timeout)),
-        Fact::shown("pause_reasons", pauses),
-        Fact::hidden("codecs", &engine.codecs),
-        Fact::hidden("hold_music", engine.hold),
-    ];
-    facts.insert(("[calls]", String::new()), calls);
-    let registrar = &engine.registrar;
-    let registrar = vec![
-        Fact::shown("expires_default", seconds(registrar.expires_default)),
-        Fact::shown("expires_min", seconds(registrar.expires_min)),
-        Fact::shown("expires_max", seconds(registrar.expires_max)),
-        Fact::shown("bindings_max", registrar.bindings_max),
-        Fact::shown("options_interval", seconds(registrar.options_interval)),
-        Fact::hidden("algorithms", &registrar.algorithms),
-    ];
-    facts.insert(("[registrar]", String::new()), registrar);
-    for (id, prompt) in &engine.prompts {
-        let facts_of = vec![
-            Fact::shown("length", seconds(prompt.duration)),
-            Fact::hidden("audio", loaded.settings.prompts.fingerprint(*id)),
-        ];
-        facts.insert(("prompt", prompt.name.clone()), facts_of);
-    }
-    let limits = vec![
-        Fact::shown("calls_max", engine.limits.calls_max),
-        Fact::shown("waiting_max", floor.limits.waiting_max),
-        Fact::shown("transactions_max", engine.limits.transactions_max),
-        Fact::shown("dialogs_max", engine.limits.dialogs_max),
-    ];
-    facts.insert(("[limits]", String::new()), limits);
-    for site in engine.sites.values() {
-        let trunk = engine.trunks.get(&site.trunk);
-        let facts_of = vec![
-            Fact::shown("trunk", shown(trunk.map(|trunk| &trunk.name))),
-            redacted("number", std::iter::once(site.number)),
-        ];
-        facts.insert(("site", site.name.clone()), facts_of);
-    }
-    let emergency = &engine.emergency.numbers;
-    let emergency = vec![
-        Fact::shown("as_of", emergency.as_of),
-        Fact::shown("numbers", listed(emergency.numbers.iter().cloned())),
-    ];
-    facts.insert(("[emergency_numbers]", String::new()), emergency);
-    let drain = seconds(loaded.settings.drain_timeout);
-    let watch = Fact::shown("watch", loaded.settings.watch);
-    facts.insert(("[reload]", String::new()), vec![watch]);
-    facts.insert(("[server]", String::new()), vec![Fact::shown("drain_timeout", drain)]);
-    facts
-}
-
-/// A number of a practice, and whether it is an urgent one.
-type Own = (E164, bool);
-
-fn numbers_of(loaded: &Loaded) -> BTreeMap<PracticeId, Vec<Own>> {
-    let engine = &loaded.engine;
-    let mut all: BTreeMap<PracticeId, Vec<Own>> = BTreeMap::new();
-    for (number, practice) in engine.numbers.iter().chain(&engine.shared) {
-        let is_urgent = engine.urgent_numbers.contains_key(number);
-        all.entry(*practice).or_default().push((*number, is_urgent));
-    }
-    all
-}
-
-/// By their last digits: this goes to the log too.
-fn redacted(name: &'static str, numbers: impl Iterator<Item = E164> + Clone) -> Fact {
-    Fact {
-        name,
-        value: listed(numbers.clone().map(|number| number.to_string())),
-        shown: Some(listed(numbers.map(E164::redacted))),
-    }
-}
-
-fn practice_facts(
-    loaded: &Loaded,
-    id: PracticeId,
-    practice: &call::Practice,
-    numbers: &[Own],
-) -> Vec<Fact> {
-    let of = |urgent: bool| {
-        numbers.iter().filter(move |(_, is_urgent)| *is_urgent == urgent).map(|(number, _)| *number)
-    };
-    let mut facts = vec![
-        Fact::shown("label", &practice.label),
-        redacted("numbers", of(false)),
-        redacted("urgent_numbers", of(true)),
-    ];
-    if let Some(floor) = loaded.engine.floor.practices.get(&id) {
-        facts.extend(floor_facts(loaded, floor));
-        facts.push(Fact::hidden("lists of callers", (&floor.callers, &practice.lists)));
-    }
-    facts.extend(forward_facts(loaded, &practice.forwarding));
-    facts.push(Fact::hidden("greeting", &practice.greeting));
-    facts.push(Fact::hidden("instructions", &practice.instructions));
-    facts.push(Fact::hidden("identity", &practice.identity));
-    facts.push(Fact::hidden("links", &practice.links));
-    let practitioners = practice.practitioners.iter().map(|it| {
-        let numbers: Vec<String> = it.numbers.iter().map(|number| number.to_string()).collect();
-        (&it.name, plain(it.number), &it.disturb, &it.instructions, numbers)
-    });
-    let rules = loaded.engine.floor.practices.get(&id).map(|floor| &floor.practitioners);
-    facts.push(Fact::hidden("practitioners", (practitioners.collect::<Vec<_>>(), rules)));
-    facts
-}
-
-/// What the scheduler knows of a practice but for its lists.
-fn floor_facts(loaded: &Loaded, practice: &acd::Practice) -> Vec<Fact> {
-    let agent = |id: &AgentId| loaded.engine.agents.get(id).map_or("?", |agent| &agent.user);
-    let skill = practice.skill.and_then(|skill| loaded.skills.get(&skill));
-    let sites = practice.sites.as_ref().map(|sites| {
-        listed(sites.iter().map(|site| site_name(loaded, *site).unwrap_or("?").to_owned()))
-    });
-    vec![
-        Fact::shown("answer_within", seconds(practice.answer_within)),
-        Fact::shown("urgency", urgency(practice.urgency)),
-        Fact::hidden("hours", &practice.hours),
-        Fact::hidden("leave", &practice.leave),
-        Fact::hidden("plan", &practice.open),
-        Fact::hidden("plan of closed hours", &practice.closed),
-        Fact::hidden("plan when away", &practice.away),
-        Fact::shown("at_closing", at_closing(practice.at_closing)),
-        Fact::shown("own", listed(practice.own.iter().map(|id| agent(id).to_owned()))),
-        Fact::shown("skill", shown(skill)),
-        Fact::shown("sites", sites.unwrap_or_else(|| "anywhere".to_owned())),
-        Fact::shown("wrap_up", practice.wrap_up.map_or("the team's".to_owned(), seconds)),
-        Fact::shown("waiting_max", shown(practice.waiting_max)),
-        Fact::shown("wait_max", shown(practice.wait_max.map(seconds))),
-        Fact::shown("affinity", seconds(practice.affinity_for)),
-        Fact::shown("redial_within", seconds(practice.redial_within)),
-        Fact::hidden("repeated", &practice.repeated),
-    ]
-}
-
-fn forward_facts(loaded: &Loaded, forwarding: &call::Forwarding) -> Vec<Fact> {
-    let trunk = forwarding.trunk.and_then(|trunk| loaded.engine.trunks.get(&trunk));
-    let trunk = trunk.map_or("the caller's".to_owned(), |trunk| trunk.name.clone());
-    vec![
-        Fact::shown("forward.trunk", trunk),
-        redacted("forward.number", forwarding.number.into_iter()),
-        redacted("forward.no_key", forwarding.no_key.iter().copied()),
-        redacted("forward.allowed", forwarding.allowed.iter().copied()),
-    ]
-}
-
-fn team_facts(loaded: &Loaded, id: TeamId, team: &acd::Team) -> Vec<Fact> {
-    let circles = team.circles.iter().map(|widening| {
-        let circle = match widening.circle {
-            Circle::Own => "own",
-            Circle::Skilled => "skilled",
-            Circle::Everyone => "everyone",
+impl Digits {
+    fn shown(self, number: E164) -> Shown {
+        let shown = match self {
+            Self::All => number.spoken(),
+            Self::Last => number.redacted(),
         };
-        format!("{circle} after {}", seconds(widening.after))
-    });
-    let strategy = match team.strategy {
-        Strategy::LongestIdle => "longest-idle",
-        Strategy::RoundRobin => "round-robin",
-        Strategy::FewestCalls => "fewest-calls",
-        Strategy::Fixed => "fixed",
-    };
-    vec![
-        Fact::shown("ring_for", seconds(team.ring_for)),
-        Fact::shown("wrap_up", seconds(team.wrap_up)),
-        Fact::shown("misses_max", team.misses_max),
-        Fact::hidden("retry_after", team.retry_after),
-        Fact::shown("strategy", strategy),
-        Fact::shown("ring", team.ring),
-        Fact::shown("widen", listed(circles)),
-        Fact::shown("reserve", team.reserve),
-        Fact::shown("ageing", shown(team.ageing.map(seconds))),
-        Fact::shown("pool", shown(loaded.pools.get(&id))),
-    ]
-}
-
-fn agent_facts(loaded: &Loaded, id: AgentId, agent: &call::Agent) -> Vec<Fact> {
-    let floor = loaded.engine.floor.agents.get(&id).cloned().unwrap_or_default();
-    let teams = listed(floor.teams.iter().map(|team| team_name(loaded, *team).to_owned()));
-    let skills = floor.skills.iter().map(|(skill, level)| {
-        format!("{} {level}", loaded.skills.get(skill).map_or("?", String::as_str))
-    });
-    vec![
-        Fact::shown("name", &agent.name),
-        Fact::shown("teams", teams),
-        Fact::shown("wrap_up", floor.wrap_up.map_or("the team's".to_owned(), seconds)),
-        Fact::hidden("secret", (agent.account.ha1_md5, agent.account.ha1_sha256)),
-        Fact::shown("site", shown(site_name(loaded, floor.site))),
-        Fact::shown("skills", listed(skills)),
-        Fact::shown("position", floor.position),
-    ]
-}
-
-/// `None`: she says none.
-fn site_name(loaded: &Loaded, id: SiteId) -> Option<&str> {
-    loaded.sites.get(&id).map(String::as_str)
-}
-
-fn outbound(outbound: &Outbound) -> String {
-    let Outbound { transport, to, forwarded_by } = outbound;
-    let forwarded_by = match forwarded_by {
-        ForwardedBy::Diversion => "diversion",
-        ForwardedBy::HistoryInfo => "history-info",
-        ForwardedBy::Nothing => "nothing",
-    };
-    format!("{} {to}, forwarded_by {forwarded_by}", transport.uri_param())
-}
-
-fn urgency(urgency: Urgency) -> &'static str {
-    match urgency {
-        Urgency::Normal => "normal",
-        Urgency::Priority => "priority",
-        Urgency::Urgent => "urgent",
-        Urgency::Vital => "vital",
+        Shown(number.to_string(), shown)
     }
 }
 
-fn at_closing(at_closing: AtClosing) -> &'static str {
-    match at_closing {
-        AtClosing::ServeOn => "serve",
-        AtClosing::Move => "move",
+/// Two that look alike differ in what is not shown of them.
+fn replaced(old: &str, new: &str) -> String {
+    if old == new { format!("changed ({new})") } else { format!("{old} → {new}") }
+}
+
+fn lines(before: &str, after: &str) -> String {
+    if before.lines().count() <= 1 && after.lines().count() <= 1 {
+        let shown = |text: &str| match text {
+            "" => "none".to_owned(),
+            text => format!("{text:?}"),
+        };
+        return replaced(&shown(before), &shown(after));
     }
-}
-
-/// Whole, to be compared: `Debug` hides all but the last digits.
-fn plain(number: Option<E164>) -> Option<String> {
-    number.map(|number| number.to_string())
-}
-
-fn team_name(loaded: &Loaded, id: TeamId) -> &str {
-    loaded.engine.teams.get(&id).map_or("?", String::as_str)
-}
-
-fn seconds(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    if millis.is_multiple_of(1000) {
-        format!("{} s", millis / 1000)
+    let old: BTreeSet<&str> = before.lines().collect();
+    let new: BTreeSet<&str> = after.lines().collect();
+    let gone = before.lines().filter(|line| !new.contains(line)).map(|line| format!("- {line:?}"));
+    let came = after.lines().filter(|line| !old.contains(line)).map(|line| format!("+ {line:?}"));
+    let lines: Vec<String> = gone.chain(came).collect();
+    if lines.is_empty() {
+        "changed: other lines end, or stand elsewhere".to_owned()
     } else {
-        format!("{millis} ms")
+        lines.join(" ")
     }
 }
 
-fn shown(value: Option<impl fmt::Display>) -> String {
-    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+fn list(before: &[Shown], after: &[Shown], is_ordered: bool) -> String {
+    let not_in = |these: &[Shown], those: &[Shown]| -> Vec<Shown> {
+        these.iter().filter(|it| those.iter().all(|that| that.0 != it.0)).cloned().collect()
+    };
+    let (gone, came) = (not_in(before, after), not_in(after, before));
+    if is_ordered && gone.is_empty() && came.is_empty() {
+        return format!("in another order: {}", joined(after));
+    }
+    // Of an order that counts both are shown.
+    let is_short = before.len() <= LISTED_MAX && after.len() <= LISTED_MAX;
+    let is_one_way =
+        (gone.is_empty() || came.is_empty()) && !before.is_empty() && !after.is_empty();
+    if is_short && (is_ordered || !is_one_way) {
+        return replaced(&joined(before), &joined(after));
+    }
+    let mut text = Vec::new();
+    for (sign, values) in [("-", gone), ("+", came)] {
+        let shown = values.iter().take(SHOWN_MAX).map(|it| format!("{sign} {}", it.1));
+        text.extend(shown);
+        if values.len() > SHOWN_MAX {
+            text.push(format!("{sign} {} more", values.len() - SHOWN_MAX));
+        }
+    }
+    text.join(" ")
 }
 
-fn listed(items: impl Iterator<Item = String>) -> String {
-    let items: Vec<String> = items.collect();
-    if items.is_empty() { "none".to_owned() } else { items.join(" + ") }
+fn steps(before: &[Shown], after: &[Shown]) -> String {
+    if before.len() != after.len() {
+        return replaced(&in_brackets(before), &in_brackets(after));
+    }
+    let mut text = String::new();
+    for (at, (before, after)) in before.iter().zip(after).enumerate() {
+        if before.0 != after.0 {
+            let space = if text.is_empty() { "" } else { "; " };
+            let _ = write!(text, "{space}step {}: {}", at + 1, replaced(&before.1, &after.1));
+        }
+    }
+    text
+}
+
+fn joined(values: &[Shown]) -> String {
+    let values: Vec<&str> = values.iter().map(|it| it.1.as_str()).collect();
+    if values.is_empty() { "none".to_owned() } else { values.join(" + ") }
+}
+
+fn in_brackets(steps: &[Shown]) -> String {
+    let steps: Vec<&str> = steps.iter().map(|it| it.1.as_str()).collect();
+    format!("[{}]", steps.join(" | "))
 }
 
 #[cfg(test)]

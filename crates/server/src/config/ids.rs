@@ -23,6 +23,12 @@ pub struct Ids {
 pub(super) struct Numbers(BTreeMap<String, u32>);
 
 impl Numbers {
+    /// The name of a number that it gave; a number that it did not give has none.
+    pub(super) fn name(&self, number: u32) -> &str {
+        let known = self.0.iter().find(|(_, known)| **known == number);
+        known.map_or("?", |(name, _)| name)
+    }
+
     /// Its number, from before or new.
     pub(super) fn of(&mut self, name: &str) -> u32 {
         if let Some(known) = self.0.get(name) {

@@ -331,8 +331,11 @@ fn hours(
         }
     }
     let removed = file.holidays_removed.items.iter().map(|day| day.value).collect();
-    let written = file.hours.as_ref()?;
     let holidays = Holidays { removed, ..holidays };
+    let Some(written) = &file.hours else {
+        // Open at any time, by the practice's own clock all the same.
+        return Hours::sharing("24/7", file.time_zone, holidays, calendars).ok();
+    };
     let hours = Hours::sharing(&written.value, file.time_zone, holidays, calendars);
     match hours {
         Ok(hours) if hours.opens_from(now_ms) => {

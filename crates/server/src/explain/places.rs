@@ -3,7 +3,7 @@
 //! Whether they are right is the configuration's matter (`config`): here a file that cannot be read, or a
 //! key that is not there, has no place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -11,17 +11,19 @@ use call::E164;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Of all practices, by their names.
+/// Of practices, by their keys: the names of their tables or files.
 #[derive(Debug, Default)]
 pub struct Places(BTreeMap<String, OfPractice>);
 
 #[derive(Debug, Default)]
 struct OfPractice {
-    keys: BTreeMap<String, String>,
+    /// By paths like `hours`, `plan[0]`, `leave[1].plan[0]` and `callers[0].numbers[2]`.
+    lines: BTreeMap<String, String>,
+    /// Its own, and the path of each.
     numbers: BTreeMap<E164, String>,
-    /// Numbers that stand elsewhere than in `numbers`: in rules for callers.
-    callers: BTreeMap<E164, String>,
-    leave: Vec<String>,
+    /// Whom lists of callers name, its own or those of one of its people (`callers`,
+    /// `practitioners[0].callers`), and the path of his list: `callers[1]`.
+    callers: BTreeMap<(String, E164), String>,
 }
 
 struct Source<'s> {
@@ -30,71 +32,106 @@ struct Source<'s> {
 }
 
 impl Places {
-    /// Of the folder or the one file.
-    pub fn read(config: &Path) -> Self {
+    /// Of the folder or the one file, of the practices of these keys.
+    pub fn read(config: &Path, practices: &BTreeSet<&str>) -> Self {
         let mut places = Self::default();
         let (folder, main) = match config.is_dir() {
             true => (config, config.join("monoligne.toml")),
             false => (config.parent().unwrap_or(Path::new("")), config.to_owned()),
         };
         let shown = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
-        if let Ok(text) = fs::read_to_string(&main) {
+        if let Ok(text) = fs::read_to_string(&main)
+            && let Ok(table) = DeTable::parse(&text)
+        {
             let source = Source { shown: shown(&main), text: &text };
-            if let Ok(table) = DeTable::parse(&text) {
-                let table = table.get_ref();
-                let practices = table.get("practices").and_then(|it| it.get_ref().as_table());
-                for (_, value) in practices.into_iter().flat_map(|it| it.iter()) {
-                    places.add(&source, value.get_ref().as_table());
-                }
-                places
-                    .add(&source, table.get("unidentified").and_then(|it| it.get_ref().as_table()));
+            let table = table.get_ref();
+            let within = table.get("practices").and_then(|it| it.get_ref().as_table());
+            for &key in practices {
+                let own = within.and_then(|it| it.get(key));
+                let shared = table.get(key).filter(|_| key == "unidentified");
+                places.add(key, &source, own.or(shared).and_then(|it| it.get_ref().as_table()));
             }
         }
-        let Ok(files) = fs::read_dir(folder.join("practices")) else { return places };
-        for path in files.filter_map(|file| file.ok()).map(|file| file.path()) {
+        for &key in practices {
+            let path = folder.join("practices").join(format!("{key}.toml"));
             let Ok(text) = fs::read_to_string(&path) else { continue };
             let Ok(table) = DeTable::parse(&text) else { continue };
             let source = Source { shown: shown(&path), text: &text };
-            places.add(&source, Some(table.get_ref()));
+            places.add(key, &source, Some(table.get_ref()));
         }
         places
     }
 
-    fn add(&mut self, source: &Source<'_>, table: Option<&DeTable<'_>>) {
+    fn add(&mut self, practice: &str, source: &Source<'_>, table: Option<&DeTable<'_>>) {
         let Some(table) = table else { return };
-        let Some(name) = table.get("name").and_then(|name| name.get_ref().as_str()) else { return };
         let mut places = OfPractice::default();
-        for (key, value) in table.iter() {
-            let key_place = source.place(key.span().start);
-            places.keys.insert(key.get_ref().to_string(), key_place);
-            match key.get_ref().as_ref() {
-                "numbers" => source.numbers(value, &mut places.numbers),
-                "leave" => {
-                    let entries = value.get_ref().as_array();
-                    let entries = entries.into_iter().flat_map(|it| it.iter());
-                    places.leave.extend(entries.map(|entry| source.first_key(entry)));
+        for (key, value) in table {
+            places.walk(source, key.get_ref(), key.span().start, value);
+        }
+        self.0.insert(practice.to_owned(), places);
+    }
+
+    /// Of this path; where it is not written, of what it would stand in.
+    pub fn key(&self, practice: &str, path: &str) -> Option<String> {
+        let lines = &self.0.get(practice)?.lines;
+        let mut path = path;
+        loop {
+            if let Some(line) = lines.get(path) {
+                return Some(line.clone());
+            }
+            path = &path[..path.rfind(['.', '['])?];
+        }
+    }
+
+    pub fn has(&self, practice: &str, path: &str) -> bool {
+        self.0.get(practice).is_some_and(|practice| practice.lines.contains_key(path))
+    }
+
+    /// The path of a number of its own: `numbers[0]`, `urgent_numbers[1]`.
+    pub fn number(&self, practice: &str, number: E164) -> Option<&str> {
+        self.0.get(practice)?.numbers.get(&number).map(String::as_str)
+    }
+
+    /// The path of the one of these lists (`callers`, `practitioners[0].callers`) that this caller is on.
+    pub fn caller(&self, practice: &str, lists: &str, number: E164) -> Option<&str> {
+        self.0.get(practice)?.callers.get(&(lists.to_owned(), number)).map(String::as_str)
+    }
+}
+
+impl OfPractice {
+    /// Notes what is written at this path, and all that is in it.
+    fn walk(&mut self, source: &Source<'_>, path: &str, at: usize, value: &Spanned<DeValue<'_>>) {
+        self.lines.insert(path.to_owned(), source.place(at));
+        if let Some(text) = value.get_ref().as_str() {
+            self.note_number(path, text);
+        }
+        for (key, inner) in value.get_ref().as_table().into_iter().flatten() {
+            self.walk(source, &format!("{path}.{}", key.get_ref()), key.span().start, inner);
+        }
+        for (index, inner) in value.get_ref().as_array().into_iter().flatten().enumerate() {
+            self.walk(source, &format!("{path}[{index}]"), begin(inner), inner);
+        }
+    }
+
+    fn note_number(&mut self, path: &str, text: &str) {
+        let Ok(number) = E164::read(text) else { return };
+        let of_list = path.split_once(".numbers[").map(|(list, _)| list);
+        let lists =
+            of_list.and_then(|list| Some((list, list.strip_suffix(']')?.rsplit_once('[')?.0)));
+        match lists {
+            Some((list, lists)) if lists.ends_with("callers") => {
+                let whom = (lists.to_owned(), number);
+                self.callers.entry(whom).or_insert_with(|| list.to_owned());
+            }
+            Some((_, "practitioners")) => {
+                self.numbers.entry(number).or_insert_with(|| path.to_owned());
+            }
+            Some(_) | None => {
+                if path.starts_with("numbers[") || path.starts_with("urgent_numbers[") {
+                    self.numbers.entry(number).or_insert_with(|| path.to_owned());
                 }
-                _ => source.numbers(value, &mut places.callers),
             }
         }
-        self.0.insert(name.to_owned(), places);
-    }
-
-    pub fn key(&self, practice: &str, key: &str) -> Option<String> {
-        self.0.get(practice)?.keys.get(key).cloned()
-    }
-
-    pub fn number(&self, practice: &str, number: E164) -> Option<String> {
-        self.0.get(practice)?.numbers.get(&number).cloned()
-    }
-
-    pub fn caller(&self, practice: &str, number: E164) -> Option<String> {
-        self.0.get(practice)?.callers.get(&number).cloned()
-    }
-
-    /// From 0.
-    pub fn leave(&self, practice: &str, index: usize) -> Option<String> {
-        self.0.get(practice)?.leave.get(index).cloned()
     }
 }
 
@@ -103,33 +140,13 @@ impl Source<'_> {
         let before = self.text.get(..at).unwrap_or_default();
         format!("{}:{}", self.shown, before.matches('\n').count() + 1)
     }
+}
 
-    /// An element of `[[leave]]` begins where its first key does.
-    fn first_key(&self, entry: &Spanned<DeValue<'_>>) -> String {
-        let keys = entry.get_ref().as_table().into_iter().flat_map(|it| it.iter());
-        let first = keys.map(|(key, _)| key.span().start).min();
-        self.place(first.unwrap_or(entry.span().start))
-    }
-
-    /// All strings in there that are numbers, and keys as well.
-    fn numbers(&self, value: &Spanned<DeValue<'_>>, into: &mut BTreeMap<E164, String>) {
-        let mut add = |text: &str, at: usize| {
-            if let Ok(number) = E164::read(text) {
-                into.entry(number).or_insert_with(|| self.place(at));
-            }
-        };
-        if let Some(text) = value.get_ref().as_str() {
-            add(text, value.span().start);
-        }
-        for (key, _) in value.get_ref().as_table().into_iter().flat_map(|it| it.iter()) {
-            add(key.get_ref(), key.span().start);
-        }
-        let of_table = value.get_ref().as_table().into_iter().flat_map(|it| it.iter());
-        let of_array = value.get_ref().as_array().into_iter().flat_map(|it| it.iter());
-        for inner in of_table.map(|(_, inner)| inner).chain(of_array) {
-            self.numbers(inner, into);
-        }
-    }
+/// An element of `[[leave]]` begins where its first key does.
+fn begin(element: &Spanned<DeValue<'_>>) -> usize {
+    let keys = element.get_ref().as_table().into_iter().flatten();
+    let first = keys.map(|(key, _)| key.span().start).min();
+    first.unwrap_or(element.span().start)
 }
 
 #[cfg(test)]
@@ -137,23 +154,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_numbers_and_leave_are_found_in_files_and_tables() {
+    fn keys_numbers_steps_and_leave_are_found_in_files_and_tables() {
         let folder = std::env::temp_dir().join(format!("monoligne-places-{}", std::process::id()));
         fs::create_dir_all(folder.join("practices")).unwrap();
         let main = "[practices.a]\nname = \"A\"\nnumbers = [\n  \"01 99 00 12 34\",\n]\n";
-        let other = "name = \"B\"\n\n[[leave]]\nfrom = \"x\"\n[[leave]]\nfrom = \"y\"\n\
-                     [callers]\n\"06 39 98 00 01\" = \"urgent\"\n";
+        let other = "name = \"A\"\nplan = [\n  { queue = \"x\" },\n  \"busy\",\n]\n\n\
+                     [[leave]]\nfrom = \"x\"\n[[leave]]\nfrom = \"y\"\nplan = [\"busy\"]\n\
+                     [[callers]]\nname = \"x\"\nnumbers = [\"06 39 98 00 01\"]\nblocked = true\n";
         fs::write(folder.join("monoligne.toml"), main).unwrap();
         fs::write(folder.join("practices/b.toml"), other).unwrap();
-        let places = Places::read(&folder);
+        let places = Places::read(&folder, &["a", "b"].into());
         let number = |text| E164::read(text).unwrap();
-        let found = places.number("A", number("+33199001234"));
-        assert_eq!(found.as_deref(), Some("monoligne.toml:4"));
-        assert_eq!(places.key("B", "name").as_deref(), Some("practices/b.toml:1"));
-        assert_eq!(places.leave("B", 1).as_deref(), Some("practices/b.toml:6"));
-        let caller = places.caller("B", number("0639980001"));
-        assert_eq!(caller.as_deref(), Some("practices/b.toml:8"));
-        assert_eq!(places.key("C", "name"), None);
+        assert_eq!(places.number("a", number("+33199001234")), Some("numbers[0]"));
+        let line = |practice, path| places.key(practice, path);
+        assert_eq!(line("a", "numbers[0]").as_deref(), Some("monoligne.toml:4"));
+        assert_eq!(line("b", "name").as_deref(), Some("practices/b.toml:1"));
+        assert_eq!(line("b", "plan[1]").as_deref(), Some("practices/b.toml:4"));
+        assert_eq!(line("b", "leave[1]").as_deref(), Some("practices/b.toml:10"));
+        // Not written there: where it would stand.
+        assert_eq!(line("b", "leave[0].plan[0]").as_deref(), Some("practices/b.toml:8"));
+        assert_eq!(places.caller("b", "callers", number("0639980001")), Some("callers[0]"));
+        assert_eq!(line("b", "callers[0].blocked").as_deref(), Some("practices/b.toml:15"));
+        assert_eq!(line("b", "closed[0]"), None);
+        assert_eq!(line("c", "name"), None);
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -60,8 +60,11 @@ fn each_part_of_a_decision_is_told_with_the_line_that_says_so() {
     for words in [
         "06 39 98 00 01 calls 01 99 00 56 78 on Thu 2026-11-26 08:30 (Europe/Paris)",
         "01 99 00 56 78 is its number  (practices/petit.toml:2)",
-        "open, until Thu 2026-11-26 19:00: by its hours",
+        "open, until Thu 2026-11-26 19:00: by its hours, `Mo-Fr 08:00-19:00`  (practices/petit.toml:4)",
         "1. wait for the team pool for 40 s  (practices/petit.toml:5)",
+        "at once, until 0:40: its `for` is over, then step 2",
+        "2. hear busy, the end  (practices/petit.toml:5)",
+        "from 0:40 on at the latest",
         "  0:15     101 does not answer",
         "  0:40     hears busy, the call ends",
     ] {
@@ -80,6 +83,13 @@ fn leave_holidays_forwarded_shared_and_unknown_numbers_are_told_apart() {
     let holiday = at("0199005678", &["--at", "2026-11-11T10:00"]);
     let held = &holiday["situation"];
     assert_eq!((&held["situation"], &held["comment"]), (&"closed".into(), &"jour férié".into()));
+    assert_eq!(held["rule"], "PH off \"jour férié\"");
+    assert_eq!((&held["holiday"], &held["key"]), (&"Armistice 1918".into(), &"hours".into()));
+    assert_eq!(held["place"], "practices/petit.toml:4");
+    let page = told(&folder.0, &["explain", "--did", "0199005678", "--at", "2026-11-11T10:00"]);
+    let words =
+        "by its hours, `PH off \"jour férié\"` (PH: Armistice 1918)  (practices/petit.toml:4)";
+    assert!(page.contains(words), "{page}");
     let forwarded = at("0199009999", &["--diversion", "0199005678"]);
     assert_eq!(forwarded["practice"]["by"], "forwarded");
     assert_eq!(forwarded["practice"]["name"], "Mme Petit");
@@ -127,7 +137,170 @@ fn a_running_server_is_asked_for_its_true_states() {
     told(scene.config(), &["override", "Dr Martin", "leave", "--for", "1h"]);
     let over = ask();
     assert!(over["situation"]["why"].as_str().unwrap().contains("an override: on leave until"));
+    // What was ordered is written behind.
+    let by = || ask()["situation"]["place"].as_str().map(str::to_owned);
+    let by = (0..200).find_map(|_| by()).expect("the order is recorded");
+    assert!(by.starts_with("ordered by "), "{by}");
     let both =
         command(scene.config(), &["explain", "--live", "--at", "08:30", "--did", "0199001234"]);
     assert_eq!(both.status.code(), Some(2), "now and then at once");
+}
+
+/// A practice whose plan goes through conditions, and at night to another practice.
+fn with_conditions(name: &str) -> Folder {
+    let text = text(&Peer::new(), "127.0.0.1:5060", &ports(20));
+    let more = r#"
+[teams.far]
+[agents.201]
+teams = ["far"]
+ha1 = "a71afc718d6fb4c315d504a5e85f5d6a"
+"#;
+    let petit = r#"name = "Mme Petit"
+numbers = ["01 99 00 56 78"]
+hours = "Mo-Fr 08:00-19:00; PH off"
+wait_max = "100 s"
+plan = [
+    { queue = "pool", for = "40 s", unless_waiting = 2, unless_expected = "1 min", nobody = "0 s" },
+    { queue = "far", for = "30 s", unless_none_free = true },
+    { queue = "pool", for = "60 s" },
+    { practice = "garde" },
+]
+closed = [
+    { practice = "garde" },
+]
+
+[[callers]]
+name = "confrères"
+numbers = [
+    "01 99 00 77 01",
+]
+plan = [
+    "busy",
+]
+"#;
+    let garde = r#"name = "Garde"
+numbers = ["01 99 00 40 00"]
+hours = "Mo-Su 20:00-08:00"
+plan = [
+    { queue = "far", for = "20 s" },
+    "busy",
+]
+closed = ["busy"]
+"#;
+    Folder::new(name)
+        .with("monoligne.toml", &format!("{text}{more}"))
+        .with("practices/petit.toml", petit)
+        .with("practices/garde.toml", garde)
+}
+
+#[test]
+fn the_whole_plan_is_told_with_conditions_times_and_the_practice_that_it_goes_on_with() {
+    let folder = with_conditions("explain-whole");
+    let day = explained(&folder, &["--did", "0199005678", "--at", "2026-11-26T10:00"]);
+    let plan = day["plan"].as_array().unwrap();
+    let stages: Vec<_> = plan
+        .iter()
+        .map(|step| {
+            let practice = step["practice"].as_str().unwrap();
+            let by = step["ends_by"].as_str().unwrap_or_default();
+            let number = step["step"].as_u64().unwrap();
+            (practice, number, step["begins_ms"].as_u64(), step["ends_ms"].as_u64(), by)
+        })
+        .collect();
+    assert_eq!(
+        stages,
+        [
+            ("petit", 1, Some(0), Some(40_000), "for"),
+            ("petit", 2, Some(40_000), Some(70_000), "for"),
+            ("petit", 3, Some(70_000), Some(100_000), "wait_max"),
+            ("petit", 4, Some(100_000), None, ""),
+            // All that he may wait in queues is over; Garde is closed by day.
+            ("garde", 1, Some(100_000), None, ""),
+        ]
+    );
+    assert_eq!(plan[0]["entry"]["lets_in"], true);
+    assert_eq!(
+        plan[0]["entry"]["why"],
+        serde_json::json!([
+            "nobody waits (unless_waiting = 2)",
+            "a wait of 0 s is expected (unless_expected = \"1 min\")"
+        ])
+    );
+    let places: Vec<&str> = plan.iter().map(|step| step["place"].as_str().unwrap()).collect();
+    let petit = |line: usize| format!("practices/petit.toml:{line}");
+    assert_eq!(places[..4], [petit(6), petit(7), petit(8), petit(9)]);
+    assert_eq!(places[4], "practices/garde.toml:8");
+    let there = &plan[3]["goes_on"];
+    assert_eq!(
+        (&there["situation"], &there["place"]),
+        (&"closed".into(), &"practices/garde.toml:3".into())
+    );
+    assert_eq!(there["rule"], "Mo-Su 20:00-08:00");
+    // Who was rung in vain rests: nobody of the other team has been rung, so it takes him.
+    let kinds: Vec<(u64, &str)> = day["course"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| (event["after_ms"].as_u64().unwrap(), event["kind"].as_str().unwrap()))
+        .filter(|(_, kind)| ["waits", "spent", "handed_on", "passed", "busy"].contains(kind))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            (0, "waits"),
+            (40_000, "waits"),
+            (70_000, "waits"),
+            (100_000, "spent"),
+            (100_000, "handed_on"),
+            (100_000, "busy")
+        ]
+    );
+
+    let night = explained(&folder, &["--did", "0199005678", "--at", "2026-11-26T21:00"]);
+    let plan = night["plan"].as_array().unwrap();
+    let garde: Vec<&Value> = plan.iter().filter(|step| step["practice"] == "garde").collect();
+    assert_eq!(garde[0]["place"], "practices/garde.toml:5");
+    assert_eq!(garde[1]["begins_ms"], 20_000);
+    assert_eq!(
+        (&plan[0]["place"], &plan[0]["goes_on"]["situation"]),
+        (&petit(12).into(), &"open".into())
+    );
+    assert_eq!(night["who"][0]["practice"], "garde");
+    assert_eq!(night["who"][0]["circles"][0]["agents"][0]["user"], "201");
+
+    let call = ["--did", "0199005678", "--from", "0199007701", "--at", "2026-11-26T10:00"];
+    let listed = explained(&folder, &call);
+    let held = &listed["situation"];
+    assert_eq!((&held["situation"], &held["place"]), (&"listed".into(), &petit(20).into()));
+    assert_eq!(held["why"], "he is on the list \"confrères\": he is blocked");
+    assert_eq!(listed["plan"][0]["place"], petit(21));
+    assert_eq!(listed["class"]["place"], Value::Null, "the practice says nothing of its class");
+    let page = told(&folder.0, &[&["explain"], &call[..]].concat());
+    assert!(page.contains("he is on the list \"confrères\""), "{page}");
+}
+
+#[test]
+fn conditions_are_told_by_the_true_states_of_the_running_server() {
+    let scene = Scene::new("explain-full", &ports(40));
+    scene.rewrite(
+        "plan = [{ queue = \"pool\" }]",
+        "plan = [{ queue = \"pool\", for = \"60 s\", unless_waiting = 1 }, \"busy\"]",
+    );
+    let _serving = scene.start();
+    let ask = || -> Value {
+        let words = ["explain", "--live", "--json", "--did", "0199001234"];
+        serde_json::from_str(&told(scene.config(), &words)).unwrap()
+    };
+    let first = ask();
+    assert_eq!(first["plan"][0]["entry"]["lets_in"], true);
+    scene.trunk.invite("0199001234", "one");
+    scene.trunk.wait_for(180, "one");
+    let full = ask();
+    assert_eq!(full["plan"][0]["entry"]["lets_in"], false);
+    assert_eq!(full["plan"][0]["entry"]["why"][0], "1 wait already");
+    // The plan to its end is told all the same.
+    assert_eq!(full["plan"][1]["begins_ms"], 60_000);
+    assert_eq!(full["course"][0]["what"], "step 1: passed over: 1 wait already");
+    let page = told(scene.config(), &["explain", "--live", "--did", "0199001234"]);
+    assert!(page.contains("now he would be passed on: 1 wait already"), "{page}");
 }

@@ -1,11 +1,14 @@
 //! A thousand practices, read and right; and how long that took.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use acd::{
     AgentId, Date, Forward, Leave, Period, Queue, Situation, Step, Target, TimeZone, Urgency, Way,
 };
 use call::{E164, PracticeId};
+use server::config;
+use server::diff::Difference;
 
 use crate::folder::Folder;
 
@@ -18,6 +21,8 @@ use practices::{
 };
 
 const PRACTICES: usize = 1_000;
+/// Thu 2026-11-26 08:30 in Paris.
+const NOW_MS: i64 = 1_795_678_200_000;
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the time is told, and nothing depends on it")]
@@ -81,6 +86,43 @@ fn a_thousand_practices_are_read_and_each_is_as_it_was_written() {
             assert_eq!(is_through, index < CALLERS / 2, "{practice}, {index}");
         }
     }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the time is told, and nothing depends on it")]
+fn a_thousand_practices_are_compared_and_only_those_that_differ_are_told() {
+    let old = Folder::new("many-old");
+    practices::write(&old.0, PRACTICES).unwrap();
+    let new = Folder::new("many-new");
+    practices::write(&new.0, PRACTICES).unwrap();
+    let path = new.0.join("practices/practice-777.toml");
+    let text =
+        std::fs::read_to_string(&path).unwrap().replace("for = \"2 min\"", "for = \"1 min\"");
+    std::fs::write(path, text).unwrap();
+    let compared = |new: &Folder| {
+        let before = old.load().unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let after = config::load_again(&new.0, before.ids.clone());
+        let after = after.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let began = Instant::now();
+        let at = Some("2026-11-26T10:00");
+        let told = Difference::between(&before, &after, at, NOW_MS).unwrap();
+        println!("{PRACTICES} practices compared in {:?}", began.elapsed());
+        told
+    };
+    assert_eq!(compared(&old), Difference::default());
+    let told = compared(&new);
+    assert!(told.decisions.iter().all(|change| change.key == "practice-777"));
+    assert!(told.decisions.iter().any(|change| change.what.starts_with("plan step 2: ")));
+    let keys: Vec<(&str, &str)> =
+        told.keys.iter().map(|change| (change.id.as_str(), change.key.as_str())).collect();
+    assert_eq!(keys, [("practice-777", "plan")]);
+    // Everybody is concerned.
+    let path = new.0.join("trunks/op.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, format!("max_unanswered = \"90 s\"\n{text}")).unwrap();
+    let told = compared(&new);
+    let concerned: BTreeSet<&str> = told.decisions.iter().map(|it| it.key.as_str()).collect();
+    assert_eq!(concerned.len(), PRACTICES);
 }
 
 #[test]
