@@ -136,7 +136,14 @@ fn arrivals(figures: &mut Figures, case: Case) {
             floor.callers += 1;
             let caller = CallerId(floor.callers);
             let leave_by = Some(floor.now + Duration::from_secs(100_000));
-            let enter = Input::Enter { caller, practice, line: None, urgency: None, leave_by };
+            let enter = Input::Enter {
+                caller,
+                practice,
+                practitioner: None,
+                line: None,
+                urgency: None,
+                leave_by,
+            };
             times.saturating_record(floor.timed(enter).1);
             if floor.scheduler.caller(caller).is_some() {
                 floor.step(Input::Leave { caller });

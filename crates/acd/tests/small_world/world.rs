@@ -279,10 +279,11 @@ impl World {
                     self.outside.lines.remove(&agent);
                 }
             }
-            Input::Leave { .. }
+            // No text of theirs has a key.
+            Input::Pressed { .. }
+            | Input::Leave { .. }
             | Input::Answered { .. }
             | Input::PickedUp { .. }
-            | Input::Pressed { .. }
             | Input::Room { .. }
             | Input::Agent { .. }
             | Input::Rank { .. }

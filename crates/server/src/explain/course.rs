@@ -263,7 +263,7 @@ impl<'c> Course<'c> {
                 self.ends_in(step);
                 let name = self.config.prompts.get(&prompt).map_or("?", |it| &it.name);
                 let how = if answer { "answered for it" } else { "not answered" };
-                let end = format!("then the call ends{}", super::words::unless_pressed(urgent_key));
+                let end = format!("then the call ends{}", words::unless_pressed(urgent_key));
                 self.tell("announced", format!("hears \"{name}\" ({how}), {end}"));
             }
             Decision::Busy { caller: CALLER } => {
@@ -365,7 +365,7 @@ impl<'c> Course<'c> {
                 let Entering { practice, line, urgency, .. } = self.entering;
                 let view = self.scheduler.caller(CALLER);
                 let urgency = view.map(|view| view.waiting.urgency).or(urgency).unwrap_or_default();
-                let entry = self.scheduler.entry(practice, line, urgency, self.acting, queue.team);
+                let entry = self.scheduler.entry(practice, line, urgency, self.acting, queue);
                 let refusing = words::refusing(queue, &entry);
                 let told = if refusing.is_empty() { words::conditions(queue) } else { refusing };
                 format!(": {}", told.join(", "))

@@ -1,6 +1,8 @@
 //! The steps of all plans that a caller goes through, and who may have him in them.
 
-use acd::{Circle, Scheduler, Step, Urgency, circles, verdicts};
+use std::time::Duration;
+
+use acd::{Circle, Scheduler, Step, Urgency, Widening, circles, verdicts};
 use call::PracticeId;
 
 use super::course::{Entering, Stage};
@@ -96,21 +98,32 @@ impl Plans<'_> {
                 }
             }
         }
-        known
-            .into_iter()
-            .map(|(practice, team)| who(self.config, self.stand, practice, team))
-            .collect()
+        known.into_iter().map(|queue| who(self.config, self.stand, queue, self.class)).collect()
     }
 }
 
-fn who(config: &call::Config, stand: &Stand, id: PracticeId, team: acd::TeamId) -> Who {
+fn who(
+    config: &call::Config,
+    stand: &Stand,
+    (id, team): (PracticeId, acd::TeamId),
+    class: Urgency,
+) -> Who {
     let floor = stand.scheduler.setup();
     let name = |agent: acd::AgentId| {
         let known = config.agents.get(&agent);
         known.map_or_else(Default::default, |it| (it.user.clone(), it.name.clone()))
     };
     let all = |circle| verdicts(floor, id, team, circle);
-    let circles = circles(floor, id, team).into_iter().map(|widening| CircleOf {
+    let mut passed = circles(floor, id, team);
+    // Nobody waits for a secretary in particular while a life may hang on it.
+    if class <= Urgency::Urgent {
+        passed = passed
+            .pop()
+            .map(|last| Widening { after: Duration::ZERO, ..last })
+            .into_iter()
+            .collect();
+    }
+    let circles = passed.into_iter().map(|widening| CircleOf {
         circle: circle_word(widening.circle).to_owned(),
         after_ms: millis(widening.after),
         agents: all(widening.circle)
