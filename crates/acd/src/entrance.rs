@@ -49,7 +49,7 @@ impl Scheduler {
         let beginning = self.beginning(dialled, line).ok_or(Refusal::UnknownPractice)?;
         let Beginning { urgency, class_by, situation, plan, keeps_plan, through } = beginning;
         let (place, class_by) = self.place(id, practice_id, line, (urgency, class_by));
-        if let Err(refusal) = self.check_room(practice_id, practice, urgency, through)
+        if let Err(refusal) = self.check_room(practice_id, practice, place.urgency, through)
             && self.makes_wait(practice_id, practice, place, &plan)
         {
             return Err(refusal);

@@ -9,6 +9,7 @@ use crate::id::CallerId;
 use crate::input::Refusal;
 use crate::limits::RETURNED_MAX;
 use crate::scheduler::Scheduler;
+use crate::setup::Situation;
 
 impl Scheduler {
     /// He hears a text, and a key would take him on from it.
@@ -28,8 +29,12 @@ impl Scheduler {
         (caller.leave_by, caller.wait_max, caller.wait_left) = (None, Some(now + wait_max), None);
         // What was missing for him before he was told may be there.
         caller.lacks_room = false;
-        // As who was sent away: a boundary may have passed meanwhile.
-        caller.is_placed = true;
+        // Whom he was with before the text is of no account any more: a step may send him elsewhere.
+        caller.is_returned = false;
+        // A practice that opened meanwhile takes him as who was sent away. One that closed does not: he
+        // would hear its text instead of what the key promised.
+        let situation = self.situation(caller.acting);
+        caller.is_placed = situation == Some(Situation::Open);
         let next = caller.step + 1;
         self.callers.insert(id, caller);
         if is_more {

@@ -456,7 +456,7 @@ impl Engine {
 
     fn trying(&mut self, now: Instant, dialog: DialogKey) {
         match self.centre_of(dialog) {
-            Some(key) => self.centre_is_heard(key),
+            Some(key) => self.centre_is_heard(now, key),
             None => self.phone_is_heard(now, dialog),
         }
     }

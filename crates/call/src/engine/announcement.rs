@@ -22,7 +22,7 @@ use crate::calls::{Call, Stage};
 use crate::record::{Disposition, Party};
 use crate::timers::{Role, Timer};
 
-/// How much longer than its text an announcement may be.
+/// How much longer than its text an announcement may be, and how long after it a key may still be pressed.
 const GRACE: Duration = Duration::from_secs(5);
 /// How much shorter one may be, by a relay's clock and ours.
 const EARLY: Duration = Duration::from_secs(1);
@@ -200,6 +200,10 @@ impl Engine {
         let over_at = self.state.timers.due(Timer::TextEnd(caller));
         if is_second && over_at.is_some_and(|at| now + GRACE + EARLY < at) {
             return;
+        }
+        // Who has been told of a key presses it when the words are over.
+        if self.state.scheduler.is_told(caller) {
+            return self.state.timers.set(Timer::TextEnd(caller), now + GRACE);
         }
         self.text_is_over(now, caller);
     }

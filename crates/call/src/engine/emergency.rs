@@ -46,6 +46,9 @@ pub(super) const EMERGENCIES_MAX: usize = 4;
 const BEEPS_FOR: Duration = Duration::from_secs(10);
 /// How much longer than its text the telling may be.
 const GRACE: Duration = Duration::from_secs(5);
+/// An operator who rings for longer than anybody waits does so for a phone that is gone: nothing but her
+/// hang-up ends it sooner, for a phone may be there whatever it answers to OPTIONS.
+const RINGS_MAX: Duration = Duration::from_secs(30 * 60);
 
 const NO_ROOM: &str = "Q.850;cause=17;text=\"User busy\"";
 const NO_WAY: &str = "Q.850;cause=38;text=\"Network out of order\"";
@@ -327,8 +330,13 @@ impl Engine {
         }
     }
 
-    pub(super) fn centre_is_heard(&mut self, key: DialogKey) {
-        self.state.timers.stop(Timer::CentreSilent(key));
+    /// The operator is at it, and may ring.
+    pub(super) fn centre_is_heard(&mut self, now: Instant, key: DialogKey) {
+        let call = self.state.emergencies.get(&key);
+        if let Some(call) = call.filter(|call| call.centre().is_some() && !call.is_talking()) {
+            let last = (call.dialled_at + RINGS_MAX).max(now);
+            self.state.timers.set(Timer::CentreSilent(key), last);
+        }
     }
 
     /// A 1xx of the operator. What he lets hear is heard at once, where she made an offer that this can be
@@ -340,7 +348,7 @@ impl Engine {
         status: u16,
         message: &Message,
     ) {
-        self.centre_is_heard(key);
+        self.centre_is_heard(now, key);
         let described = self.centre_describes(key, message);
         let Some(call) = self.state.emergencies.get_mut(&key) else { return };
         let is_asked = call.leg.offer.is_some();
@@ -369,7 +377,7 @@ impl Engine {
         centre: DialogKey,
         message: &Message,
     ) {
-        self.centre_is_heard(key);
+        self.state.timers.stop(Timer::CentreSilent(key));
         let described = self.centre_describes(key, message);
         let call = self.state.emergencies.get_mut(&key);
         let Some(call) = call.filter(|call| call.centre().is_some_and(|it| it.dialog == centre))
@@ -419,7 +427,7 @@ impl Engine {
         }
     }
 
-    /// The operator has said nothing in time.
+    /// The operator has said nothing in time, or rings without end.
     pub(super) fn centre_is_silent(&mut self, now: Instant, key: DialogKey) {
         if let Some(centre) = self.state.emergencies.get(&key).and_then(EmergencyCall::centre) {
             self.cancel(now, centre.dialog, None);
@@ -560,19 +568,6 @@ impl Engine {
                 self.dialler_left(now, key);
                 self.doubt_phone(now, flow);
             }
-        }
-    }
-
-    /// A phone that was asked in vain for as long as a question is sent again: nobody is there for whom
-    /// an operator should ring on.
-    pub(super) fn emergencies_are_lost(&mut self, now: Instant, flow: Flow) {
-        let rings = |call: &EmergencyCall| call.centre().is_some() && !call.is_talking();
-        let calls = self.state.emergencies.iter();
-        let lost = calls.filter(|(_, call)| call.leg.flow == flow && rings(call));
-        for key in lost.map(|(&key, _)| key).collect::<Vec<_>>() {
-            self.dialler_left(now, key);
-            self.reject(now, key, 503, Some(NO_WAY));
-            self.emergency_leg_is_gone(now, key);
         }
     }
 

@@ -135,7 +135,6 @@ impl Engine {
             }
             Err(Timeout::NoResponse | Timeout::Unreachable) => {
                 self.phone_is_dead(now, flow);
-                self.emergencies_are_lost(now, flow);
                 AGAIN_AFTER
             }
         };

@@ -130,6 +130,9 @@ fn who_does_not_press_is_ended_after_the_text_and_his_key_comes_too_late() {
     bench.run_for(LENGTH);
     assert!(bench.engine.scheduler().is_told(CallerId(1)));
     bench.input(Input::Media(MediaEvent::Played { port, owner }));
+    bench.run_for(Duration::from_millis(4_900));
+    assert!(bench.engine.scheduler().is_told(CallerId(1)), "he presses when the words are over");
+    bench.run_for(Duration::from_millis(200));
     assert!(!bench.engine.scheduler().is_told(CallerId(1)), "nobody is kept for a late key");
     presses(&mut bench, '1');
     let record = only_record(&bench);

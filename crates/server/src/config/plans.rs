@@ -161,6 +161,8 @@ impl<'t> Planner<'_, 't> {
                     (false, *ring_for)
                 }
                 StepFile::Practice { .. } => (false, Duration::ZERO),
+                // Who presses has been answered: no trunk gives him up.
+                StepFile::Announce { urgent_key: Some(_), .. } => return,
                 StepFile::Announce { .. } | StepFile::Busy => (true, Duration::ZERO),
             };
             if spent >= max && !is_last {

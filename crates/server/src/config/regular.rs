@@ -33,9 +33,13 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Unreadable> {
     Ok(bytes)
 }
 
-/// What became a pipe in between is opened without waiting for who writes into it.
+/// What became a pipe in between is opened without waiting for who writes into it. A file that another
+/// process holds a lease on (fcntl(2), as file servers do) is waited for.
 fn open(path: &Path) -> Result<File, Unreadable> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => File::open(path)?,
+        opened => opened?,
+    };
     is_regular(file.metadata()?.file_type())?;
     Ok(file)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use acd::{Insistence, PracticeId, Scheduler, Setup, Step, TeamId, Way};
+use acd::{PracticeId, Scheduler, Setup, Step, TeamId};
 use call::E164;
 
 use crate::config::Loaded;
@@ -39,7 +39,14 @@ impl<'l> Side<'l> {
         let ordinary_first = all()
             .filter(|(number, _)| !urgent(number))
             .chain(all().filter(|(number, _)| urgent(number)));
-        for (&number, &practice) in ordinary_first {
+        let is_somebodys = |practice: &PracticeId, number: E164| {
+            let known = engine.practices.get(practice);
+            known.is_some_and(|known| known.practitioner(number).is_some())
+        };
+        // One of all its callers, where it has such a one, and not of one of its people.
+        let (own, of_people): (Vec<_>, Vec<_>) =
+            ordinary_first.partition(|(number, practice)| !is_somebodys(practice, **number));
+        for (&number, &practice) in own.into_iter().chain(of_people) {
             numbers.entry(practice).or_insert(number);
         }
         Self { loaded, setup: &engine.floor, names, numbers }
@@ -93,20 +100,7 @@ impl<'l> Side<'l> {
 
 /// Of all plans of a practice.
 fn steps(practice: &acd::Practice) -> impl Iterator<Item = &Step> {
-    let of_callers = practice.callers.values().filter_map(|rule| match &rule.way {
-        Way::Plan(plan) => Some(plan),
-        Way::Usual | Way::Through => None,
-    });
-    let of_repeated = practice.repeated.iter().filter_map(|repeated| match &repeated.then {
-        Insistence::Limit(plan) => Some(plan),
-        Insistence::Rise => None,
-    });
-    [&practice.open, &practice.closed, &practice.away]
-        .into_iter()
-        .chain(practice.leave.iter().map(|leave| &leave.plan))
-        .chain(of_callers)
-        .chain(of_repeated)
-        .flat_map(|plan| &plan.steps)
+    practice.plans().flat_map(|plan| &plan.steps)
 }
 
 fn handed_on(step: &Step) -> Option<PracticeId> {

@@ -464,17 +464,23 @@ fn patient(setup: &Setup) -> Arc<Setup> {
     for practice in setup.practices.values_mut() {
         practice.waiting_max = None;
         practice.at_closing = AtClosing::ServeOn;
-        let of_callers = practice.callers.values_mut().filter_map(|rule| match &mut rule.way {
+        let people = practice.practitioners.values_mut();
+        let (callers, leave): (Vec<_>, Vec<_>) =
+            people.map(|it| (&mut it.callers, &mut it.leave)).unzip();
+        let rules =
+            callers.into_iter().chain([&mut practice.callers]).flat_map(|it| it.values_mut());
+        let of_callers = rules.filter_map(|rule| match &mut rule.way {
             Way::Plan(plan) => Some(plan),
             Way::Usual | Way::Through => None,
         });
+        let leave = leave.into_iter().chain([&mut practice.leave]).flatten();
         let of_repeated = practice.repeated.iter_mut().filter_map(|it| match &mut it.then {
             Insistence::Limit(plan) => Some(plan),
             Insistence::Rise => None,
         });
         let plans = [&mut practice.open, &mut practice.closed, &mut practice.away]
             .into_iter()
-            .chain(practice.leave.iter_mut().map(|leave| &mut leave.plan))
+            .chain(leave.map(|leave| &mut leave.plan))
             .chain(of_callers)
             .chain(of_repeated);
         for step in plans.flat_map(|plan| &mut plan.steps) {

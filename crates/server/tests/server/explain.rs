@@ -223,7 +223,7 @@ fn the_whole_plan_is_told_with_conditions_times_and_the_practice_that_it_goes_on
         plan[0]["entry"]["why"],
         serde_json::json!([
             "nobody waits (unless_waiting = 2)",
-            "a wait of 0 s is expected (unless_expected = \"1 min\")"
+            "no longer wait than 1 min is expected (unless_expected)"
         ])
     );
     let places: Vec<&str> = plan.iter().map(|step| step["place"].as_str().unwrap()).collect();

@@ -114,7 +114,7 @@ fn an_explanation_says_whose_rule_or_leave_holds() {
     assert_eq!(told.practice.unwrap().label, "Les Tilleuls · Dr Aubert");
     let held = told.situation.unwrap();
     assert_eq!(held.situation, "listed");
-    assert_eq!(held.why, "Dr Aubert has a plan for this caller");
+    assert_eq!(held.why, "he is blocked by Dr Aubert");
 
     let told = explained("01 99 00 20 03", listed, "2026-07-01T10:00");
     assert_eq!(told.class.unwrap().why, "the practice's rule for this caller");
@@ -123,7 +123,7 @@ fn an_explanation_says_whose_rule_or_leave_holds() {
     let told = explained("01 99 00 20 02", other, "2026-08-10T10:00");
     let held = told.situation.unwrap();
     assert_eq!(held.situation, "leave");
-    assert!(held.why.starts_with("Dr Aubert is away from "), "{}", held.why);
+    assert!(held.why.starts_with("Dr Aubert, whom he called, is away from "), "{}", held.why);
     let told = explained("01 99 00 20 00", other, "2026-08-10T10:00");
     assert_eq!(told.situation.unwrap().situation, "open", "the house is not");
 }

@@ -1,9 +1,9 @@
 //! Who has the configuration read again, and what happens while its files do not answer.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -14,12 +14,35 @@ use crate::serve::{Serving, monoligne};
 
 const AGENT: &str = "teams = [\"pool\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n";
 
-/// A file that is read for as long as nobody writes it, as on a disk that does not answer.
-fn silent_file(config: &Path) -> PathBuf {
-    let path = config.join("agents/102.toml");
-    fs::create_dir_all(config.join("agents")).unwrap();
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    path
+/// A file that does not open for as long as this lives, as on a disk that does not answer: another process
+/// holds a lease on it (`F_SETLEASE` is 1024, `F_WRLCK` 1), for the kernel's 45 s at most.
+struct SilentFile {
+    path: PathBuf,
+    holder: Child,
+}
+
+impl SilentFile {
+    fn new(config: &Path) -> Self {
+        let path = config.join("agents/102.toml");
+        fs::create_dir_all(config.join("agents")).unwrap();
+        fs::write(&path, AGENT).unwrap();
+        let hold = "$SIG{IO} = 'IGNORE'; $| = 1; open(F, '+<', $ARGV[0]) or die; \
+                    fcntl(F, 1024, 1) or die qq(no lease: $!); print qq(held\n); <STDIN>;";
+        let mut holder = Command::new("perl");
+        holder.args(["-e", hold]).arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = holder.spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(holder.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!(said, "held\n");
+        Self { path, holder }
+    }
+}
+
+impl Drop for SilentFile {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ended = self.holder.wait();
+    }
 }
 
 /// Waits until so many orders are recorded: who, what, outcome.
@@ -67,7 +90,7 @@ fn a_reload_by_signal_or_by_watching_is_recorded_as_such_done_or_refused() {
 fn while_files_do_not_answer_a_call_is_taken_others_are_told_and_sigterm_ends_it() {
     let scene = Scene::new("reload-hangs", &ports(20));
     let mut serving = scene.start();
-    silent_file(scene.config());
+    let silent = SilentFile::new(scene.config());
     serving.signal("HUP");
     serving.until_logged("reading the configuration again");
     serving.signal("HUP");
@@ -90,25 +113,24 @@ fn while_files_do_not_answer_a_call_is_taken_others_are_told_and_sigterm_ends_it
     scene.trunk.acknowledge("0199001234", "one", &end);
     let (code, log) = serving.wait();
     assert_eq!(code, Some(0), "{log}");
+    drop(silent);
 }
 
 #[test]
 fn what_was_asked_for_while_one_was_under_way_is_done_once_after_it() {
     let scene = Scene::new("reload-again", &ports(20));
     let mut serving = scene.start();
-    let silent = silent_file(scene.config());
+    let silent = SilentFile::new(scene.config());
     serving.signal("HUP");
     serving.until_logged("reading the configuration again");
     for _ in 0..3 {
         serving.signal("HUP");
         serving.until_logged("it is read once more after that");
     }
-    // The reader has the silent one open; who comes next finds a file that answers.
-    let mut answer = fs::OpenOptions::new().write(true).open(&silent).unwrap();
-    fs::remove_file(&silent).unwrap();
-    fs::write(&silent, format!("name = \"Zoé\"\n{AGENT}")).unwrap();
-    answer.write_all(AGENT.as_bytes()).unwrap();
-    drop(answer);
+    // The reader waits for the silent one; who comes next finds a file that answers.
+    fs::remove_file(&silent.path).unwrap();
+    fs::write(&silent.path, format!("name = \"Zoé\"\n{AGENT}")).unwrap();
+    drop(silent);
     until_reloads(&scene, "done", 2);
     assert_eq!(orders(&scene, 2), [["SIGHUP", "reload", "done"], ["SIGHUP", "reload", "done"]]);
     assert_eq!(scene.json("agents")[1]["name"], "Zoé");

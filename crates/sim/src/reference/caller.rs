@@ -326,7 +326,7 @@ impl Reference {
         };
         if self.leads_to_somebody(&caller, &caller.steps, HOPS_MAX) {
             let goes_through = rule.is_some_and(|rule| matches!(rule.way, Way::Through));
-            self.check_room(practice, rules, goes_through, urgency)?;
+            self.check_room(practice, rules, goes_through, reached)?;
         }
         self.remember_call(practice, line);
         self.callers.insert(id, caller);
@@ -402,8 +402,10 @@ impl Reference {
         let needs_it = matches!(him.urgency, Urgency::Priority | Urgency::Normal);
         (him.class_since, him.lacks_room) = (now, false);
         (him.leave_by, him.sent_at, him.wait_max) = (None, None, Some(now + longest));
-        // What his practice did while he listened he meets now.
-        him.by_hand = true;
+        him.has_returned = false;
+        // If his practice opened while he listened he meets that now.
+        let look = self.looks.get(&him.acting);
+        him.by_hand = look.is_some_and(|look| look.situation() == Situation::Open);
         self.callers.insert(id, him);
         if needs_it {
             self.give_class(id, Urgency::Urgent, ClassBy::Key);

@@ -52,7 +52,7 @@ impl Of<'_> {
             let numbers = self.numbers.iter().filter(move |(_, is_urgent)| *is_urgent == urgent);
             Fact::numbers(numbers.map(|(number, _)| *number), digits)
         };
-        let text = |text: &Option<String>| Fact::Text(text.clone().unwrap_or_default());
+        let text = |text: &Option<String>| self.private(text.clone().unwrap_or_default());
         let mut all = facts([
             ("name", Fact::one(&practice.name)),
             ("label", Fact::one(&practice.label)),
@@ -69,16 +69,29 @@ impl Of<'_> {
             ("instructions", text(&practice.instructions)),
             ("identity", text(&practice.identity)),
             ("practitioners", self.practitioners()),
-            (
-                "links",
-                Fact::list(practice.links.iter().map(|it| format!("{} {}", it.name, it.url))),
-            ),
+            ("links", self.links()),
         ]);
         all.append(&mut self.calendar());
         all.append(&mut self.rules());
         all.append(&mut self.forward());
         self.lists(&mut all);
         all
+    }
+
+    /// What people wrote for people may name patients, numbers and passwords: no log has it.
+    fn private(&self, text: String) -> Fact {
+        match self.digits {
+            Digits::All => Fact::Text(text),
+            Digits::Last => Fact::Secret(text),
+        }
+    }
+
+    fn links(&self) -> Fact {
+        let links = self.practice.links.iter().map(|it| format!("{} {}", it.name, it.url));
+        match self.digits {
+            Digits::All => Fact::list(links),
+            Digits::Last => Fact::Secret(links.collect::<Vec<_>>().join("\n")),
+        }
     }
 
     fn calendar(&self) -> Facts {
@@ -146,8 +159,9 @@ impl Of<'_> {
             Target::Line(line) => self.digits.shown(E164::of_line(line)).1,
             Target::Phone(_) => place(engine, target),
         };
-        let steps = plan.steps.iter();
-        steps.map(|step| Shown(format!("{step:?}"), step_with(engine, step, told))).collect()
+        // Not by `Debug`, which hides numbers.
+        let whole = |step| serde_json::to_string(step).unwrap_or_default();
+        plan.steps.iter().map(|step| Shown(whole(step), step_with(engine, step, told))).collect()
     }
 
     fn planned(&self, plan: &Plan) -> Shown {
@@ -179,7 +193,10 @@ impl Of<'_> {
 
     fn practitioners(&self) -> Fact {
         let all = (0..).map(PractitionerId).zip(&self.practice.practitioners).map(|(id, it)| {
-            let quoted = |text: &Option<String>| text.as_ref().map(|text| format!("{text:?}"));
+            let is_told = matches!(self.digits, Digits::All);
+            let quoted = |text: &Option<String>| {
+                text.as_ref().filter(|_| is_told).map(|text| format!("{text:?}"))
+            };
             let numbers = it.number.iter().chain(&it.numbers);
             let numbers: Vec<Shown> = numbers.map(|it| self.digits.shown(*it)).collect();
             let rules = self.floor.practitioners.get(&id).cloned().unwrap_or_default();
