@@ -183,8 +183,13 @@ impl Reference {
 
     /// A class or a circle that was due while he talked, or waited elsewhere, is his at once.
     fn catch_up(&mut self) {
-        for id in self.callers.keys().copied().collect::<Vec<_>>() {
-            while self.catches_up(id) {}
+        let is_of_place = |&(at, reason): &(Instant, Reason)| {
+            at <= self.now && matches!(reason, Reason::Widen { .. } | Reason::Age { .. })
+        };
+        let due = self.due().into_iter().filter(is_of_place);
+        if let Some((at, reason)) = due.min_by_key(|&(at, reason)| (at, rank(reason))) {
+            self.fire(at, reason);
+            self.catch_up();
         }
     }
 
