@@ -24,11 +24,11 @@ impl Scheduler {
         let rings_until = self.now + to.ring_for.max(RING_MIN);
         let now = self.now;
         let caller = self.caller_mut(id);
-        let offer = caller.next_offer();
         let leave_by = caller.leave_by.filter(|&at| at < rings_until);
         if leave_by.is_some_and(|at| at <= now) {
             return self.go_to_the_end(id);
         }
+        let offer = caller.next_offer();
         let deadline = leave_by.unwrap_or(rings_until);
         let target = to.target;
         caller.hold_wait(now);

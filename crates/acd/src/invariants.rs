@@ -128,9 +128,12 @@ impl Scheduler {
     }
 
     fn has_more_than_kept(&self, team: TeamId) -> bool {
-        let reserve = self.setup.teams.get(&team).map_or(0, |team| team.reserve);
+        let wanted = self.setup.teams.get(&team).map_or(0, |team| team.reserve);
         let agents = self.setup.agents.iter().filter(|(_, agent)| agent.teams.contains(&team));
-        reserve == 0 || agents.filter(|(id, _)| self.desk(**id).is_free()).count() > reserve
+        let desks = || agents.clone().map(|(id, _)| self.desk(*id));
+        let there = desks().filter(|desk| desk.is_there()).count();
+        let reserve = wanted.min(there.saturating_sub(1));
+        reserve == 0 || desks().filter(|desk| desk.is_free()).count() > reserve
     }
 
     /// Who counts how long nobody is there who may have him is alone, and nobody else.

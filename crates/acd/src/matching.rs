@@ -123,8 +123,10 @@ impl Scheduler {
         urgency <= Urgency::Urgent || self.groups.reserving(agent).iter().all(is_spare)
     }
 
+    /// So many, but never all who are there: whoever is the last one there is everybody's.
     fn reserve(&self, team: TeamId) -> usize {
-        self.setup.teams.get(&team).map_or(0, |team| team.reserve)
+        let wanted = self.setup.teams.get(&team).map_or(0, |team| team.reserve);
+        wanted.min(self.staff.len_of_team(team).saturating_sub(1))
     }
 
     /// Of this team more are free than it keeps, and that is perhaps new.

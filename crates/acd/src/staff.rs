@@ -57,6 +57,10 @@ impl Staff {
         self.by_team.get(&team).into_iter().flatten().copied()
     }
 
+    pub(crate) fn len_of_team(&self, team: TeamId) -> usize {
+        self.by_team.get(&team).map_or(0, BTreeSet::len)
+    }
+
     fn set_there(&mut self, agent: AgentId, teams: &[TeamId], is_there: bool) {
         for &team in teams {
             let there = self.by_team.entry(team).or_default();
@@ -89,6 +93,11 @@ impl Scheduler {
             self.staff.set_there(agent, teams, presence.is_there);
         }
         let groups = Arc::clone(&self.groups);
+        if before.is_there && !presence.is_there {
+            // Where fewer are there fewer may be kept.
+            let kept = groups.reserving(agent).iter().flat_map(|&team| groups.of_colleagues(team));
+            self.hot.extend(kept);
+        }
         let mut turned = BTreeSet::new();
         for membership in groups.of_agent(agent) {
             if self.staff.count(membership.group, before, presence) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use acd::{
-    AgentId, AgentState, CallerId, CallerStage, CallerView, Circle, Decision, Team, TeamId,
-    Urgency, Waiting,
+    AgentId, AgentState, AgentView, CallerId, CallerStage, CallerView, Circle, Decision, Team,
+    TeamId, Urgency, Waiting,
 };
 use call::{Config, Engine, SchedulerEntry, SchedulerKind, Stage};
 use sip::Instant;
@@ -112,7 +112,8 @@ impl Invariants {
                     && self.waited.contains(waiting)
                     && !decisions.iter().any(|it| takes_back(it, waiting.caller))
                     && self.takes(engine, *agent, waiting)
-                    && self.is_beyond_reserve(*agent, waiting, &free_then)
+                    // Who is there may have changed within the exchange: as many as may be are kept.
+                    && self.is_beyond_reserve(*agent, waiting, &free_then, None)
                     && !self.is_moving_on(now, engine, waiting)
             });
             if let Some(ahead) = ahead {
@@ -131,7 +132,7 @@ impl Invariants {
         for agent in scheduler.agents().filter(|agent| agent.free) {
             let waiting = scheduler.waiting().find(|waiting| {
                 self.takes(engine, agent.agent, waiting)
-                    && self.is_beyond_reserve(agent.agent, waiting, &free(engine))
+                    && self.is_beyond_reserve(agent.agent, waiting, &free(engine), Some(engine))
                     && !self.is_moving_on(now, engine, waiting)
             });
             if let Some(waiting) = waiting {
@@ -162,15 +163,27 @@ impl Invariants {
         is_in_circle && practice.sites.as_ref().is_none_or(|sites| sites.contains(&her.site))
     }
 
-    /// Whether each of her teams has more free than it keeps for who is more urgent.
-    fn is_beyond_reserve(&self, agent: AgentId, waiting: &Waiting, free: &[AgentId]) -> bool {
+    /// Whether each of her teams has more free than it keeps for who is more urgent: all but one of those
+    /// who are `there` at most.
+    fn is_beyond_reserve(
+        &self,
+        agent: AgentId,
+        waiting: &Waiting,
+        free: &[AgentId],
+        there: Option<&Engine>,
+    ) -> bool {
         let floor = &self.config.floor;
         let is_of = |id: &AgentId, team: &TeamId| {
             floor.agents.get(id).is_some_and(|her| her.teams.contains(team))
         };
         let mut hers = floor.teams.iter().filter(|(team, _)| is_of(&agent, team));
         let spares = |(team, rules): (&TeamId, &Team)| {
-            rules.reserve == 0 || free.iter().filter(|id| is_of(id, team)).count() > rules.reserve
+            let others = there.map_or(usize::MAX, |engine| {
+                let all = engine.scheduler().agents().filter(|it| is_of(&it.agent, team));
+                all.filter(is_there).count().saturating_sub(1)
+            });
+            let kept = rules.reserve.min(others);
+            kept == 0 || free.iter().filter(|id| is_of(id, team)).count() > kept
         };
         waiting.urgency <= Urgency::Urgent || hers.all(spares)
     }
@@ -362,6 +375,11 @@ impl Invariants {
 fn order(waiting: &Waiting) -> (Urgency, Reverse<u64>, acd::Instant, acd::Instant, u64) {
     let &Waiting { urgency, put_first, deadline, arrival, sequence, .. } = waiting;
     (urgency, Reverse(put_first), deadline, arrival, sequence)
+}
+
+/// Logged in, and answering a phone that can be reached.
+fn is_there(agent: &AgentView) -> bool {
+    agent.reachable && !matches!(agent.state, AgentState::LoggedOut | AgentState::NotResponding)
 }
 
 fn free(engine: &Engine) -> Vec<AgentId> {

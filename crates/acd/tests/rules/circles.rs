@@ -323,13 +323,27 @@ fn one_more_who_is_free_lets_a_waiting_caller_have_another_whom_the_reserve_kept
     setup.teams.get_mut(&TEAM).expect("it is in the setup").reserve = 1;
     setup.agents.get_mut(&BEA).expect("it is in the setup").site = TUNIS;
     setup.practices.get_mut(&DOCTOR).expect("it is in the setup").sites = Some([SiteId(0)].into());
-    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    floor.agent(BEA, acd::AgentEvent::Pause { reason: 0 });
     assert_eq!(floor.enters(1, DOCTOR), [], "Anna is the last one");
-    floor.agent(BEA, acd::AgentEvent::Reachable);
     assert_eq!(
-        floor.agent(BEA, acd::AgentEvent::LogIn),
+        floor.agent(BEA, acd::AgentEvent::Resume),
         [offered(1, 1, ANNA, DOCTOR, at(25))],
         "Bea, who may not have him, is the last one now"
+    );
+}
+
+#[test]
+fn whoever_is_the_last_one_there_is_kept_from_nobody() {
+    let mut setup = setup();
+    setup.teams.get_mut(&TEAM).expect("it is in the setup").reserve = 1;
+    let mut floor = Floor::with_setup(setup, &[ANNA, BEA]);
+    floor.agent(BEA, acd::AgentEvent::Pause { reason: 0 });
+    assert_eq!(floor.enters(1, DOCTOR), [], "Bea comes back, and Anna is kept");
+    assert_eq!(
+        floor.agent(BEA, acd::AgentEvent::LogOut),
+        [offered(1, 1, ANNA, DOCTOR, at(25))],
+        "Anna is alone now: else nobody would be answered"
     );
 }
 
@@ -338,18 +352,19 @@ fn a_caller_of_another_team_does_not_take_the_last_free_secretary_whom_hers_keep
     let mut setup = setup();
     setup.teams.get_mut(&OTHER_TEAM).expect("it is in the setup").reserve = 1;
     setup.agents.get_mut(&ANNA).expect("it is in the setup").teams.push(OTHER_TEAM);
-    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    let mut floor = Floor::with_setup(setup, &[ANNA, CLEO]);
+    floor.agent(CLEO, acd::AgentEvent::Pause { reason: 0 });
     assert_eq!(floor.enters(1, DOCTOR), [], "Anna is the last one of the other team");
     assert_eq!(floor.starts(BEA), [offered(1, 1, BEA, DOCTOR, at(25))], "Bea is kept by nobody");
     assert_eq!(floor.enters(2, CLINIC), []);
     assert_eq!(
-        floor.starts(CLEO),
+        floor.agent(CLEO, acd::AgentEvent::Resume),
         [offered(2, 1, ANNA, CLINIC, at(25))],
         "Cleo, who may not have him, is the last one now"
     );
     floor.leaves(2);
     floor.clears(ANNA, 2, 1);
-    floor.agent(CLEO, acd::AgentEvent::LogOut);
+    floor.agent(CLEO, acd::AgentEvent::Pause { reason: 0 });
     let urgent = Some(acd::Urgency::Urgent);
     assert_eq!(floor.input(enter(3, DOCTOR, urgent, None)), [offered(3, 1, ANNA, DOCTOR, at(25))]);
 }

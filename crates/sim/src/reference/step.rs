@@ -319,7 +319,11 @@ impl Reference {
         };
         self.setup.teams.iter().filter(|(team, _)| is_of(**team, agent)).all(|(team, rules)| {
             let left = free.iter().filter(|id| is_of(*team, **id)).count();
-            rules.reserve == 0 || left + more > rules.reserve
+            let all = self.agents.iter().filter(|(id, _)| is_of(*team, **id));
+            // Not all who are there are kept.
+            let others = all.filter(|(_, her)| her.is_there()).count().saturating_sub(1);
+            let kept = rules.reserve.min(others);
+            kept == 0 || left + more > kept
         })
     }
 }
