@@ -42,6 +42,13 @@ impl World {
         config.sites.get(&config.floor.agents.get(&agent)?.site)
     }
 
+    fn knows(&self, user: User) -> bool {
+        match user {
+            User::Agent(agent) => self.scene.config.floor.agents.contains_key(&agent),
+            User::Phone(phone) => self.scene.config.phones.contains_key(&phone),
+        }
+    }
+
     /// The trunk by which it must leave.
     fn way_out(&self, user: User) -> Option<TrunkId> {
         let trunk = self.site_of(user)?.trunk;
@@ -104,7 +111,10 @@ impl World {
         let is_right = match why {
             E::NoSite => self.site_of(user).is_none(),
             E::NoTrunk => self.site_of(user).is_some() && self.way_out(user).is_none(),
-            E::Busy | E::Unreachable | E::Refused | E::NoCodec => self.way_out(user).is_some(),
+            // What went out while she was known may fail when she is not.
+            E::Busy | E::Unreachable | E::Refused | E::NoCodec => {
+                self.way_out(user).is_some() || !self.knows(user)
+            }
             E::Full => self.scene.tight == Tight::Ports,
             E::Stopped => self.truth.is_hung_up,
             E::Answered | E::Abandoned | E::OtherFamily | E::Guarded => false,
