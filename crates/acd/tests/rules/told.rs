@@ -154,6 +154,35 @@ fn whoever_presses_after_his_practice_has_opened_is_served_as_everybody_but_urge
 }
 
 #[test]
+fn whoever_presses_after_his_practice_has_closed_has_what_the_key_promised() {
+    let mut setup = setup_with(&[TEXT, queue(OTHER_TEAM, None)]);
+    let doctor = setup.practices.get_mut(&DOCTOR).expect("the doctor");
+    doctor.hours = hours("Mo-Fr 08:00-19:00");
+    doctor.at_closing = acd::AtClosing::Move;
+    doctor.closed.steps = vec![announce(3)];
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.is_told("2026-01-05T18:59:50+01:00");
+    assert_eq!(floor.enters(1, DOCTOR), [told(1, 0)]);
+    floor.until(25);
+    let moved = Decision::Overflow { caller: CallerId(1), step: 1 };
+    assert_eq!(floor.input(pressed(1)), [moved], "and not the text of closed hours");
+}
+
+#[test]
+fn who_had_been_with_a_secretary_before_the_text_is_sent_to_the_doctor_on_call() {
+    let doctor = Forward { target: Target::Line(LineId(33_612_345_678)), ring_for: seconds(20) };
+    let steps = [queue(TEAM, Some(20)), TEXT, Step::Forward(doctor), Step::Busy];
+    let mut floor = Floor::with_setup(setup_with(&steps), &[ANNA]);
+    floor.enters(1, DOCTOR);
+    floor.answers(1, 1);
+    floor.agent(ANNA, AgentEvent::Unreachable);
+    floor.returns(1);
+    assert_eq!(floor.until(30).last(), Some(&told(1, 1)));
+    let decisions = floor.input(pressed(1));
+    assert!(matches!(decisions.last(), Some(Decision::Forward { .. })), "{decisions:?}");
+}
+
+#[test]
 fn who_hears_a_text_with_a_key_is_in_a_snapshot() {
     let mut floor = night(&[]);
     floor.enters(1, DOCTOR);

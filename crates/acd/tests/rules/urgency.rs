@@ -164,6 +164,21 @@ fn who_hung_up_and_calls_again_has_his_place_back() {
 }
 
 #[test]
+fn who_calls_again_has_the_head_room_of_the_class_that_he_had_reached() {
+    let mut setup = setup();
+    let doctor = setup.practices.get_mut(&DOCTOR).expect("it is in the setup");
+    (doctor.redial_within, doctor.waiting_max) = (seconds(300), Some(1));
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.calls(1, DOCTOR, 7);
+    let (caller, urgency) = (CallerId(1), Urgency::Urgent);
+    floor.input(Input::Rank { caller, urgency, first: false });
+    floor.leaves(1);
+    floor.calls(2, DOCTOR, 8);
+    floor.calls(3, DOCTOR, 7);
+    assert_eq!(floor.waiting(), [3, 2]);
+}
+
+#[test]
 fn who_heard_busy_after_waiting_and_calls_again_has_his_place_back() {
     let mut setup = setup();
     let doctor = acd::Practice {

@@ -152,3 +152,26 @@ fn callers_of_a_list_are_told_together() {
     assert!(of_list.iter().any(|it| it.ends_with("class normal → urgent")), "{told:#?}");
     assert!(told.iter().any(|it| it.ends_with("callers \"x\" blocked → urgency urgent, through")));
 }
+
+#[test]
+fn a_practice_is_asked_by_a_number_that_is_none_of_its_peoples() {
+    let house = "\
+[practices.house]
+name = \"Les Tilleuls\"
+numbers = [\"01 99 00 56 79\"]
+plan = [{ queue = \"pool\", for = \"40 s\" }, \"busy\"]
+[[practices.house.practitioners]]
+name = \"Dr Aubert\"
+numbers = [\"01 99 00 56 70\"]
+[[practices.house.practitioners.leave]]
+from = \"2026-01-01\"
+to = \"2027-12-31\"
+plan = [\"busy\"]
+";
+    let text = text(&Peer::new(), "127.0.0.1:5060", &ports(20)) + house;
+    let old = Folder::new("diff-house-old").with("monoligne.toml", &text);
+    let new = text.replace("for = \"40 s\"", "for = \"50 s\"");
+    let new = Folder::new("diff-house-new").with("monoligne.toml", &new);
+    let told = lines(&diff(&old, &new, &[]));
+    assert!(!told.contains(&"no decision changes".to_owned()), "{told:?}");
+}

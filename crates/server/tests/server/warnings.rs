@@ -71,6 +71,12 @@ const TABLE: &[(&str, Option<Expected>)] = &[
     ),
     ("plan = [{ queue = \"pool\", for = \"3 min\" }, { announce = \"closed\" }]", None),
     ("plan = [{ queue = \"pool\", for = \"119 s\" }, { queue = \"alone\" }, \"busy\"]", None),
+    // Who presses has been answered: no trunk's patience counts.
+    (
+        "plan = [{ queue = \"pool\", for = \"2 min\" }, { announce = \"closed\", urgent_key = \"1\" }, \
+         { queue = \"alone\" }, \"busy\"]",
+        None,
+    ),
     // Steps that are over when one phone has rung.
     (
         "plan = [{ queue = \"pool\", for = \"3 rings\" }, \"busy\"]",
