@@ -164,6 +164,11 @@ impl Desk {
             && !self.dialling
     }
 
+    /// Removed from the setup, she is remembered as long as this.
+    pub(crate) fn has_business(&self) -> bool {
+        self.state != AgentState::LoggedOut || self.line.is_some() || self.dialling
+    }
+
     /// She would be so if her phone, which rings, stopped.
     pub(crate) fn can_be_let_off(&self) -> bool {
         self.pending.is_none() && self.reachable && !self.dialling
@@ -268,8 +273,8 @@ impl Scheduler {
         agent: AgentId,
         event: AgentEvent,
     ) -> Result<(), Refusal> {
-        // Who was removed in a call may be back before its end: neither must her line stay taken nor a
-        // phone of hers be counted on that is gone.
+        // Who was removed in a call, or while she dialled, may be back before its end: neither must her
+        // line stay taken nor a phone of hers be counted on that is gone.
         let is_of_the_past = matches!(event, AgentEvent::LineClear | AgentEvent::Unreachable)
             && self.desks.contains_key(&agent);
         if !self.setup.agents.contains_key(&agent) && !is_of_the_past {
@@ -451,7 +456,7 @@ impl Scheduler {
         let desk = &self.desks[&agent];
         let setup = Arc::clone(&self.setup);
         let Some(known) = setup.agents.get(&agent) else {
-            if desk.state == AgentState::LoggedOut && desk.line.is_none() {
+            if !desk.has_business() {
                 self.behind.remove(&(desk.behind_until, agent));
                 self.desks.remove(&agent);
             }

@@ -167,11 +167,7 @@ impl Scheduler {
             .collect();
         assert!(places.is_sorted(), "out of order: {places:?}");
         for agent in self.desks.keys().filter(|id| !self.setup.agents.contains_key(id)) {
-            let desk = self.desk(*agent);
-            assert!(
-                desk.state != AgentState::LoggedOut || desk.line.is_some(),
-                "agent {agent} is to be forgotten"
-            );
+            assert!(self.desk(*agent).has_business(), "agent {agent} is to be forgotten");
         }
     }
 }

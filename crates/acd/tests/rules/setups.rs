@@ -64,6 +64,27 @@ fn a_removed_secretary_gives_her_offer_back_and_is_forgotten_once_her_line_is_cl
 }
 
 #[test]
+fn a_removed_secretary_who_is_back_while_her_phone_dials_is_offered_nobody_until_it_is_clear() {
+    let mut smaller = setup();
+    smaller.agents.remove(&ANNA);
+    let mut floor = Floor::with(&[ANNA]);
+    floor.agent(ANNA, AgentEvent::LineTaken);
+    floor.configures(smaller.clone());
+    assert_eq!(floor.state(ANNA), AgentState::LoggedOut);
+    floor.configures(setup());
+    floor.enters(1, DOCTOR);
+    assert_eq!(floor.starts(ANNA), [], "her phone is in use");
+    assert_eq!(floor.agent(ANNA, AgentEvent::LineClear), [offered(1, 1, ANNA, DOCTOR, at(25))]);
+
+    floor.leaves(1);
+    floor.clears(ANNA, 1, 1);
+    floor.agent(ANNA, AgentEvent::LineTaken);
+    floor.configures(smaller);
+    floor.agent(ANNA, AgentEvent::LineClear);
+    assert!(floor.scheduler.agent(ANNA).is_none(), "it was clear while she was removed");
+}
+
+#[test]
 fn a_removed_secretary_ends_her_call_in_peace() {
     let mut floor = Floor::with(&[ANNA]);
     floor.enters(1, DOCTOR);

@@ -385,6 +385,23 @@ fn on_a_call_she_dials_beside_it_and_is_busy_after_both() {
 }
 
 #[test]
+fn who_is_removed_in_it_and_written_back_before_its_end_is_offered_nobody_meanwhile() {
+    let without = setup(|config| {
+        config.agents.remove(&ANNA);
+        Arc::make_mut(&mut config.floor).agents.remove(&ANNA);
+    });
+    let mut bench = bench();
+    let (_, answer) = talk(&mut bench);
+    bench.input(Input::Configure(without));
+    bench.input(Input::Configure(setup(|_| ())));
+    bench.register(PHONE, "101");
+    bench.invite("a", "", &offer());
+    assert_eq!(invite_to(&bench, PHONE), None, "she is in an emergency call");
+    bench.dialler_sends(PHONE, "BYE", 2, &answer);
+    assert!(invite_to(&bench, PHONE).is_some(), "he is hers now");
+}
+
+#[test]
 fn a_code_that_ends_beside_it_does_not_free_her_line() {
     let mut bench = bench();
     let (_, emergency) = talk(&mut bench);

@@ -248,13 +248,14 @@ impl Reference {
         self.agents.get(&id).is_some_and(Agent::is_free)
     }
 
-    /// Who is no longer in the setup goes when her last call is off her phone.
+    /// Who is no longer in the setup goes when her last call, and what she dialled, is off her phone.
     pub(super) fn forget_removed(&mut self) {
         let setup = self.setup.clone();
         self.agents.retain(|id, agent| {
             setup.agents.contains_key(id)
                 || agent.state != AgentState::LoggedOut
                 || agent.line.is_some()
+                || agent.dialling
         });
     }
 }
