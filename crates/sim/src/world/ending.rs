@@ -137,8 +137,9 @@ impl World {
             let by_caller = caller.sent_bye && !caller.got_bye;
             let by_others = caller.got_bye && !caller.sent_bye;
             let told = record.released_by == call::Party::Caller;
-            if (by_caller && !told && !truth.agent_left) || (by_others && told && !caller.was_asked)
-            {
+            // Our BYE waits for his ACK, and his own may come with it.
+            let may_cross = truth.agent_left || self.truth.is_hung_up;
+            if (by_caller && !told && !may_cross) || (by_others && told && !caller.was_asked) {
                 return wrong("another party hung up");
             }
         }
