@@ -1,6 +1,6 @@
 //! House rules that a compiler does not hold: the arrows between crates, purity, licences, fixtures,
-//! the table of tests, the layout at the top. It also prints the longest files and functions, without
-//! judging them.
+//! the tables of tests, the planted defects, the layout at the top. It also prints the longest files and
+//! functions, without judging them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -226,6 +226,32 @@ fn every_test_that_a_readme_names_exists() -> Result<()> {
         let missing: Vec<_> = named.into_iter().filter(|name| !there.contains(*name)).collect();
         ensure!(missing.is_empty(), "{file} names tests that do not exist: {missing:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn every_planted_defect_fits_the_code_and_has_its_row() -> Result<()> {
+    let rows = fs::read_to_string(root().join("crates/sim/README.md"))?;
+    let mut wrong = Vec::new();
+    let mut planted = 0;
+    for path in files(&root().join("crates/sim/defects"))? {
+        if path.extension().is_none_or(|end| end != "patch") {
+            continue;
+        }
+        planted += 1;
+        let tried = Command::new("patch")
+            .args(["--dry-run", "--strip=1", "--silent", "--input"])
+            .arg(&path)
+            .current_dir(root())
+            .output()
+            .context("patch (Debian: patch, in build-essential)")?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        if !tried.status.success() || !rows.contains(&format!("| {name} |")) {
+            wrong.push(shown(&path));
+        }
+    }
+    ensure!(planted > 20, "only {planted} defects: is the folder read right?");
+    ensure!(wrong.is_empty(), "these do not apply, or have no row in the README: {wrong:?}");
     Ok(())
 }
 
