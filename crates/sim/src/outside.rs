@@ -355,12 +355,14 @@ impl Outside {
         self.finish(stage, at, 200, Some(&sdp));
     }
 
-    /// From here on the caller may be answered.
+    /// From here on the caller may be answered, be it that its BYE is under way behind the key.
     fn takes(&mut self, stage: &mut Stage<'_>, at: u32) {
         let line = &mut self.lines[at as usize];
         line.takes = true;
         if let Some(caller) = line.caller() {
-            stage.truth.callers[usize::from(caller)].lines.insert(line.number);
+            let truth = &mut stage.truth.callers[usize::from(caller)];
+            truth.lines.insert(line.number);
+            truth.agent_left |= line.state == State::Leaving;
         }
     }
 

@@ -813,11 +813,14 @@ impl World {
         // By his call and not by his ear: who holds by a null address has none.
         let call = self.engine.live_calls().find(|call| call.ports.contains(&port));
         let stage = call.as_ref().map(|call| call.stage);
-        if let Some(&caller) = call.and_then(|call| self.arrived.get(&call.call)) {
+        let caller = call.and_then(|call| self.arrived.get(&call.call)).copied();
+        if let Some(caller) = caller {
             self.truth.callers[caller].heard_text = true;
         }
+        let is_there = caller.is_some_and(|caller| self.callers[caller].is_joined());
         // Most press as soon as they have heard which key.
         if let Some(call::Stage::Announced { urgent_key: Some(digit), .. }) = stage
+            && is_there
             && !owner.0.is_multiple_of(4)
         {
             self.input(Input::Media(MediaEvent::Digit { port, owner, digit }))?;

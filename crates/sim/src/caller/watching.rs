@@ -29,7 +29,7 @@ impl Caller {
                 let truth = &stage.truth.callers[usize::from(self.index)];
                 let may_be_cut = stage.truth.is_hung_up;
                 let is_cut = !may_be_cut && truth.is_told && !truth.heard_text && self.ack_arrived;
-                if is_cut && !self.sent_bye {
+                if is_cut && !self.sent_bye && self.state != State::Gone {
                     let detail = format!("caller {} is hung up within his text", self.index);
                     return Err(Failure::new(Check::Text, detail));
                 }
