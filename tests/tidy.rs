@@ -225,6 +225,10 @@ fn every_test_that_a_readme_names_exists() -> Result<()> {
         ensure!(named.len() > 50, "only {} names: is {file} read right?", named.len());
         let missing: Vec<_> = named.into_iter().filter(|name| !there.contains(*name)).collect();
         ensure!(missing.is_empty(), "{file} names tests that do not exist: {missing:?}");
+        let rows =
+            (1..=11).map(|row| format!("C{row}")).chain((1..=12).map(|row| format!("D{row}")));
+        let untold: Vec<_> = rows.filter(|row| !table.contains(&format!("\n| {row} | "))).collect();
+        ensure!(untold.is_empty(), "{file} has no row for {untold:?}");
     }
     Ok(())
 }

@@ -194,8 +194,11 @@ fn others_are_rung_only_when_the_practices_own_secretary_has_not_come_in_time() 
     assert_eq!(anna.count("CALL_INCOMING")?, 0, "she is not the practice's own, who pauses");
     takes(&mut anna)?;
     caller.finish(SOON)?;
-    let waited = scene.tap().select(|d| d.to.ip() == kit::TRUNK && is_answer(d));
-    assert!(waited.first().is_some_and(|answer| answer.at > 3 * SECOND));
+    let calls = scene.tap().select(|d| d.from.ip() == kit::TRUNK && d.is_first_invite());
+    let answers = scene.tap().select(|d| d.to.ip() == kit::TRUNK && is_answer(d));
+    let (call, answer) = (calls.first(), answers.first());
+    let waited = call.zip(answer).and_then(|(call, answer)| answer.at.checked_sub(call.at));
+    assert!(waited.is_some_and(|waited| waited > 3 * SECOND), "{waited:?}");
     scene.close()?;
     Ok(())
 }
