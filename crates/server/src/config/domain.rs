@@ -17,7 +17,7 @@ use super::file::{File, ListenFile, Named, TrunkFile};
 use super::mistake::Mistakes;
 use super::names::Names;
 use super::numbers::numbers;
-use super::outside::{emergency, sites};
+use super::outside::{by_their_own_trunk, emergency, sites};
 use super::plans::{Known, Links};
 use super::practices::practices;
 use super::reach::reach;
@@ -62,6 +62,7 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         agents: staff.agents.iter().map(|(id, agent)| (*id, agent.floor.clone())).collect(),
         limits: file.limits.1,
     };
+    by_their_own_trunk(&file, &links, &names, mistakes);
     reach(&file, &links, &names, &floor, mistakes);
 
     let data = tree.folder().join(&file.server.data);

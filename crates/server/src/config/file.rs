@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use acd::Date;
-use call::{Country, ForwardedBy, Limits, Numbering, RegistrarLimits, Source};
+use call::{Country, E164, ForwardedBy, Limits, Numbering, RegistrarLimits, Source};
 use sip::Transport;
 use sip::sdp::Codec;
 use toml::de::DeTable;
@@ -131,6 +131,24 @@ pub(super) struct EmergencyFile<'t> {
 }
 
 impl<'t> File<'t> {
+    /// The trunks that calls for that practice may come by. Where practices share a number, one of its own
+    /// that no trunk says it brings may be a line of theirs: its calls are forwarded to the shared number.
+    pub(super) fn trunks_of<'f>(
+        &'f self,
+        practice: &'f PracticeFile<'t>,
+    ) -> impl Iterator<Item = &'f Named<'t, TrunkFile<'t>>> {
+        let is_said = |number: E164| {
+            let said = self.trunks.iter().filter_map(|trunk| trunk.item.dids.as_ref());
+            said.flat_map(|dids| &dids.items).any(|dids| dids.value.contain(number))
+        };
+        let has_line = practice.all_numbers().any(|number| !is_said(number.value));
+        let shared = self.practices.iter().map(|it| &it.item).find(|it| it.is_unidentified);
+        let shared = shared.filter(|_| has_line);
+        self.trunks.iter().filter(move |trunk| {
+            trunk.item.may_bring(practice) || shared.is_some_and(|it| trunk.item.may_bring(it))
+        })
+    }
+
     pub(super) fn read(tree: &'t Tree, ids: Ids, mistakes: &mut Mistakes) -> Self {
         let document = tree.main.parse(mistakes);
         let place = Place { source: &tree.main, span: 0..0, key: String::new() };

@@ -6,11 +6,11 @@ use acd::PracticeId;
 use call::{E164, Emergency, EmergencyNumbers, Site, SiteId, TrunkId};
 
 use super::fields::{List, Located, Place};
-use super::file::{EmergencyFile, File, Named, PracticeFile, TrunkFile};
+use super::file::{EmergencyFile, File, Named, PracticeFile};
 use super::mistake::Mistakes;
 use super::names::{Names, SITE, TRUNK, name_of};
 use super::numbers::Back;
-use super::plans::Known;
+use super::plans::{Known, Links, Sent};
 use super::value::{Destination, Short};
 use crate::prompts::Prompts;
 
@@ -169,12 +169,13 @@ fn presented(number: &Located<'_, E164>, mistakes: &mut Mistakes) -> Option<E164
 }
 
 /// How a practice's callers get outside; `called` are the numbers in its plans.
-pub(super) fn forwarding(
+pub(super) fn forwarding<'t>(
     id: PracticeId,
-    practice: &PracticeFile<'_>,
-    called: &[Located<'_, E164>],
-    file: &File<'_>,
+    practice: &PracticeFile<'t>,
+    called: &[Located<'t, E164>],
+    file: &File<'t>,
     known: &Known<'_>,
+    links: &mut Links<'t>,
     mistakes: &mut Mistakes,
 ) -> call::Forwarding {
     let written = &practice.forward;
@@ -210,7 +211,7 @@ pub(super) fn forwarding(
     let first = called.first().map(|called| &called.place);
     let first = first.or_else(|| written.allowed.items.first().map(|it| &it.place));
     if let (None, Some(place)) = (&written.trunk, first) {
-        by_their_own_trunk(practice, place, &file.trunks, mistakes);
+        links.sent.push(Sent { practice: id, place: place.clone() });
     }
     call::Forwarding {
         trunk,
@@ -221,28 +222,35 @@ pub(super) fn forwarding(
     }
 }
 
-/// Who is sent outside without a trunk being named goes by the one that he came on.
-fn by_their_own_trunk(
-    practice: &PracticeFile<'_>,
-    place: &Place<'_>,
-    trunks: &[Named<'_, TrunkFile<'_>>],
+/// Who is sent outside without a trunk being named goes by the one that he came on, whichever practice handed
+/// him on.
+pub(super) fn by_their_own_trunk(
+    file: &File<'_>,
+    links: &Links<'_>,
+    names: &Names,
     mistakes: &mut Mistakes,
 ) {
-    let with = trunks.iter().find(|trunk| trunk.item.outbound.is_some());
-    let Some(with) = with else {
-        mistakes.push(place.mistake(
-            "no trunk has [outbound]: nobody outside could be rung",
-            "write [outbound] with `to = \"ADDRESS:PORT\"` for the trunk that shall carry it",
-        ));
-        return;
-    };
-    let brings = |trunk: &&Named<'_, TrunkFile<'_>>| trunk.item.may_bring(practice);
-    let without = trunks.iter().filter(brings).find(|trunk| trunk.item.outbound.is_none());
-    if let Some(without) = without {
+    for Sent { practice, place } in &links.sent {
+        let Some(with) = file.trunks.iter().find(|trunk| trunk.item.outbound.is_some()) else {
+            mistakes.push(place.mistake(
+                "no trunk has [outbound]: nobody outside could be rung",
+                "write [outbound] with `to = \"ADDRESS:PORT\"` for the trunk that shall carry it",
+            ));
+            continue;
+        };
+        let callers_of = callers_of(*practice, links);
+        let Some((by, trunk)) = callers_of.iter().find_map(|of| Some((*of, refuses(*of, file)?)))
+        else {
+            continue;
+        };
+        let handed = match by == *practice {
+            true => String::new(),
+            false => format!(", handed on by the practice {:?},", name_of(by, &names.practices)),
+        };
         mistakes.push(place.mistake(
             format!(
-                "who comes by the trunk {:?} could not be sent there: it has no [outbound]",
-                without.name
+                "who comes by the trunk {trunk:?}{handed} could not be sent there: that trunk has no \
+                 [outbound]"
             ),
             format!(
                 "write `trunk = {:?}` in [forward] of this practice, or [outbound] for that trunk",
@@ -250,4 +258,26 @@ fn by_their_own_trunk(
             ),
         ));
     }
+}
+
+/// A practice, and all those whose callers are handed on to it, the nearest first.
+fn callers_of(practice: PracticeId, links: &Links<'_>) -> Vec<PracticeId> {
+    let mut all = vec![practice];
+    let mut next = 0;
+    while let Some(&to) = all.get(next) {
+        next += 1;
+        for hand in links.hands.iter().filter(|hand| hand.to == to) {
+            if !all.contains(&hand.from) {
+                all.push(hand.from);
+            }
+        }
+    }
+    all
+}
+
+/// A trunk that may bring a practice's callers and takes no calls of ours.
+fn refuses<'f>(practice: PracticeId, file: &'f File<'_>) -> Option<&'f str> {
+    let practice = file.practices.iter().find(|it| it.id == practice.0)?;
+    let mut trunks = file.trunks_of(&practice.item);
+    trunks.find(|trunk| trunk.item.outbound.is_none()).map(|trunk| trunk.name.as_str())
 }

@@ -36,6 +36,7 @@ pub(super) struct Known<'k> {
 pub(super) struct Links<'t> {
     pub(super) hands: Vec<Hand<'t>>,
     pub(super) queues: Vec<Waits<'t>>,
+    pub(super) sent: Vec<Sent<'t>>,
 }
 
 /// A practice's plan hands its callers on to another practice.
@@ -53,6 +54,13 @@ pub(super) struct Waits<'t> {
     pub(super) place: Place<'t>,
     /// The step's `for`.
     pub(super) until: Option<(Duration, Place<'t>)>,
+}
+
+/// Callers of a practice, and who is handed on to it, are sent outside by the trunk that they came on.
+pub(super) struct Sent<'t> {
+    pub(super) practice: PracticeId,
+    /// The first number that they are sent to.
+    pub(super) place: Place<'t>,
 }
 
 /// Reads the plans of one practice.

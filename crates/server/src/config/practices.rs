@@ -13,7 +13,6 @@ use call::E164;
 use super::fields::{Located, Place};
 use super::file::{
     CallersFile, File, LeaveFile, Named, PracticeFile, PractitionerFile, RepeatedFile, ThenFile,
-    TrunkFile,
 };
 use super::mistake::{Mistake, Mistakes};
 use super::names::{AGENT, SITE, SKILL};
@@ -56,7 +55,7 @@ pub(super) fn practices<'t>(
                 key: key.clone(),
                 name: item.name.clone(),
                 label: item.label.clone().unwrap_or_else(|| item.name.clone()),
-                forwarding: outside::forwarding(id, item, &called, file, known, mistakes),
+                forwarding: outside::forwarding(id, item, &called, file, known, links, mistakes),
                 greeting: item.greeting.clone(),
                 instructions: item.instructions.clone(),
                 identity: item.identity.clone(),
@@ -81,11 +80,8 @@ fn practitioner(file: &PractitionerFile<'_>) -> call::Practitioner {
 
 /// Of the trunks that may bring its calls; where it is not said which do, of all.
 fn unanswered_max(file: &File<'_>, practice: &PracticeFile<'_>) -> Option<Duration> {
-    let trunks = || file.trunks.iter().map(|trunk| &trunk.item);
-    let of = |is_its: &dyn Fn(&&TrunkFile<'_>) -> bool| {
-        trunks().filter(|trunk| is_its(trunk)).map(|trunk| trunk.max_unanswered).max()
-    };
-    of(&|trunk| trunk.may_bring(practice)).or_else(|| of(&|_| true))
+    let its = file.trunks_of(practice).map(|trunk| trunk.item.max_unanswered).max();
+    its.or_else(|| file.trunks.iter().map(|trunk| trunk.item.max_unanswered).max())
 }
 
 /// Orders must name them by their keys, and nobody can tell them apart in a table or a log.

@@ -168,6 +168,69 @@ fn a_number_outside_needs_a_trunk_that_takes_our_calls() {
     assert!(apart.with("monoligne.toml", &text).load().is_ok());
 }
 
+/// [`STAFF`]'s trunk brings these numbers and takes no calls; a second one brings those and does.
+fn two_trunks(folder: Folder, dids: &str, second: &str) -> Folder {
+    let text = std::fs::read_to_string(folder.0.join("monoligne.toml")).unwrap();
+    let text = text.replace(
+        "[teams.pool]",
+        &format!(
+            "dids = [{dids}]\n[trunks.out]\nsources = [\"198.51.100.1\"]\ndids = [{second}]\n\
+             outbound = {{ to = \"198.51.100.1\" }}\n[teams.pool]"
+        ),
+    );
+    folder.with("monoligne.toml", &text)
+}
+
+#[test]
+fn who_is_handed_on_is_sent_outside_by_the_trunk_that_he_came_on() {
+    let call = "plan = [{ call = \"06 39 98 00 12\" }, \"busy\"]";
+    let hand = |to: &str| {
+        format!("hours = \"24/7\"\nplan = [\"busy\"]\nclosed = [{{ practice = \"{to}\" }}]")
+    };
+    let handed = |name: &str, keys: &str| {
+        // The last one brings its own calls by the trunk that takes ours, the others by the one that does not.
+        let (a, b) = (hand("b"), hand("garde"));
+        let folder = folder(name, "", &[("a", &a), ("b", &b), ("garde", keys)]);
+        let op = "\"01 99 00 00 10\", \"01 99 00 00 11\"";
+        two_trunks(folder, op, "\"01 99 00 00 12\"")
+    };
+    let mistakes = handed("handed", call).mistakes();
+    assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
+    assert_eq!(mistakes[0].key, "practices.garde.plan[0].call");
+    let fault =
+        "who comes by the trunk \"op\", handed on by the practice \"b\", could not be sent there";
+    assert!(mistakes[0].fault.contains(fault), "{}", mistakes[0]);
+    assert!(mistakes[0].remedy.contains("`trunk = \"out\"` in [forward]"), "{}", mistakes[0]);
+    assert!(mistakes[0].line > 0);
+    let named = format!("{call}\nforward = {{ trunk = \"out\" }}");
+    assert!(handed("handed-named", &named).load().is_ok());
+
+    // Over a practice whose own callers come by the right trunk.
+    let (a, b) = (hand("b"), hand("garde"));
+    let far = folder("handed-far", "", &[("a", &a), ("b", &b), ("garde", call)]);
+    let far = two_trunks(far, "\"01 99 00 00 10\"", "\"01 99 00 00 11\", \"01 99 00 00 12\"");
+    let mistakes = far.mistakes();
+    assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
+    assert!(mistakes[0].fault.contains("handed on by the practice \"a\""), "{}", mistakes[0]);
+}
+
+#[test]
+fn callers_of_a_practices_own_line_come_by_the_trunk_of_the_shared_number() {
+    let call = "plan = [{ call = \"06 39 98 00 12\" }, \"busy\"]";
+    let shared =
+        "[unidentified]\nname = \"Unknown\"\nnumbers = [\"01 99 00 99 99\"]\nplan = [\"busy\"]\n";
+    let line =
+        |name: &str, op: &str, out: &str| two_trunks(folder(name, shared, &[("a", call)]), op, out);
+    let mistakes = line("line", "\"01 99 00 99 99\"", "\"0262 *\"").mistakes();
+    assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
+    assert_eq!(mistakes[0].key, "practices.a.plan[0].call");
+    let fault = "who comes by the trunk \"op\" could not be sent there";
+    assert!(mistakes[0].fault.contains(fault), "{}", mistakes[0]);
+    // The shared number comes by the trunk that takes our calls; or the practice's number is no line.
+    assert!(line("line-out", "\"0262 *\"", "\"01 99 00 99 99\"").load().is_ok());
+    assert!(line("no-line", "\"01 99 00 99 99\"", "\"01 99 00 00 *\"").load().is_ok());
+}
+
 #[test]
 fn an_override_may_go_nowhere_that_a_plan_may_not() {
     let keys = "plan = [\"busy\"]\nforward = { allowed = [\"06 39 98 00 12\"] }";
