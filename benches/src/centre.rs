@@ -33,7 +33,7 @@ impl Staff {
         let mut text = format!(
             "[server]\nrealm = \"{REALM}\"\n\n[[listen]]\naddress = \"{address}\"\n\n\
              [media]\nports = \"{first}-{last}\"\n\n\
-             [trunks.operator]\nsources = [\"{OPERATOR}\"]\n\n"
+             [trunks.operator]\nsources = [\"{OPERATOR}\"]\nmax_unanswered = \"120 s\"\n\n"
         );
         for (team, number) in [("busy", BUSY_NUMBER), ("queue", QUEUE_NUMBER)] {
             write!(

@@ -106,7 +106,7 @@ Urgences : raccrocher et composer le 15.
 """
 plan = [
     {{ ring = "accueil-{team}", for = "4 rings" }},
-    {{ queue = "team-{team}", for = "2 min", unless_waiting = 5 }},
+    {{ queue = "team-{team}", for = "50 s", unless_waiting = 5 }},
     {{ call = "06 39 98 00 12", for = "25 s" }},
     "busy",
 ]

@@ -434,6 +434,9 @@ fn limits(fields: &mut Fields<'_, '_, '_>) -> (Limits, acd::Limits, ConnectionSe
     (limits, acd::Limits { waiting_max }, connections)
 }
 
+/// Networks wait 90 to 180 s for an answer.
+const MAX_UNANSWERED: Duration = Duration::from_secs(85);
+
 fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
     // The same word for a practice's.
     let is_list = fields.is_list("numbers");
@@ -448,10 +451,10 @@ fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
         transports: fields.has("transports").then(|| fields.list("transports")),
         max_unanswered: fields.or_unless(
             "max_unanswered",
-            Duration::from_secs(120),
+            MAX_UNANSWERED,
             a_second(
                 "below one second: every call would be refused",
-                "write what the operator allows, like \"120 s\"",
+                "write what the operator allows, like \"85 s\"",
             ),
         ),
         rang_before: fields.or("rang_before", Duration::from_secs(25)),

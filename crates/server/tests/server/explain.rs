@@ -158,7 +158,7 @@ ha1 = "a71afc718d6fb4c315d504a5e85f5d6a"
     let petit = r#"name = "Mme Petit"
 numbers = ["01 99 00 56 78"]
 hours = "Mo-Fr 08:00-19:00; PH off"
-wait_max = "100 s"
+wait_max = "80 s"
 plan = [
     { queue = "pool", for = "40 s", unless_waiting = 2, unless_expected = "1 min", nobody = "0 s" },
     { queue = "far", for = "30 s", unless_none_free = true },
@@ -212,10 +212,10 @@ fn the_whole_plan_is_told_with_conditions_times_and_the_practice_that_it_goes_on
         [
             ("petit", 1, Some(0), Some(40_000), "for"),
             ("petit", 2, Some(40_000), Some(70_000), "for"),
-            ("petit", 3, Some(70_000), Some(100_000), "wait_max"),
-            ("petit", 4, Some(100_000), None, ""),
+            ("petit", 3, Some(70_000), Some(80_000), "wait_max"),
+            ("petit", 4, Some(80_000), None, ""),
             // All that he may wait in queues is over; Garde is closed by day.
-            ("garde", 1, Some(100_000), None, ""),
+            ("garde", 1, Some(80_000), None, ""),
         ]
     );
     assert_eq!(plan[0]["entry"]["lets_in"], true);
@@ -250,9 +250,9 @@ fn the_whole_plan_is_told_with_conditions_times_and_the_practice_that_it_goes_on
             (0, "waits"),
             (40_000, "waits"),
             (70_000, "waits"),
-            (100_000, "spent"),
-            (100_000, "handed_on"),
-            (100_000, "busy")
+            (80_000, "spent"),
+            (80_000, "handed_on"),
+            (80_000, "busy")
         ]
     );
 

@@ -96,8 +96,7 @@ fn a_thousand_practices_are_compared_and_only_those_that_differ_are_told() {
     let new = Folder::new("many-new");
     practices::write(&new.0, PRACTICES).unwrap();
     let path = new.0.join("practices/practice-777.toml");
-    let text =
-        std::fs::read_to_string(&path).unwrap().replace("for = \"2 min\"", "for = \"1 min\"");
+    let text = std::fs::read_to_string(&path).unwrap().replace("for = \"50 s\"", "for = \"40 s\"");
     std::fs::write(path, text).unwrap();
     let compared = |new: &Folder| {
         let before = old.load().unwrap_or_else(|mistakes| panic!("{mistakes}"));

@@ -280,7 +280,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "trunks.max_unanswered",
         "[trunks.op]",
         "[trunks.op]\nmax_unanswered = 90",
-        "~ trunk op: max_unanswered 2 min → 1 min 30 s",
+        "~ trunk op: max_unanswered 1 min 25 s → 1 min 30 s",
     ),
     (
         "trunks.rang_before",
