@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acd::{
     Calendars, CallerRule, CivilError, CutNight, Holidays, Hours, HoursError, Insistence, Leave,
-    Period, Plan, PracticeId, PractitionerId, REPEATED_CALLS_MAX, Repeated, Step, Way,
+    Period, Plan, PracticeId, PractitionerId, REPEATED_CALLS_MAX, Repeated, Step, Territory, Way,
 };
 use call::E164;
 
@@ -314,7 +314,7 @@ fn hours(
     mistakes: &mut Mistakes,
 ) -> Option<Hours> {
     let holidays = Holidays {
-        territory: file.holidays,
+        territory: file.holidays.as_ref().map_or(Territory::France, |it| it.value),
         added: file.holidays_added.items.iter().map(|day| day.value).collect(),
         removed: Default::default(),
     };
@@ -328,6 +328,7 @@ fn hours(
     }
     let removed = file.holidays_removed.items.iter().map(|day| day.value).collect();
     let holidays = Holidays { removed, ..holidays };
+    holidays_in_vain(file, mistakes);
     let Some(written) = &file.hours else {
         // Open at any time, by the practice's own clock all the same.
         return Hours::sharing("24/7", file.time_zone, holidays, calendars).ok();
@@ -363,6 +364,30 @@ fn hours(
             mistakes.push(written.place.mistake(error.to_string(), remedy(&error)));
             None
         }
+    }
+}
+
+/// Public holidays mean something to a rule of the hours that names them, and to nothing else.
+fn holidays_in_vain(file: &PracticeFile<'_>, mistakes: &mut Mistakes) {
+    // Every second part stands between quotes: a comment.
+    let names = |hours: &str| hours.split('"').step_by(2).any(|part| part.contains("PH"));
+    let (fault, remedy) = match &file.hours {
+        Some(hours) if names(&hours.value) => return,
+        Some(_) => (
+            "does nothing: no rule of `hours` names PH, so public holidays are days like others",
+            "add `; PH off` at the end of `hours`, or remove this",
+        ),
+        None => (
+            "does nothing: without `hours` it is open at any time, public holidays included",
+            "write `hours = \"Mo-Fr 08:00-20:00; PH off\"`, or remove this",
+        ),
+    };
+    // Who writes "none" wants nothing of them.
+    let calendar = file.holidays.as_ref().filter(|it| it.value != Territory::None);
+    let days = [&file.holidays_added, &file.holidays_removed];
+    let days = days.into_iter().filter(|days| !days.items.is_empty()).map(|days| &days.place);
+    for place in calendar.map(|it| &it.place).into_iter().chain(days) {
+        mistakes.warn(place.mistake(fault, remedy));
     }
 }
 

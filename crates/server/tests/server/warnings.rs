@@ -97,6 +97,31 @@ const TABLE: &[(&str, Option<Expected>)] = &[
         Some(("leave[0].plan[0].answer", "must be heard", "leave `answer` out")),
     ),
     ("plan = [{ announce = \"closed\", answer = false }]", None),
+    // Days that no rule of the hours asks for.
+    (
+        "plan = [\"busy\"]\nhours = \"Mo-Fr 08:00-19:00 \\\"PH\\\"\"\nholidays_added = [\"2026-05-15\"]",
+        Some(("holidays_added", "no rule of `hours` names PH", "add `; PH off`")),
+    ),
+    (
+        "plan = [\"busy\"]\nhours = \"Mo-Fr 08:00-19:00\"\nholidays_removed = [\"2027-05-17\"]",
+        Some(("holidays_removed", "no rule of `hours` names PH", "PH off")),
+    ),
+    (
+        "plan = [\"busy\"]\nhours = \"Mo-Fr 08:00-19:00\"\nholidays = \"alsace-moselle\"",
+        Some(("holidays", "no rule of `hours` names PH", "PH off")),
+    ),
+    (
+        "plan = [\"busy\"]\nholidays_added = [\"2026-05-15\"]",
+        Some(("holidays_added", "without `hours` it is open at any time", "`hours = ")),
+    ),
+    ("plan = [\"busy\"]\nhours = \"Mo-Fr 08:00-19:00\"", None),
+    ("plan = [\"busy\"]\nhours = \"Mo-Fr 08:00-19:00\"\nholidays = \"none\"", None),
+    ("plan = [\"busy\"]\nhours = \"Mo-Fr 08:00-19:00\"\nholidays_added = []", None),
+    (
+        "plan = [\"busy\"]\nhours = \"Mo-Fr,PH 08:00-19:00\"\nholidays = \"la-reunion\"\n\
+         holidays_added = [\"2026-05-15\"]\nholidays_removed = [\"2027-12-20\"]",
+        None,
+    ),
     // Hours round the clock.
     (
         "plan = [\"busy\"]\nhours = \"Mo 08:00-08:00; PH off\"",

@@ -29,7 +29,8 @@ pub(in crate::config) struct PracticeFile<'t> {
     pub(in crate::config) plan: List<'t, StepFile>,
     pub(in crate::config) hours: Option<Located<'t, String>>,
     pub(in crate::config) time_zone: TimeZone,
-    pub(in crate::config) holidays: Territory,
+    /// `None`: those of France.
+    pub(in crate::config) holidays: Option<Located<'t, Territory>>,
     pub(in crate::config) holidays_added: List<'t, Date>,
     pub(in crate::config) holidays_removed: List<'t, Date>,
     pub(in crate::config) closed: Option<List<'t, StepFile>>,
@@ -188,7 +189,7 @@ pub(super) fn practice<'t>(fields: &mut Fields<'t, '_, '_>) -> PracticeFile<'t> 
         plan: fields.list_of("plan", step),
         hours: fields.take("hours"),
         time_zone: fields.or("time_zone", TimeZone::PARIS),
-        holidays: fields.or("holidays", Territory::France),
+        holidays: fields.take("holidays"),
         holidays_added: fields.list("holidays_added"),
         holidays_removed: fields.list("holidays_removed"),
         closed: steps(fields, "closed"),
