@@ -64,6 +64,8 @@ pub struct Loaded {
     pub sites: BTreeMap<acd::SiteId, String>,
     /// What is hardly meant so.
     pub warnings: Vec<Warning>,
+    /// What was right once and does nothing any more: only who checks the files wants to know.
+    pub over: Vec<Warning>,
     /// For the next reading.
     pub ids: Ids,
 }
@@ -83,7 +85,8 @@ pub fn load_again(path: &Path, ids: Ids) -> Result<Loaded, Mistakes> {
     let mistakes = mistakes.sorted();
     match loaded {
         Some(loaded) if mistakes.is_empty() => {
-            Ok(Loaded { warnings: mistakes.warnings().to_vec(), ..loaded })
+            let (warnings, over) = (mistakes.warnings().to_vec(), mistakes.all_over().to_vec());
+            Ok(Loaded { warnings, over, ..loaded })
         }
         Some(_) | None => Err(mistakes),
     }

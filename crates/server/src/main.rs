@@ -485,17 +485,20 @@ fn main() -> ExitCode {
 
 fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let loaded = config::load(&args.config.config);
+    let (warnings, over) = match &loaded {
+        Ok(loaded) => (loaded.warnings.as_slice(), loaded.over.as_slice()),
+        Err(mistakes) => (mistakes.warnings(), mistakes.all_over()),
+    };
+    let mut warnings = [warnings, over].concat();
+    warnings.sort_by(|a, b| (&a.0.file, a.0.line).cmp(&(&b.0.file, b.0.line)));
     if args.json {
         let empty = Mistakes::default();
-        let (mistakes, warnings) = match &loaded {
-            Ok(loaded) => (&empty, loaded.warnings.as_slice()),
-            Err(mistakes) => (mistakes, mistakes.warnings()),
-        };
-        say(&serde_json::to_string(&Remark::all(mistakes, warnings))?)?;
+        let mistakes = loaded.as_ref().err().unwrap_or(&empty);
+        say(&serde_json::to_string(&Remark::all(mistakes, &warnings))?)?;
         return Ok(ExitCode::from(if mistakes.is_empty() { 0 } else { 2 }));
     }
     let loaded = loaded?;
-    for warning in &loaded.warnings {
+    for warning in &warnings {
         say(&warning.to_string())?;
     }
     let engine = &loaded.engine;
@@ -507,7 +510,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         engine.numbers.len(),
         engine.floor.teams.len(),
         engine.agents.len(),
-        match loaded.warnings.len() {
+        match warnings.len() {
             0 => String::new(),
             1 => ", 1 warning".to_owned(),
             count => format!(", {count} warnings"),

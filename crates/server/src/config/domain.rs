@@ -120,6 +120,7 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         skills: names.skills.into_iter().map(|(name, id)| (id, name)).collect(),
         sites: names.sites.into_iter().map(|(name, id)| (id, name)).collect(),
         warnings: Vec::new(),
+        over: Vec::new(),
         ids: file.ids,
     })
 }

@@ -45,9 +45,9 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All that is wrong, by file and line; besides, what only looks so.
+/// All that is wrong, by file and line; besides, what only looks so, and what was right once.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Mistakes(Vec<Mistake>, Vec<Warning>);
+pub struct Mistakes(Vec<Mistake>, Vec<Warning>, Vec<Warning>);
 
 impl Mistakes {
     pub(super) fn push(&mut self, mistake: Mistake) {
@@ -68,8 +68,17 @@ impl Mistakes {
         self.1.push(Warning(warning));
     }
 
+    /// Refuses nothing either; told to who asks alone, since only time has passed.
+    pub(super) fn over(&mut self, warning: Mistake) {
+        self.2.push(Warning(warning));
+    }
+
     pub fn warnings(&self) -> &[Warning] {
         &self.1
+    }
+
+    pub fn all_over(&self) -> &[Warning] {
+        &self.2
     }
 
     pub fn is_empty(&self) -> bool {
@@ -85,6 +94,7 @@ impl Mistakes {
             |a: &Mistake, b: &Mistake| (&a.file, a.line, &a.key).cmp(&(&b.file, b.line, &b.key));
         self.0.sort_by(order);
         self.1.sort_by(|a, b| order(&a.0, &b.0));
+        self.2.sort_by(|a, b| order(&a.0, &b.0));
         self
     }
 }

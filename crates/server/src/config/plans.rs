@@ -66,6 +66,8 @@ pub(super) struct Sent<'t> {
 /// Reads the plans of one practice.
 pub(super) struct Planner<'k, 't> {
     pub(super) practice: PracticeId,
+    /// When it is read.
+    pub(super) now_ms: i64,
     /// It limits how long its callers wait altogether.
     pub(super) has_wait_max: bool,
     /// The longest that a trunk of its lets a caller be unanswered; `None`: it has no trunk.

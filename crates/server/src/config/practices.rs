@@ -39,6 +39,7 @@ pub(super) fn practices<'t>(
         let id = PracticeId(*id);
         let mut planner = Planner {
             practice: id,
+            now_ms,
             has_wait_max: item.wait_max.is_some(),
             unanswered_max: unanswered_max(file, item),
             known,
@@ -188,7 +189,14 @@ fn leave<'t>(
             Some(plan) => planner.last_plan(LEAVE, plan, mistakes),
             None => planner.text_plan(LEAVE, &leave.place.within("plan"), mistakes),
         };
-        all.extend(period(leave, practice, mistakes).map(|period| Leave { period, plan }));
+        let period = period(leave, practice, mistakes);
+        if period.is_some() && is_over(leave, practice, planner.now_ms) {
+            mistakes.over(leave.to.place.mistake(
+                "this leave is over",
+                "remove it, or mend its year if another one is meant",
+            ));
+        }
+        all.extend(period.map(|period| Leave { period, plan }));
     }
     all
 }
@@ -419,6 +427,12 @@ fn remedy(error: &HoursError) -> &'static str {
 fn now_ms() -> i64 {
     let reading = Clock::start().read();
     reading.epoch_ms(reading.now)
+}
+
+/// Its end has passed, by the practice's clock.
+fn is_over(leave: &LeaveFile<'_>, file: &PracticeFile<'_>, now_ms: i64) -> bool {
+    let until = Period::read("1970-01-01", &leave.to.value.0, file.time_zone);
+    until.is_ok_and(|until| !until.contains(now_ms))
 }
 
 fn period(
