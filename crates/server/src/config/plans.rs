@@ -236,7 +236,7 @@ impl<'t> Planner<'_, 't> {
                 let made = prompt.map(|prompt| Step::Announce { prompt, answer, urgent_key });
                 let end = match urgent_key {
                     Some(_) => {
-                        pressed(answer, next.is_some(), step, mistakes);
+                        pressed(answer, next.map(|next| &next.value), step, mistakes);
                         End::Pressed
                     }
                     None => ENDED,
@@ -335,19 +335,36 @@ fn rings(ring_for: Duration, step: &Located<'_, StepFile>, mistakes: &mut Mistak
 }
 
 /// A key that nobody could press, or that leads nowhere.
-fn pressed(answer: bool, has_next: bool, step: &Located<'_, StepFile>, mistakes: &mut Mistakes) {
+fn pressed(
+    answer: bool,
+    next: Option<&StepFile>,
+    step: &Located<'_, StepFile>,
+    mistakes: &mut Mistakes,
+) {
     if !answer {
         mistakes.push(step.place.within("urgent_key").mistake(
             "the call is not answered for this text: networks carry no key before the answer",
             "remove `answer = false`, or the key",
         ));
     }
-    if !has_next {
-        mistakes.push(step.place.within("urgent_key").mistake(
-            "no step after it: who presses the key would hear busy",
-            "write what he goes on with after this step: { queue = \"TEAM\" }",
-        ));
-    }
+    let fault = match next {
+        None => "no step after it: who presses the key would be hung up on",
+        // The call is answered for the text.
+        Some(StepFile::Busy) => {
+            "busy cannot be heard any more: who presses the key would be hung up on"
+        }
+        Some(
+            StepFile::Queue(_)
+            | StepFile::Ring { .. }
+            | StepFile::Call { .. }
+            | StepFile::Practice { .. }
+            | StepFile::Announce { .. },
+        ) => return,
+    };
+    mistakes.push(step.place.within("urgent_key").mistake(
+        fault,
+        "write what he goes on with after this step, a queue, a call or another text: { queue = \"TEAM\" }",
+    ));
 }
 
 fn is_conditional(queue: &QueueFile) -> bool {

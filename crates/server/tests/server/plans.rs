@@ -133,7 +133,7 @@ plan = [
     { announce = "leave", urgent_key = 1 },
     { queue = "night", for = 30 },
     { announce = "closed", urgent_key = "#" },
-    "busy",
+    { announce = "leave" },
 ]
 "##;
     let practice = practice("key", keys);
@@ -143,7 +143,7 @@ plan = [
         keyed(LEAVE, '1'),
         queue(NIGHT, 30, Some(10)),
         keyed(CLOSED, '#'),
-        Step::Busy,
+        announce(LEAVE),
     ];
     assert_eq!(steps(&practice.open), expected);
 }
@@ -227,13 +227,13 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ),
     ("plan = [{ announce = \"closed\" }, \"busy\"]", "plan[1]", "ends the call", "remove it"),
     (
-        "plan = [{ announce = \"closed\", urgent_key = \"A\" }, \"busy\"]",
+        "plan = [{ announce = \"closed\", urgent_key = \"A\" }, { queue = \"pool\" }]",
         "plan[0].urgent_key",
         "not a key",
         "0 to 9",
     ),
     (
-        "plan = [{ announce = \"closed\", urgent_key = \"1\", answer = false }, \"busy\"]",
+        "plan = [{ announce = \"closed\", urgent_key = \"1\", answer = false }, { queue = \"pool\" }]",
         "plan[0].urgent_key",
         "not answered",
         "`answer = false`",
@@ -241,8 +241,14 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     (
         "plan = [{ announce = \"closed\", urgent_key = \"1\" }]",
         "plan[0].urgent_key",
-        "would hear busy",
+        "would be hung up on",
         "{ queue = ",
+    ),
+    (
+        "plan = [{ announce = \"closed\", urgent_key = \"1\" }, \"busy\"]",
+        "plan[0].urgent_key",
+        "busy cannot be heard any more: who presses the key would be hung up on",
+        "a queue, a call or another text",
     ),
     (
         "plan = [{ queue = \"pool\", urgent_key = \"1\" }]",

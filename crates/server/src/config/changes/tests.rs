@@ -593,7 +593,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     (
         "plan.urgent_key",
         "{ announce = \"overflow\" }]",
-        "{ announce = \"overflow\", urgent_key = \"1\" }, \"busy\"]",
+        "{ announce = \"overflow\", urgent_key = \"1\" }, { ring = \"accueil\" }]",
         "the end, unless he presses 1: he is urgent then, and goes on with the next step",
     ),
     (
