@@ -9,29 +9,7 @@ use std::time::Duration;
 use call::{E164, PracticeId, Urgency};
 use server::config::{self, KEYS, Loaded};
 
-use crate::folder::Folder;
-
-const MAIN: &str = r#"
-[server]
-realm = "pbx.example.fr"
-
-[[listen]]
-address = "127.0.0.1:5060"
-
-[trunks.op]
-sources = ["192.0.2.0/24"]
-
-[practices.martin]
-name = "Dr Martin"
-numbers = ["01 99 00 12 34"]
-plan = [{ queue = "pool", for = "3 min" }, "busy"]
-
-[teams.pool]
-
-[agents.101]
-teams = ["pool"]
-ha1 = "a71afc718d6fb4c315d504a5e85f5d6a"
-"#;
+use crate::folder::{Folder, MAIN};
 
 /// The line of `MAIN` that is replaced, what by, and what must be said: key, fault, remedy.
 const TABLE: &[(&str, &str, &str, &str, &str)] = &[

@@ -5,6 +5,29 @@ use std::path::PathBuf;
 
 use server::config::{self, Loaded, Mistake, Mistakes};
 
+/// One of each that callers need: a trunk, a practice, a team and its secretary.
+pub(crate) const MAIN: &str = r#"
+[server]
+realm = "pbx.example.fr"
+
+[[listen]]
+address = "127.0.0.1:5060"
+
+[trunks.op]
+sources = ["192.0.2.0/24"]
+
+[practices.martin]
+name = "Dr Martin"
+numbers = ["01 99 00 12 34"]
+plan = [{ queue = "pool", for = "3 min" }, "busy"]
+
+[teams.pool]
+
+[agents.101]
+teams = ["pool"]
+ha1 = "a71afc718d6fb4c315d504a5e85f5d6a"
+"#;
+
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {

@@ -9,24 +9,7 @@ use std::time::Duration;
 
 use server::config::{self, Mistake, Mistakes};
 
-use crate::folder::Folder;
-
-const MAIN: &str = r#"
-[server]
-realm = "pbx.example.fr"
-[[listen]]
-address = "127.0.0.1:5060"
-[trunks.op]
-sources = ["192.0.2.0/24"]
-[practices.martin]
-name = "Dr Martin"
-numbers = ["01 99 00 12 34"]
-plan = [{ queue = "pool", for = "1 min" }, "busy"]
-[teams.pool]
-[agents.101]
-teams = ["pool"]
-ha1 = "a71afc718d6fb4c315d504a5e85f5d6a"
-"#;
+use crate::folder::{Folder, MAIN};
 
 fn folder(name: &str) -> Folder {
     Folder::new(&format!("odd-{name}")).with("monoligne.toml", MAIN)
