@@ -16,7 +16,7 @@ use crate::id::{CallerId, OfferId};
 use crate::limits::RETURNED_MAX;
 use crate::offer::RING_MIN;
 use crate::scheduler::Scheduler;
-use crate::setup::{Forward, Step};
+use crate::setup::Forward;
 
 impl Scheduler {
     /// He is in no step; when nobody takes him there he goes on with `next`.
@@ -25,9 +25,6 @@ impl Scheduler {
         let now = self.now;
         let caller = self.caller_mut(id);
         let leave_by = caller.leave_by.filter(|&at| at < rings_until);
-        if leave_by.is_some_and(|at| at <= now) {
-            return self.go_to_the_end(id);
-        }
         let offer = caller.next_offer();
         let deadline = leave_by.unwrap_or(rings_until);
         let target = to.target;
@@ -88,14 +85,9 @@ impl Scheduler {
         let why = if capped { Withdrawal::Overflowed } else { Withdrawal::Expired };
         self.take_out(offer.caller, why);
         if capped {
-            self.go_to_the_end(offer.caller);
+            self.begin_step(offer.caller, next);
         } else {
             self.go_on(offer.caller, next);
         }
-    }
-
-    /// He must not be unanswered any more.
-    fn go_to_the_end(&mut self, id: CallerId) {
-        self.leave_queue(id, Step::is_last);
     }
 }

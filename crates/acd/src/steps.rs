@@ -3,6 +3,7 @@
 use crate::caller::{Caller, InQueue, Place, Stage, Urgency};
 use crate::decision::Decision;
 use crate::id::{AgentId, CallerId, PracticeId, TeamId};
+use crate::limits::HOPS_MAX;
 use crate::scheduler::Scheduler;
 use crate::setup::{Circle, Queue, Setup, Step};
 use crate::time::Instant;
@@ -12,24 +13,17 @@ impl Scheduler {
     pub(crate) fn wait_ended(&mut self, id: CallerId, bound: Bound) {
         // An offer's deadline is no later, and comes first within the instant.
         debug_assert_eq!(self.callers[&id].stage, Stage::Waiting);
-        match bound {
-            Bound::LeaveBy => self.leave_queue(id, Step::is_last),
-            Bound::WaitMax => self.leave_queue(id, |step| !matches!(step, Step::Queue(_))),
-            Bound::StepEnd | Bound::Nobody => {
-                let next = self.callers[&id].step + 1;
-                self.note_wait(id, true);
-                self.unindex_caller(id);
-                self.begin_step(id, next);
-            }
-        }
-    }
-
-    /// On to the first step to come that he may enter; past the last one, if there is none.
-    pub(crate) fn leave_queue(&mut self, id: CallerId, may_enter: impl Fn(Step) -> bool) {
         let caller = &self.callers[&id];
-        let steps = &caller.plan.steps;
-        let to_come = (caller.step + 1..steps.len()).find(|&step| may_enter(steps[step]));
-        let next = to_come.unwrap_or(steps.len());
+        let is_queue = |step: &Step| matches!(step, Step::Queue(_));
+        let next = match bound {
+            // What is no queue; past the last step, if there is nothing else.
+            Bound::WaitMax => {
+                let steps = caller.plan.steps.iter().enumerate().skip(caller.step + 1);
+                let mut others = steps.filter(|(_, step)| !is_queue(step));
+                others.next().map_or(caller.plan.steps.len(), |(at, _)| at)
+            }
+            Bound::LeaveBy | Bound::StepEnd | Bound::Nobody => caller.step + 1,
+        };
         self.note_wait(id, true);
         self.unindex_caller(id);
         self.begin_step(id, next);
@@ -45,8 +39,12 @@ impl Scheduler {
             caller.queue = None;
             caller.is_placed = false;
             let (is_returned, is_spent) = (caller.is_returned, caller.is_spent(now));
-            let (acting, place) = (caller.acting, caller.place);
+            let (acting, place, hops) = (caller.acting, caller.place, caller.hops);
+            // Only a text keeps his network from giving him up, be it another practice's.
+            let must_end = caller.leave_by.is_some_and(|at| at <= now);
             match caller.plan.steps.get(step).copied().unwrap_or(Step::Busy) {
+                Step::Queue(_) | Step::Forward(_) if must_end => step += 1,
+                Step::Practice(practice) if must_end && !self.speaks(practice, hops) => step += 1,
                 Step::Queue(queue) if !is_spent && self.takes(acting, place, &queue) => {
                     self.begin_queue(id, step, &queue);
                     return;
@@ -71,6 +69,21 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// Whether that practice, by what it says now, has a text for who was handed on so often and must not
+    /// wait any more.
+    fn speaks(&self, practice: PracticeId, hops: u8) -> bool {
+        let Some((_, plan)) = self.holding_plan(practice).filter(|_| hops < HOPS_MAX) else {
+            return false;
+        };
+        let ends = plan.steps.iter().find_map(|&step| match step {
+            Step::Announce { .. } => Some(true),
+            Step::Busy => Some(false),
+            Step::Practice(next) => self.speaks(next, hops + 1).then_some(true),
+            Step::Queue(_) | Step::Forward(_) => None,
+        });
+        ends.unwrap_or(false)
     }
 
     fn note_step(&mut self, id: CallerId, step: usize) {

@@ -279,3 +279,39 @@ fn who_was_handed_on_too_often_has_the_rest_of_the_plan_that_he_follows() {
     let decisions = floor.enters(1, DOCTOR);
     assert_eq!(decisions.last(), Some(&offered(1, 1, ANNA, DOCTOR, at(25))));
 }
+
+/// What a caller hears whose network gives him up at 40 s, with plans of the doctor and of the clinic.
+fn given_up(doctor: &[Step], clinic: &[Step]) -> Vec<Decision> {
+    let mut setup = setup();
+    setup.practices.insert(DOCTOR, practice(30, doctor));
+    setup.practices.insert(CLINIC, practice(30, clinic));
+    setup.practices.insert(DENTIST, practice(30, &[queue(OTHER_TEAM, None), announce(3)]));
+    let mut floor = Floor::with_setup(setup, &[]);
+    floor.input(enter(1, DOCTOR, None, Some(at(40))));
+    floor.until(40)
+}
+
+fn handed_on(practice: PracticeId) -> Decision {
+    Decision::Plan { caller: acd::CallerId(1), practice, situation: Situation::Open }
+}
+
+#[test]
+fn before_his_network_gives_up_he_hears_the_text_of_the_practice_that_takes_him_over() {
+    let to_clinic = [queue(TEAM, None), Step::Practice(CLINIC)];
+    let clinic = [queue(OTHER_TEAM, None), forward(ON_CALL, 25), announce(2)];
+    assert_eq!(given_up(&to_clinic, &clinic), [handed_on(CLINIC), announced(1, 2, 2)]);
+    let through = [Step::Practice(DENTIST), Step::Busy];
+    let twice = [handed_on(CLINIC), handed_on(DENTIST), announced(1, 1, 3)];
+    assert_eq!(given_up(&to_clinic, &through), twice);
+}
+
+#[test]
+fn before_his_network_gives_up_a_practice_without_a_text_is_passed_over() {
+    let doctor = [queue(TEAM, None), Step::Practice(CLINIC), announce(1)];
+    let clinic = [queue(OTHER_TEAM, None), forward(ON_CALL, 25)];
+    assert_eq!(given_up(&doctor, &clinic), [announced(1, 2, 1)]);
+    assert_eq!(given_up(&doctor, &[Step::Busy, announce(2)]), [announced(1, 2, 1)]);
+    let busy = [Decision::Busy { caller: acd::CallerId(1) }];
+    assert_eq!(given_up(&doctor[..2], &clinic), busy);
+    assert_eq!(given_up(&doctor[..2], &[Step::Practice(DOCTOR)]), busy, "round and round");
+}

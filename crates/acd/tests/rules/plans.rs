@@ -166,7 +166,7 @@ fn a_late_wake_up_takes_each_step_in_turn() {
     floor.scheduler.handle_timeout(at(60));
     floor.scheduler.check_invariants();
     let decisions: Vec<_> = std::iter::from_fn(|| floor.scheduler.poll_decision()).collect();
-    assert_eq!(decisions, [overflowed(1, 1), overflowed(2, 1), busy(1)]);
+    assert_eq!(decisions, [busy(1), overflowed(2, 1)], "the first may not wait any more");
     let second = floor.scheduler.waiting().next().unwrap();
     assert_eq!((second.caller, second.since), (CallerId(2), at(60)));
 }

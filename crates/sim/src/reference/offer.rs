@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use acd::{
-    AgentId, AgentState, CallerId, Decision, Forward, Miss, OfferId, RUNG_ENOUGH, RetryAfter,
-    Withdrawal,
+    AgentId, AgentState, Bound, CallerId, Decision, Forward, Miss, OfferId, RUNG_ENOUGH,
+    RetryAfter, Withdrawal,
 };
 
 use super::Reference;
@@ -54,9 +54,6 @@ impl Reference {
         let Some(caller) = self.callers.get_mut(&id) else { return };
         let rings_until = now + to.ring_for.max(RING_MIN);
         let deadline = caller.leave_by.map_or(rings_until, |at| at.min(rings_until));
-        if deadline <= now {
-            return self.must_be_answered(id);
-        }
         caller.generation += 1;
         let offer = OfferId { caller: id, generation: caller.generation };
         caller.queue = None;
@@ -69,10 +66,6 @@ impl Reference {
             next,
         };
         self.decisions.push(Decision::Forward { offer, target: to.target, deadline });
-    }
-
-    fn must_be_answered(&mut self, id: CallerId) {
-        self.wait_ends(id, acd::Bound::LeaveBy);
     }
 
     /// Who is asked for a key has the time to press it, as far as the caller has.
@@ -172,7 +165,7 @@ impl Reference {
             }
             Some(Standing::Forwarded { is_capped: true, .. }) => {
                 self.call_off(offer.caller, Withdrawal::Overflowed);
-                self.must_be_answered(offer.caller);
+                self.wait_ends(offer.caller, Bound::LeaveBy);
             }
             Some(Standing::Forwarded { is_capped: false, next }) => {
                 self.call_off(offer.caller, Withdrawal::Expired);

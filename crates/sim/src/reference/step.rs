@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use acd::{
-    AgentId, AgentState, Bound, CallerId, Circle, Decision, Instant, Queue, Step, TeamId, Urgency,
-    Withdrawal,
+    AgentId, AgentState, Bound, CallerId, Circle, Decision, HOPS_MAX, Instant, Queue, Step, TeamId,
+    Urgency, Withdrawal,
 };
 
 use super::Reference;
@@ -21,7 +21,19 @@ impl Reference {
             caller.by_hand = false;
             let has_returned = caller.has_returned;
             let is_spent = caller.has_waited_enough(self.now);
-            match caller.steps.get(step).copied() {
+            let is_given_up = caller.leave_by.is_some_and(|at| self.now >= at);
+            let hops = caller.hops;
+            let next = caller.steps.get(step).copied();
+            // His network has no patience left for ringing: what speaks to him is all that helps.
+            if is_given_up
+                && let Some(next) = next
+                && !self.says_something(&[next], hops)
+                && next != Step::Busy
+            {
+                step += 1;
+                continue;
+            }
+            match next {
                 Some(Step::Queue(queue)) => {
                     if !is_spent && self.is_worth_entering(&self.callers[&id], &queue) {
                         self.note_step(id, step);
@@ -55,6 +67,21 @@ impl Reference {
                     return;
                 }
                 Some(Step::Busy) | None => return self.busy(id),
+            }
+        }
+    }
+
+    /// Whether these steps, as far as they go without a ring, come to a text.
+    fn says_something(&self, steps: &[Step], hops: u32) -> bool {
+        match steps {
+            [] | [Step::Busy, ..] => false,
+            [Step::Announce { .. }, ..] => true,
+            [Step::Queue(_) | Step::Forward(_), later @ ..] => self.says_something(later, hops),
+            [Step::Practice(next), later @ ..] => {
+                let may_have_him =
+                    hops < u32::from(HOPS_MAX) && self.setup.practices.contains_key(next);
+                (may_have_him && self.says_something(&self.plan_now(*next).1, hops + 1))
+                    || self.says_something(later, hops)
             }
         }
     }
@@ -187,10 +214,7 @@ impl Reference {
         let mut step = caller.step + 1;
         while let Some(next) = caller.steps.get(step) {
             let suits = match (bound, next) {
-                (Bound::StepEnd | Bound::Nobody, _) => true,
-                // He must not wait any more.
-                (Bound::LeaveBy, Step::Announce { .. } | Step::Busy) => true,
-                (Bound::LeaveBy, Step::Queue(_) | Step::Forward(_) | Step::Practice(_)) => false,
+                (Bound::StepEnd | Bound::Nobody | Bound::LeaveBy, _) => true,
                 // He has waited enough.
                 (Bound::WaitMax, Step::Queue(_)) => false,
                 (
