@@ -251,7 +251,7 @@ pub struct Phone {
     pub account: Account,
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Prompt {
     pub name: String,
     pub duration: Duration,

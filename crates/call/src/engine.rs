@@ -32,7 +32,7 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use acd::{AgentId, CallerId, Decision, OfferId, Scheduler};
+use acd::{AgentId, CallerId, Decision, OfferId, PromptId, Scheduler};
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,8 @@ pub use view::{
 
 use crate::action::{Action, AgentCommand, Input, Ledger, Notice};
 use crate::calls::{Call, RungLeg};
-use crate::config::{Config, TrunkId};
+use crate::config::{Config, Prompt, TrunkId};
+use crate::limits::FORMER_PROMPTS_MAX;
 use crate::media::{Owner, Port};
 use crate::ports::Ports;
 use crate::record::CallRef;
@@ -125,10 +126,20 @@ struct State {
     inquiries: BTreeMap<ClientKey, Role>,
     timers: Timers,
     standings: Standings,
+    /// Prompts that no longer are configured, while somebody who came before may have to hear them.
+    former_prompts: BTreeMap<PromptId, FormerPrompt>,
     ledger: Ledger,
     calls_made: u64,
     owners_made: u64,
     draining: bool,
+}
+
+/// A prompt that a reload took away.
+#[derive(Debug, Serialize, Deserialize)]
+struct FormerPrompt {
+    prompt: Prompt,
+    /// Calls that had been made by then: none of those that came later has a plan with it.
+    calls_made: u64,
 }
 
 /// Why the engine wants to be woken.
@@ -213,6 +224,7 @@ impl Engine {
             inquiries: BTreeMap::new(),
             timers: Timers::default(),
             standings: Standings::default(),
+            former_prompts: BTreeMap::new(),
             ledger: Ledger::default(),
             calls_made: 0,
             owners_made: 0,
@@ -383,6 +395,7 @@ impl Engine {
         }
         // The endpoint did not take the REGISTER that this would have answered.
         self.registering = None;
+        self.forget_prompts();
         self.remember();
         while let Some(transmit) = self.state.endpoint.poll_transmit() {
             self.actions.push_back(Action::Transmit(transmit));
@@ -523,7 +536,8 @@ impl Engine {
         }
         self.state.registrar.configure(registrar_rules(&config));
         self.state.endpoint.configure(endpoint_limits(&config));
-        self.config = config;
+        let before = std::mem::replace(&mut self.config, config);
+        self.keep_prompts(&before);
         // Who is in a call has a desk yet, and may be written back before its end.
         for agent in phoneless {
             if self.bindings(agent).next().is_none() {
@@ -532,6 +546,45 @@ impl Engine {
             }
         }
         self.reconsider_phones(now);
+    }
+
+    /// The plans of those who are here name prompts of the configuration that they met. One that is
+    /// configured again holds as it is now.
+    fn keep_prompts(&mut self, before: &Config) {
+        let calls_made = self.state.calls_made;
+        let former = &mut self.state.former_prompts;
+        former.retain(|id, _| !self.config.prompts.contains_key(id));
+        for (&id, prompt) in &before.prompts {
+            if !self.config.prompts.contains_key(&id) {
+                former.insert(id, FormerPrompt { prompt: prompt.clone(), calls_made });
+            }
+        }
+        while former.len() > FORMER_PROMPTS_MAX {
+            let oldest = former.iter().min_by_key(|(_, it)| it.calls_made).map(|(&id, _)| id);
+            let Some(oldest) = oldest else { break };
+            former.remove(&oldest);
+        }
+    }
+
+    /// Whoever may have to hear them is gone. Of emergency calls, which are few, all hold them.
+    fn forget_prompts(&mut self) {
+        if self.state.former_prompts.is_empty() || !self.state.emergencies.is_empty() {
+            return;
+        }
+        let first = self.state.calls.values().next().map(|call| call.reference.sequence);
+        let is_needed = |it: &FormerPrompt| first.is_some_and(|first| first <= it.calls_made);
+        self.state.former_prompts.retain(|_, it| is_needed(it));
+    }
+
+    /// Configured, or kept for those who came when it was.
+    fn prompt(&self, id: PromptId) -> Option<&Prompt> {
+        let former = || self.state.former_prompts.get(&id).map(|it| &it.prompt);
+        self.config.prompts.get(&id).or_else(former)
+    }
+
+    /// Somebody who is here may have to hear it: its audio must be there.
+    pub fn needs_prompt(&self, id: PromptId) -> bool {
+        self.prompt(id).is_some()
     }
 
     fn handle_agent_command(&mut self, now: Instant, agent: AgentId, command: AgentCommand) {

@@ -398,6 +398,7 @@ impl Driver {
             }
         }
         self.batch.actions = actions;
+        self.media.forget_prompts(|prompt| self.engine.needs_prompt(prompt));
         if !self.batch.arrivals.is_empty() {
             let done = self.clock.now();
             for at in self.batch.arrivals.drain(..) {

@@ -65,6 +65,22 @@ impl Prompts {
         prompts
     }
 
+    /// Also those that only the others have.
+    pub(crate) fn with_those_of(mut self, others: Prompts) -> Prompts {
+        for (id, prompt) in others.0 {
+            self.0.entry(id).or_insert(prompt);
+        }
+        self
+    }
+
+    pub(crate) fn keep(&mut self, is_needed: impl Fn(PromptId) -> bool) {
+        self.0.retain(|&id, _| is_needed(id));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The engine's part.
     pub fn described(&self) -> BTreeMap<PromptId, call::Prompt> {
         let described = |prompt: &Prompt| call::Prompt {

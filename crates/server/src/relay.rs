@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use call::{
     MediaEvent, MediaLeg, MediaOrder, MediaSource, MediaStats, Owner, Play, Playing, Pool,
-    ToneCodec,
+    PromptId, ToneCodec,
 };
 use tracing::error;
 
@@ -21,7 +21,10 @@ pub(crate) struct Media {
     /// Before the driver runs there is none.
     watch: Option<Watch>,
     pool: Pool,
+    /// Those that are configured, and former ones.
     prompts: Prompts,
+    /// How many of them are configured.
+    configured: usize,
     /// Orders that a full ring refused, in their order.
     waiting: Waiting,
 }
@@ -69,7 +72,8 @@ impl Media {
             shards: relay.shards().to_vec(),
         };
         let waiting = Waiting::of(&pool);
-        Ok(Self { relay, watch: None, pool, prompts, waiting })
+        let configured = prompts.len();
+        Ok(Self { relay, watch: None, pool, prompts, configured, waiting })
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -89,9 +93,17 @@ impl Media {
         Ok(())
     }
 
-    /// Other audio for prompts that begin from here on.
+    /// Other audio for prompts that begin from here on. What is gone is kept until it is forgotten.
     pub(crate) fn set_prompts(&mut self, prompts: Prompts) {
-        self.prompts = prompts;
+        self.configured = prompts.len();
+        self.prompts = prompts.with_those_of(std::mem::take(&mut self.prompts));
+    }
+
+    /// Of the prompts that are gone, those that nobody may have to hear any longer.
+    pub(crate) fn forget_prompts(&mut self, is_needed: impl Fn(PromptId) -> bool) {
+        if self.configured < self.prompts.len() {
+            self.prompts.keep(is_needed);
+        }
     }
 
     pub(crate) fn order(&mut self, order: MediaOrder) {
@@ -208,8 +220,6 @@ fn event(event: media::Event) -> MediaEvent {
 
 #[cfg(test)]
 mod tests {
-    use call::PromptId;
-
     use super::*;
 
     fn played(prompts: &Prompts, what: Playing) -> media::Play {

@@ -53,7 +53,7 @@ impl Engine {
                 (false, None)
             }
         };
-        let is_known = self.config.prompts.contains_key(&prompt);
+        let is_known = self.prompt(prompt).is_some();
         if !is_known {
             tracing::error!(call = %call.reference, %prompt, "a text that is not configured");
         }
@@ -159,7 +159,7 @@ impl Engine {
         if self.state.timers.is_set(Timer::TextEnd(caller)) {
             return;
         }
-        let length = self.config.prompts.get(&prompt).map_or(Duration::ZERO, |it| it.duration);
+        let length = self.prompt(prompt).map_or(Duration::ZERO, |it| it.duration);
         self.state.timers.set(Timer::TextEnd(caller), now + length + GRACE);
         self.order_caller_media(caller);
     }

@@ -490,7 +490,7 @@ impl Engine {
     fn telling(&self, key: DialogKey) -> Duration {
         match self.state.emergencies.get(&key).map(|call| &call.state) {
             Some(EmergencyState::Told { what: Playing::Prompt { prompt, .. } }) => {
-                let text = self.config.prompts.get(prompt).map(|it| it.duration);
+                let text = self.prompt(*prompt).map(|it| it.duration);
                 text.unwrap_or_default() + GRACE
             }
             Some(_) | None => BEEPS_FOR,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use acd::{Holidays, Hours, PracticeId, PromptId, Situation, Step, TeamId, TimeZone};
 use call::{
-    CallRecord, Config, Disposition, Input, MediaEvent, MediaLeg, MediaOrder, MediaSource, Owner,
-    Party, Play, Playing, Port, Prompt, Stage, ToneCodec,
+    CallRecord, Config, Disposition, Engine, Input, MediaEvent, MediaLeg, MediaOrder, MediaSource,
+    Owner, Party, Play, Playing, Port, Prompt, Stage, ToneCodec,
 };
 use sip::{HeaderName, Message, Method};
 
@@ -358,4 +358,58 @@ fn a_text_for_who_came_back_is_not_cut_by_a_question_that_his_silence_raised() {
     assert!(bench.records.is_empty(), "he listens");
     bench.run_for(LENGTH + Duration::from_secs(6));
     assert_eq!(only_record(&bench).disposition, Disposition::Announced);
+}
+
+/// The same with the text under another name, as after a reload that renamed its file.
+fn renamed() -> Arc<Config> {
+    const RENAMED: PromptId = PromptId(2);
+    let last = Step::Announce { prompt: RENAMED, answer: true, urgent_key: None };
+    setup_for(vec![last], |config| {
+        let prompt = config.prompts.remove(&CLOSED).expect("it is there");
+        config.prompts.insert(RENAMED, prompt);
+        let floor = Arc::make_mut(&mut config.floor);
+        let practice = floor.practices.get_mut(&PracticeId(1)).expect("it is there");
+        practice.open.steps = vec![Step::queue(TeamId(1), Some(Duration::from_secs(20))), last];
+    })
+}
+
+#[test]
+fn who_waits_while_a_reload_takes_his_text_away_hears_it_whole_and_then_it_is_forgotten() {
+    let last = Step::Announce { prompt: CLOSED, answer: true, urgent_key: None };
+    let mut bench = Bench::new(setup_for(vec![last], |_| ()));
+    bench.input(Input::Clock { unix_ms: MORNING });
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    bench.run_for(Duration::from_secs(5));
+    bench.input(Input::Configure(renamed()));
+    bench.run_for(Duration::from_secs(5));
+    // A second reload makes him no stranger, nor does a restart from a snapshot.
+    bench.input(Input::Configure(renamed()));
+    let snapshot = bench.engine.snapshot();
+    bench.engine = Engine::restore(renamed(), &snapshot).expect("it was just made");
+    bench.run_for(Duration::from_secs(10));
+    assert_eq!(bench.status(), Some(200), "{:?}", bench.lines());
+    let to = to_of_the_answer(&bench);
+    bench.within("a", &to, "ACK", 1, "");
+    assert_eq!(caller(&bench).2.play, text(8, ToneCodec::Pcma));
+    bench.run_for(LENGTH);
+    assert!(bench.records.is_empty() && bench.engine.needs_prompt(CLOSED));
+    bench.run_for(Duration::from_secs(5));
+    assert_eq!(only_record(&bench).prompt, Some(CLOSED));
+    assert!(!bench.engine.needs_prompt(CLOSED), "nobody is left who came before");
+}
+
+#[test]
+fn a_text_that_is_gone_is_kept_for_nobody_who_came_after_it() {
+    let last = Step::Announce { prompt: CLOSED, answer: true, urgent_key: None };
+    let mut bench = Bench::new(setup_for(vec![last], |_| ()));
+    bench.input(Input::Clock { unix_ms: MORNING });
+    bench.input(Input::Configure(renamed()));
+    assert!(!bench.engine.needs_prompt(CLOSED), "nobody was here");
+    bench.input(Input::Configure(setup_for(vec![last], |_| ())));
+    bench.invite("a", "", &sdp("198.51.100.9", 6000, PCMA));
+    bench.input(Input::Configure(renamed()));
+    bench.invite("b", "", &sdp("198.51.100.9", 6000, PCMA));
+    assert!(bench.engine.needs_prompt(CLOSED));
+    bench.cancel("a");
+    assert!(!bench.engine.needs_prompt(CLOSED), "who is here yet came later");
 }

@@ -137,3 +137,44 @@ fn what_was_asked_for_while_one_was_under_way_is_done_once_after_it() {
     serving.until_logged("agent 102");
     drop(serving);
 }
+
+/// Half a second of a tone: 16 bit, 8 kHz, one channel.
+fn short_wave() -> Vec<u8> {
+    const SAMPLES: u32 = 4_000;
+    let mut wave = b"RIFF".to_vec();
+    wave.extend((36 + 2 * SAMPLES).to_le_bytes());
+    wave.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data");
+    wave.extend((2 * SAMPLES).to_le_bytes());
+    let samples = [4_000_i16, -4_000].into_iter().cycle().take(SAMPLES as usize);
+    wave.extend(samples.flat_map(i16::to_le_bytes));
+    wave
+}
+
+#[test]
+fn who_waits_while_his_text_is_renamed_hears_it_under_its_old_name() {
+    let scene = Scene::new("reload-prompt", &ports(20));
+    let prompts = scene.config().join("prompts");
+    let plan = |prompt: &str| {
+        let steps = format!("{{ queue = \"pool\", for = \"3 s\" }}, {{ announce = \"{prompt}\" }}");
+        scene.rewrite("{ queue = \"pool\" }", &steps);
+    };
+    fs::create_dir(&prompts).unwrap();
+    fs::write(prompts.join("overflow.wav"), short_wave()).unwrap();
+    plan("overflow");
+    let serving = scene.start();
+    scene.trunk.invite("0199001234", "one");
+    scene.trunk.wait_for(180, "one");
+    fs::rename(prompts.join("overflow.wav"), prompts.join("full.wav")).unwrap();
+    plan("full");
+    let changes = told(scene.config(), &["reload"]);
+    assert!(changes.contains("overflow") && changes.contains("full"), "{changes}");
+    let answer = scene.trunk.final_of("one");
+    assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+    scene.trunk.within("0199001234", "one", "ACK", 1, &answer);
+    let bye = scene.trunk.asked("BYE");
+    scene.trunk.reply(&bye, 200, "");
+    serving.signal("TERM");
+    let (code, log) = serving.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}
