@@ -28,6 +28,8 @@ pub(crate) struct Call {
     pub(crate) label: String,
     /// Of his practice when he arrived; it chose his plan.
     pub(crate) situation: Situation,
+    /// Of the plan that he follows: another's, or that of his practice since it closed or opened.
+    pub(crate) followed: Situation,
     pub(crate) caller: CallerNumber,
     /// His class, and what gave it to him.
     pub(crate) class: (Urgency, ClassBy),
@@ -64,11 +66,16 @@ pub enum Stage {
 
 impl Call {
     /// The word for a call whose plan came to its end: a practice that is closed or on leave meant to
-    /// serve nobody, whichever way its plan ends.
+    /// serve nobody, whichever way its plan ends. One that was open when he came meant to serve him,
+    /// whoever took him over; and so does an open one that takes over a closed one's caller.
     pub(crate) fn ended_by_plan(&self, while_open: Disposition) -> Disposition {
-        match self.situation {
-            Situation::Open | Situation::Redirected | Situation::Listed => while_open,
-            Situation::Closed | Situation::Leave => Disposition::Closed,
+        let serves_nobody = |situation| match situation {
+            Situation::Open | Situation::Redirected | Situation::Listed => false,
+            Situation::Closed | Situation::Leave => true,
+        };
+        match serves_nobody(self.situation) && serves_nobody(self.followed) {
+            true => Disposition::Closed,
+            false => while_open,
         }
     }
 }

@@ -78,7 +78,8 @@ pub enum Disposition {
     Busy,
     /// His practice's plan ended with a text while it was open: nobody was there, or none in time.
     Announced,
-    /// The plan of a practice that was closed or on leave came to its end, with a text or without.
+    /// The plan of a practice that was closed or on leave came to its end, with a text or without: his
+    /// practice when he came, and also the one whose plan he followed last.
     Closed,
     /// The dialled number is not ours: 404.
     UnknownNumber,
@@ -172,7 +173,7 @@ pub struct CallRecord {
     /// The number that led to the practice, or the one that nobody has.
     pub dialled: Option<E164>,
     pub practice: Option<PracticeId>,
-    /// Of the practice when he arrived. `None`: refused before it was asked.
+    /// Of the practice that he called, when he arrived. `None`: refused before it was asked.
     pub situation: Option<Situation>,
     /// His class in the end, and what gave it to him. `None`: refused before it was asked.
     pub class: Option<(Urgency, ClassBy)>,

@@ -129,6 +129,8 @@ pub(crate) struct CallerTruth {
     pub heard_text: bool,
     /// He pressed the key of a text, and went on with his plan.
     pub has_pressed: bool,
+    /// Another plan took him over, last that of this situation.
+    pub taken_over: Option<call::Situation>,
 }
 
 /// Given to an actor whenever it acts.

@@ -737,7 +737,10 @@ impl World {
                 self.tally.note(Happening::ServedAgain);
             }
             Notice::Overflowed { .. } => self.tally.note(Happening::Overflowed),
-            Notice::TakenOver { situation, .. } => {
+            Notice::TakenOver { call, situation, .. } => {
+                if let Some(&index) = self.arrived.get(call) {
+                    self.truth.callers[index].taken_over = Some(*situation);
+                }
                 self.tally.note(Happening::TakenOver);
                 self.tally.add(
                     Happening::RedirectedByOverride,

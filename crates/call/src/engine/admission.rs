@@ -328,8 +328,7 @@ impl Engine {
                 | acd::Refusal::OverrideIsOver => BROKEN,
             });
         }
-        let followed = self.state.scheduler.caller(id).map(|view| view.situation);
-        let situation = followed.or(met).unwrap_or(Situation::Open);
+        let situation = met.unwrap_or(Situation::Open);
         let media = self.own(port, Role::Caller(id));
         let session = LocalSession::new(self.random_session_id(), (address, port).into());
         let leg = CallerLeg {
@@ -357,6 +356,8 @@ impl Engine {
                 acting: practice,
                 label,
                 situation,
+                // A decision says so if another plan takes him over.
+                followed: situation,
                 caller: arrival.caller.clone(),
                 // Else the scheduler says so.
                 class: (Urgency::Normal, ClassBy::Nothing),

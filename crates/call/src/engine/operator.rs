@@ -59,7 +59,7 @@ impl Engine {
     ) {
         let known = self.config.practices.get(&practice);
         let Some(call) = self.state.calls.get_mut(&caller) else { return };
-        call.situation = situation;
+        call.followed = situation;
         // His own practice may take him back; another plan of the same one changes no label.
         if practice != std::mem::replace(&mut call.acting, practice) {
             call.label = known.map(|known| known.label_for(call.dialled)).unwrap_or_default();

@@ -81,3 +81,37 @@ fn a_practice_that_takes_its_caller_back_is_shown_as_itself() {
     let subject = invite.text(HeaderName::Subject).unwrap_or_default().to_string();
     assert_eq!(subject, "Dr Martin");
 }
+
+#[test]
+fn an_open_practice_that_hands_on_to_a_closed_one_has_not_been_closed_to_its_caller() {
+    let other = PracticeId(2);
+    // Both ways: his own practice's situation, the other's, and the word for the end.
+    let cases = [
+        (false, true, Situation::Open, Disposition::Busy),
+        (true, false, Situation::Closed, Disposition::Busy),
+        (true, true, Situation::Closed, Disposition::Closed),
+    ];
+    for (is_closed, is_other_closed, situation, disposition) in cases {
+        let mut bench = Bench::new(config(&["101"], |config| {
+            config.practices.insert(other, call::Practice::default());
+            let floor = Arc::make_mut(&mut config.floor);
+            let practice = floor.practices.get_mut(&PRACTICE).unwrap();
+            practice.hours = Hours::always();
+            let mut second = practice.clone();
+            practice.open.steps = vec![Step::Practice(other)];
+            practice.closed.steps = vec![Step::Practice(other)];
+            second.open.steps = vec![Step::Busy];
+            second.closed.steps = vec![Step::Busy];
+            floor.practices.insert(other, second);
+        }));
+        bench.input(Input::Clock { unix_ms: 1_000_000_000_000 });
+        for (practice, is_closed) in [(PRACTICE, is_closed), (other, is_other_closed)] {
+            let over = Override { what: Overriding::Closed, until_unix_ms: 1_000_100_000_000 };
+            bench.input(Input::Override { practice, with: is_closed.then_some(over) });
+        }
+        bench.invite("a", "", &offer());
+        let record = &bench.records[0];
+        assert_eq!((record.situation, record.disposition), (Some(situation), disposition));
+        assert_eq!(record.practice, Some(PRACTICE));
+    }
+}

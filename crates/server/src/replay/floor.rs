@@ -80,7 +80,9 @@ struct Floor<'d> {
 struct Live {
     call: usize,
     practice: PracticeId,
+    /// Of his practice when he arrived, and of the plan that he follows: perhaps another practice's.
     situation: Situation,
+    followed: Situation,
     team: Option<TeamId>,
     /// He met a plan of his own that ends him at once.
     is_blocked: bool,
@@ -295,10 +297,12 @@ impl Floor<'_> {
         let is_blocked = outset.as_ref().is_some_and(|outset| {
             outset.situation == Situation::Listed && outset.plan.steps.iter().all(is_last)
         });
+        let situation = outset.map_or(Situation::Open, |outset| outset.situation);
         let live = Live {
             call: index,
             practice,
-            situation: outset.map_or(Situation::Open, |outset| outset.situation),
+            situation,
+            followed: situation,
             team: None,
             is_blocked,
             stage: Stage::Waits,
@@ -353,7 +357,7 @@ impl Floor<'_> {
                 Decision::Connect { offer } => self.connect(offer),
                 Decision::Plan { caller, situation, .. } => {
                     if let Some(live) = self.live.get_mut(&caller) {
-                        live.situation = situation;
+                        live.followed = situation;
                     }
                 }
                 Decision::Announce { caller, urgent_key, .. } => {
@@ -489,15 +493,14 @@ impl Floor<'_> {
 
     /// His plan has come to its end.
     fn is_ended(&mut self, caller: CallerId) {
-        let how = self.live.get(&caller).map(|live| (live.situation, live.is_blocked));
-        match how {
-            Some((Situation::Closed | Situation::Leave, _)) => self.count(caller, Tally::closed),
-            Some((Situation::Listed, true)) => self.count(caller, Tally::blocked),
-            Some((Situation::Open | Situation::Redirected | Situation::Listed, _)) => {
-                self.count(caller, Tally::ended);
-            }
-            None => {}
-        }
+        let Some(live) = self.live.get(&caller) else { return };
+        let note = match (live.situation, live.is_blocked) {
+            (Situation::Listed, true) => Tally::blocked,
+            // Who came to an open practice was to be served, whoever took him over.
+            _ if serves_nobody(live.situation) && serves_nobody(live.followed) => Tally::closed,
+            _ => Tally::ended,
+        };
+        self.count(caller, note);
         self.live.remove(&caller);
     }
 
@@ -591,5 +594,13 @@ impl Floor<'_> {
         }
         self.outcome.assumed.extend(assumed);
         self.outcome
+    }
+}
+
+/// A practice, or a plan, in this situation.
+fn serves_nobody(situation: Situation) -> bool {
+    match situation {
+        Situation::Closed | Situation::Leave => true,
+        Situation::Open | Situation::Redirected | Situation::Listed => false,
     }
 }

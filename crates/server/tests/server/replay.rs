@@ -389,3 +389,20 @@ fn every_call_is_counted_in_each_column_whoever_it_is_of() {
     let page = told(&folder.0, &["replay", "--details", "--csv", csv.to_str().unwrap()]);
     assert!(page.contains("Dr Martin (lyon)") && page.contains("Dr Martin (martin)"), "{page}");
 }
+
+#[test]
+fn who_called_an_open_practice_is_offered_though_it_handed_him_on_to_a_closed_one() {
+    let garde = "[practices.garde]\nname = \"Garde\"\nnumbers = [\"01 99 00 99 99\"]\n\
+                 plan = [\"busy\"]\nhours = \"20:00-24:00\"\nclosed = [\"busy\"]\n[teams.pool]";
+    let text = text(&Peer::new(), "127.0.0.1:5060", &ports(20))
+        .replace("[{ queue = \"pool\" }]", "[{ practice = \"garde\" }]")
+        .replace("[teams.pool]", garde);
+    let csv = "arrived,did,caller,wait_s,talk_s,outcome\n\
+               2026-11-26T08:30,01 99 00 12 34,06 39 98 00 01,9,60,\n\
+               2026-11-26T08:40,01 99 00 99 99,06 39 98 00 02,9,60,\n";
+    let folder = Folder::new("replay-handed").with("monoligne.toml", &text).with("day.csv", csv);
+    let report = replayed(&folder, &[]);
+    assert_eq!(all_of(&report["replayed"]), 2);
+    let counts = ["ended", "closed"].map(|key| report["replayed"][key].as_u64().unwrap());
+    assert_eq!(counts, [1, 1], "{report}");
+}

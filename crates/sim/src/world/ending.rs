@@ -95,10 +95,12 @@ impl World {
         if has_its_practice && record.practice != scene::practice_of(&caller.script, practices) {
             return wrong("another practice");
         }
-        let is_closed = record.situation.is_some_and(|it| match it {
+        let shut = |it: call::Situation| match it {
             call::Situation::Closed | call::Situation::Leave => true,
             call::Situation::Open | call::Situation::Redirected | call::Situation::Listed => false,
-        });
+        };
+        // Neither his practice at his arrival nor the plan that he followed last meant to serve him.
+        let is_closed = record.situation.is_some_and(shut) && truth.taken_over.is_none_or(shut);
         let by_plan = matches!(record.disposition, D::Closed | D::Announced | D::Busy);
         if by_plan && is_closed != (record.disposition == D::Closed) {
             return wrong("another situation");
