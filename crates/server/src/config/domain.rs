@@ -46,6 +46,13 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
     let emergency = emergency(&file.emergency, &prompts, mistakes);
     let trunks = trunks(&file, mistakes);
     let numbers = numbers(&file.practices, &file.trunks, mistakes);
+    if trunks.is_empty() && file.trunks.is_empty() && !numbers.own.is_empty() {
+        let fault =
+            "practices have numbers, and there is no trunk: nobody can call them".to_owned();
+        let remedy = "write where the operator's calls come from: `[trunks.NAME]` with \
+                      `sources = [\"ADDRESS\"]`";
+        mistakes.warn_about_file(&tree.main.path, fault, remedy.to_owned());
+    }
     let mut links = Links::default();
     let known = Known {
         names: &names,

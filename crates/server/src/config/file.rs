@@ -24,6 +24,7 @@ use super::ids::{Ids, Numbers};
 use super::mistake::Mistakes;
 use super::tree::Tree;
 use super::value::{Dids, Prefix, Short};
+use crate::limits::MAX_UNANSWERED;
 use crate::log::{LEVELS, LogFormat, LogSettings, is_level};
 use crate::settings::ConnectionSettings;
 

@@ -22,6 +22,7 @@ use super::figures::{RungFigures, Tally};
 use super::receptions::{Kind, Taken, Taking};
 use super::{Suppositions, Tallies};
 use crate::explain::millis;
+use crate::limits::MAX_UNANSWERED;
 
 pub(super) struct Outcome {
     pub(super) all: Tally,
@@ -34,6 +35,8 @@ pub(super) struct Outcome {
     pub(super) assumed: Vec<String>,
 }
 
+/// How long after the day's last event somebody may still wait: no network lets him for so long.
+const LAST_WAIT: Duration = Duration::from_secs(24 * 3_600);
 /// Before the first call, so that who is there from the first call on is there.
 const LEAD_MS: i64 = 60_000;
 
@@ -194,20 +197,30 @@ impl Floor<'_> {
 
     /// Until nobody is here and nobody comes.
     fn play(&mut self) {
+        let mut until = self.now;
         loop {
             let due = self.scheduler.poll_timeout().map(|(at, _)| at);
             let next = self.events.peek().map(|Reverse((at, _))| *at);
             match (due, next) {
                 (Some(due), Some(next)) if due < next => self.turn(due),
                 // Boundaries of hours go on for ever.
-                (Some(due), None) if !self.live.is_empty() => self.turn(due),
+                (Some(due), None) if !self.live.is_empty() && due <= until => self.turn(due),
                 (_, Some(_)) => {
                     let Some(Reverse((at, event))) = self.events.pop() else { return };
                     self.now = self.now.max(at);
+                    until = self.now + LAST_WAIT;
                     self.happens(event);
                 }
-                (Some(_) | None, None) => return,
+                (Some(_) | None, None) => return self.leave_all(),
             }
+        }
+    }
+
+    /// Who waits yet when nothing happens any more has not been answered.
+    fn leave_all(&mut self) {
+        let left: Vec<CallerId> = self.live.keys().copied().collect();
+        for caller in left {
+            self.gives_up(caller);
         }
     }
 
@@ -285,7 +298,8 @@ impl Floor<'_> {
         let trunk = call.trunk.as_ref().and_then(by_name);
         self.other_trunks += usize::from(trunk.is_none());
         let trunk = trunk.or_else(|| self.config.trunks.values().next());
-        let leave_by = trunk.map(|trunk| self.now + trunk.max_unanswered);
+        let patience = trunk.map_or(MAX_UNANSWERED, |trunk| trunk.max_unanswered);
+        let leave_by = Some(self.now + patience);
         let line = call.caller.map(E164::line);
         self.scheduler.handle_timeout(self.now);
         self.carry_out();
@@ -583,14 +597,18 @@ impl Floor<'_> {
                 self.other_forwards
             ));
         }
-        if let (Some(trunk), 1..) = (self.config.trunks.values().next(), self.other_trunks) {
-            assumed.push(format!(
-                "{} calls name no trunk of the configuration: their network gives up as that of \
+        match (self.config.trunks.values().next(), self.other_trunks) {
+            (_, 0) => {}
+            (Some(trunk), calls) => assumed.push(format!(
+                "{calls} calls name no trunk of the configuration: their network gives up as that of \
                  {} does, after {} s",
-                self.other_trunks,
                 trunk.name,
                 trunk.max_unanswered.as_secs()
-            ));
+            )),
+            (None, _) => assumed.push(format!(
+                "the configuration has no trunk: the calls' networks give up after {} s",
+                MAX_UNANSWERED.as_secs()
+            )),
         }
         self.outcome.assumed.extend(assumed);
         self.outcome

@@ -406,3 +406,25 @@ fn who_called_an_open_practice_is_offered_though_it_handed_him_on_to_a_closed_on
     let counts = ["ended", "closed"].map(|key| report["replayed"][key].as_u64().unwrap());
     assert_eq!(counts, [1, 1], "{report}");
 }
+
+#[test]
+fn without_a_trunk_the_day_ends_and_who_waits_at_its_end_is_counted() {
+    let with = text(&Peer::new(), "127.0.0.1:5060", &ports(20));
+    let trunk = with.find("[trunks.op]").unwrap()..with.find("[practices.martin]").unwrap();
+    let mut always = with.clone();
+    always.replace_range(trunk, "");
+    let hours = "name = \"Dr Martin\"\nhours = \"Mo-Fr 08:00-20:00\"\nclosed = [\"busy\"]\n";
+    let sometimes = always.replace("name = \"Dr Martin\"\n", hours);
+    // The second comes when the only secretary is gone.
+    let csv = "arrived,did,caller,wait_s,talk_s,outcome,agent\n\
+               2026-11-26T08:30,01 99 00 12 34,06 39 98 00 01,9,60,answered,101\n\
+               2026-11-26T09:40,01 99 00 12 34,06 39 98 00 02,9,,busy,\n";
+    for (name, text) in [("always", always), ("sometimes", sometimes)] {
+        let name = format!("replay-no-trunk-{name}");
+        let folder = Folder::new(&name).with("monoligne.toml", &text).with("day.csv", csv);
+        let report = replayed(&folder, &[]);
+        assert_eq!(all_of(&report["replayed"]), 2, "{report}");
+        let assumed = report["assumed"].to_string();
+        assert!(assumed.contains("no trunk: the calls' networks give up after 120 s"), "{assumed}");
+    }
+}

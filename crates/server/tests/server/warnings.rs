@@ -194,3 +194,16 @@ fn a_line_of_a_practices_own_may_be_one_that_trunks_bring() {
     let folder = Folder::new("warnings-brought").with("monoligne.toml", &brought);
     assert!(folder.mistakes()[0].fault.contains("a number of ours"));
 }
+
+#[test]
+fn numbers_without_any_trunk_are_warned_of_with_a_remedy() {
+    let with = main("plan = [\"busy\"]");
+    let trunk = with.find("[trunks.op]").unwrap()..with.find("[teams.pool]").unwrap();
+    let mut without = with.clone();
+    without.replace_range(trunk, "");
+    assert!(warnings("with-trunk", &with).is_empty());
+    let found = warnings("no-trunk", &without);
+    let [Warning(found)] = &found[..] else { panic!("{found:?}") };
+    assert!(found.fault.contains("there is no trunk"), "{found:?}");
+    assert!(found.remedy.contains("[trunks.NAME]"), "{found:?}");
+}
