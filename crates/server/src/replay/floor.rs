@@ -78,6 +78,8 @@ struct Floor<'d> {
     other_forwards: usize,
     /// Calls whose trunk is not configured.
     other_trunks: usize,
+    /// Callers who heard a text with a key.
+    keys: usize,
 }
 
 struct Live {
@@ -127,6 +129,7 @@ pub(super) fn run(config: &call::Config, day: &Day, suppositions: Suppositions) 
         known_forwards: 0,
         other_forwards: 0,
         other_trunks: 0,
+        keys: 0,
     };
     floor.input(Input::Clock { unix_ms: floor.start_ms });
     floor.people();
@@ -378,6 +381,7 @@ impl Floor<'_> {
                     self.is_ended(caller);
                     // Nobody knows who would have pressed: he hears the text, and that is all.
                     if urgent_key.is_some() {
+                        self.keys += 1;
                         let _gone = self.scheduler.handle(self.now, Input::Leave { caller });
                     }
                 }
@@ -596,6 +600,20 @@ impl Floor<'_> {
                 "{} times a caller was forwarded where nothing is known of who takes callers: {as_what}",
                 self.other_forwards
             ));
+        }
+        if self.keys > 0 {
+            assumed.push(format!(
+                "{} times a caller heard a text with a key: nobody presses keys, he hears it and is \
+                 counted as one whose plan ended",
+                self.keys
+            ));
+        }
+        if self.config.trunks.values().any(|trunk| !trunk.rang_before.is_zero()) {
+            assumed.push(
+                "that a practice's own phone rang before is not known of a call: nothing is taken off \
+                 its network's patience for it (rang_before)"
+                    .to_owned(),
+            );
         }
         match (self.config.trunks.values().next(), self.other_trunks) {
             (_, 0) => {}

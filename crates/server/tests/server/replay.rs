@@ -428,3 +428,23 @@ fn without_a_trunk_the_day_ends_and_who_waits_at_its_end_is_counted() {
         assert!(assumed.contains("no trunk: the calls' networks give up after 120 s"), "{assumed}");
     }
 }
+
+#[test]
+fn that_nobody_presses_a_key_and_that_no_phone_rang_before_is_told() {
+    let keyed = "[{ announce = \"closed\", urgent_key = 1 }, { queue = \"pool\" }]";
+    let text =
+        text(&Peer::new(), "127.0.0.1:5060", &ports(20)).replace("[{ queue = \"pool\" }]", keyed);
+    let csv = "arrived,did,caller,wait_s,talk_s,outcome\n\
+               2026-11-26T08:30,01 99 00 12 34,06 39 98 00 01,9,60,\n";
+    let folder = Folder::new("replay-keys").with("monoligne.toml", &text).with("day.csv", csv);
+    let prompts = folder.0.join("prompts");
+    fs::create_dir(&prompts).unwrap();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/prompts/closed.wav");
+    fs::copy(shipped, prompts.join("closed.wav")).unwrap();
+    let report = replayed(&folder, &[]);
+    assert_eq!(report["replayed"]["ended"], 1, "{report}");
+    let assumed = report["assumed"].to_string();
+    for words in ["1 times a caller heard a text with a key: nobody presses", "rang before"] {
+        assert!(assumed.contains(words), "{words:?} is not in {assumed}");
+    }
+}
