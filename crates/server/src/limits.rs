@@ -97,5 +97,5 @@ pub(crate) const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 pub(crate) const KEEPALIVE_TRIES: u32 = 3;
 /// How long what we sent may stay unacknowledged by the peer's system.
 pub(crate) const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
-/// How long a call may be unanswered where its trunk does not say.
-pub(crate) const MAX_UNANSWERED: Duration = Duration::from_secs(120);
+/// How long a call may be unanswered where its trunk does not say; networks give up after 90 to 180 s.
+pub(crate) const MAX_UNANSWERED: Duration = Duration::from_secs(85);

@@ -303,7 +303,7 @@ enum Overriding {
     Leave(UntilArgs),
     /// Its callers follow the plan of opening hours.
     Open(UntilArgs),
-    /// Its callers are forwarded there, and hear busy when nobody takes them.
+    /// Its callers are forwarded there, and follow the plan that holds beneath when nobody takes them.
     Redirect {
         /// One that a plan of the practice names, or its `allowed` in [forward] has.
         number: String,

@@ -435,9 +435,6 @@ fn limits(fields: &mut Fields<'_, '_, '_>) -> (Limits, acd::Limits, ConnectionSe
     (limits, acd::Limits { waiting_max }, connections)
 }
 
-/// Networks wait 90 to 180 s for an answer.
-const MAX_UNANSWERED: Duration = Duration::from_secs(85);
-
 fn trunk<'t>(fields: &mut Fields<'t, '_, '_>) -> TrunkFile<'t> {
     // The same word for a practice's.
     let is_list = fields.is_list("numbers");

@@ -139,7 +139,15 @@ pub(crate) fn told(
     let scheduler = engine.scheduler();
     let Some(caller) = scheduler.caller(view.caller) else {
         return match command {
-            CallerCommand::Release => format!("{call}: released, he hears busy"),
+            CallerCommand::Release => match view.stage {
+                Stage::Returned { .. } | Stage::Pressed { .. } => {
+                    format!("{call}: released, he is hung up on")
+                }
+                Stage::Waiting
+                | Stage::Bridged { .. }
+                | Stage::Connected { .. }
+                | Stage::Announced { .. } => format!("{call}: released, he hears busy"),
+            },
             CallerCommand::Rank { .. }
             | CallerCommand::Move { .. }
             | CallerCommand::Redirect { .. } => format!("{call}: his plan is over"),

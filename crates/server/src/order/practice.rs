@@ -150,7 +150,7 @@ pub(crate) fn told(
         Some(over) => {
             let nobody = match over.what {
                 Overriding::Redirect(to) if !redirection::is_reachable(engine, to.target) => {
-                    ", but no phone of it can be reached: its callers hear busy"
+                    ", but no phone of it can be reached: its callers go on with the plan that holds beneath"
                 }
                 Overriding::Redirect(_)
                 | Overriding::Open

@@ -74,7 +74,7 @@ fn refused(config: &call::Config, practice: PracticeId, text: &str, planned: &[F
     }
 }
 
-/// A redirection that no operator would carry is worse than none: callers would hear busy.
+/// A redirection that no operator would carry does nothing: whoever gives it believes otherwise.
 fn is_possible(config: &call::Config, practice: PracticeId, target: Target) -> Result<(), String> {
     let named = config.practices.get(&practice).and_then(|it| it.forwarding.trunk);
     let carries = |trunk: &call::Trunk| trunk.outbound.is_some();

@@ -311,13 +311,14 @@ fn a_redirection_that_a_reload_allows_no_longer_ends_with_it_for_good() {
 }
 
 #[test]
-fn a_redirection_to_a_phone_that_is_not_there_says_what_callers_hear() {
+fn a_redirection_to_a_phone_that_is_not_there_says_what_becomes_of_callers() {
     let scene = Scene::new("order-silent", &ports(20));
     scene.rewrite(PLAIN, FORWARDS);
     let _serving = scene.start();
     let redirect = ["override", "martin", "redirect", "accueil", "--for", "2h"];
     let silent = told(scene.config(), &redirect);
-    let nobody = ", but no phone of it can be reached: its callers hear busy\n";
+    let nobody = ", but no phone of it can be reached: its callers go on with the plan that holds \
+                  beneath\n";
     assert!(silent.starts_with("Dr Martin: redirected to accueil until "), "{silent}");
     assert!(silent.ends_with(nobody), "{silent}");
     let registered = scene.phone.register("accueil", 1, None);

@@ -425,7 +425,7 @@ fn without_a_trunk_the_day_ends_and_who_waits_at_its_end_is_counted() {
         let report = replayed(&folder, &[]);
         assert_eq!(all_of(&report["replayed"]), 2, "{report}");
         let assumed = report["assumed"].to_string();
-        assert!(assumed.contains("no trunk: the calls' networks give up after 120 s"), "{assumed}");
+        assert!(assumed.contains("no trunk: the calls' networks give up after 85 s"), "{assumed}");
     }
 }
 
