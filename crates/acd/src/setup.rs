@@ -152,6 +152,14 @@ impl Situation {
             Self::Listed => "listed",
         }
     }
+
+    /// The practice means to have nobody of its callers served, whichever way its plan ends.
+    pub fn serves_nobody(self) -> bool {
+        match self {
+            Self::Closed | Self::Leave => true,
+            Self::Open | Self::Redirected | Self::Listed => false,
+        }
+    }
 }
 
 #[derive(Clone, Eq, PartialEq, Debug, Default, Serialize, Deserialize)]

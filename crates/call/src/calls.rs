@@ -69,11 +69,7 @@ impl Call {
     /// serve nobody, whichever way its plan ends. One that was open when he came meant to serve him,
     /// whoever took him over; and so does an open one that takes over a closed one's caller.
     pub(crate) fn ended_by_plan(&self, while_open: Disposition) -> Disposition {
-        let serves_nobody = |situation| match situation {
-            Situation::Open | Situation::Redirected | Situation::Listed => false,
-            Situation::Closed | Situation::Leave => true,
-        };
-        match serves_nobody(self.situation) && serves_nobody(self.followed) {
+        match self.situation.serves_nobody() && self.followed.serves_nobody() {
             true => Disposition::Closed,
             false => while_open,
         }

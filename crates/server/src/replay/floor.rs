@@ -515,7 +515,7 @@ impl Floor<'_> {
         let note = match (live.situation, live.is_blocked) {
             (Situation::Listed, true) => Tally::blocked,
             // Who came to an open practice was to be served, whoever took him over.
-            _ if serves_nobody(live.situation) && serves_nobody(live.followed) => Tally::closed,
+            _ if live.situation.serves_nobody() && live.followed.serves_nobody() => Tally::closed,
             _ => Tally::ended,
         };
         self.count(caller, note);
@@ -630,13 +630,5 @@ impl Floor<'_> {
         }
         self.outcome.assumed.extend(assumed);
         self.outcome
-    }
-}
-
-/// A practice, or a plan, in this situation.
-fn serves_nobody(situation: Situation) -> bool {
-    match situation {
-        Situation::Closed | Situation::Leave => true,
-        Situation::Open | Situation::Redirected | Situation::Listed => false,
     }
 }
