@@ -194,7 +194,8 @@ pub struct Queue {
     /// there (logged in with a reachable phone, and not *not responding*) for so long while he waits; `None`:
     /// he waits for her to come.
     pub nobody: Option<Duration>,
-    /// As many callers wait for the team already, whoever may have them.
+    /// As many callers of the team wait ahead of him already, whoever may have them: an urgent one is not
+    /// sent away by those whom he overtakes.
     pub unless_waiting: Option<usize>,
     /// He must be expected to wait longer, by those of the team who may have him.
     pub unless_expected: Option<Duration>,

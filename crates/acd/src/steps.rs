@@ -119,8 +119,13 @@ impl Scheduler {
 
     /// Whether this queue is worth entering for who has that place, and follows a plan of that practice.
     pub(crate) fn takes(&self, acting: PracticeId, place: Place, queue: &Queue) -> bool {
-        let waiting = || self.waiting.len_of_team(queue.team);
-        if queue.unless_waiting.is_some_and(|max| waiting() >= max) {
+        // None: a setup that came since he began his plan has not got the team.
+        let of_team = self.groups.of_team(queue.team);
+        if of_team.is_empty() {
+            return false;
+        }
+        let is_full = |max| self.waiting.ahead(of_team, place, max) >= max;
+        if queue.unless_waiting.is_some_and(is_full) {
             return false;
         }
         if queue.unless_none_free && !self.somebody_is_free(acting, place.urgency, queue.team) {

@@ -38,8 +38,8 @@ pub struct Verdict {
 /// What the conditions of a queue look at, for a caller who comes to it at this moment.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
 pub struct Entry {
-    /// Who waits for the team without an offer.
-    pub waiting: usize,
+    /// Who waits for the team without an offer, ahead of him.
+    pub ahead: usize,
     /// Somebody of the team whom he may have when the circle is widest, and who is not kept for urgent ones.
     pub somebody_is_free: bool,
     /// Somebody of the team whom he may have then is logged in with a phone that can be reached.
@@ -80,7 +80,11 @@ impl Scheduler {
         let team = queue.team;
         let is_within = |longest| self.is_expected_within(longest, acting, team, place);
         Entry {
-            waiting: self.waiting.len_of_team(team),
+            ahead: self.waiting.ahead(
+                self.groups.of_team(team),
+                place,
+                self.waiting.len_of_team(team),
+            ),
             somebody_is_free: self.somebody_is_free(acting, place.urgency, team),
             somebody_is_there: self.is_staffed(acting, team, Circle::Everyone),
             is_within_expected: queue.unless_expected.is_none_or(is_within),

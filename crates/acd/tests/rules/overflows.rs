@@ -1,6 +1,6 @@
 //! Conditions under which a caller does not enter a queue.
 
-use acd::{AgentEvent, Decision, Queue, Step};
+use acd::{AgentEvent, Decision, Queue, Step, Urgency};
 
 use crate::floor::*;
 
@@ -22,6 +22,24 @@ fn a_queue_that_is_long_enough_is_passed_over() {
     assert_eq!(floor.enters(1, DOCTOR), []);
     assert_eq!(floor.enters(2, CLINIC), []);
     assert_eq!(floor.enters(3, DOCTOR), [overflowed(3)], "two wait, whoever they are for");
+}
+
+#[test]
+fn who_overtakes_those_who_wait_is_not_sent_away_by_them() {
+    let setup = overflow_plan(Queue { unless_waiting: Some(1), ..Queue::of(TEAM) });
+    let mut floor = Floor::with_setup(setup, &[]);
+    assert_eq!(floor.enters(1, DOCTOR), []);
+    assert_eq!(
+        floor.input(enter(2, DOCTOR, Some(Urgency::Urgent), None)),
+        [],
+        "he is ahead of the other"
+    );
+    assert_eq!(
+        floor.input(enter(3, DOCTOR, Some(Urgency::Urgent), None)),
+        [overflowed(3)],
+        "one is ahead of him"
+    );
+    assert_eq!(floor.enters(4, DOCTOR), [overflowed(4)]);
 }
 
 #[test]

@@ -132,17 +132,34 @@ fn a_changed_plan_is_for_those_who_enter_after() {
     );
 }
 
-#[test]
-fn a_removed_team_is_waited_for_until_the_step_ends() {
-    let mut floor = Floor::with(&[CLEO]);
+/// Without one of its teams.
+fn without_the_team() -> acd::Setup {
     let mut smaller = setup();
     smaller.teams.remove(&TEAM);
     smaller.agents.get_mut(&ANNA).unwrap().teams.clear();
     smaller.agents.get_mut(&BEA).unwrap().teams.clear();
-    floor.configures(smaller);
+    smaller
+}
+
+#[test]
+fn who_waits_for_a_team_that_is_removed_goes_on_when_his_step_ends() {
+    let mut floor = Floor::with(&[CLEO]);
     assert_eq!(floor.enters(1, DENTIST), []);
+    assert_eq!(floor.configures(without_the_team()), []);
     assert_eq!(floor.until(30).len(), 2);
     assert_eq!(floor.state(CLEO), AgentState::Offered(offer_id(1, 1)));
+}
+
+#[test]
+fn nobody_begins_to_wait_for_a_team_that_is_gone() {
+    let mut floor = Floor::with(&[CLEO]);
+    floor.configures(without_the_team());
+    let passed_on = Decision::Overflow { caller: CallerId(1), step: 1 };
+    assert_eq!(
+        floor.enters(1, DENTIST),
+        [passed_on, offered(1, 1, CLEO, DENTIST, at(25))],
+        "nobody there will ever have him"
+    );
 }
 
 #[test]

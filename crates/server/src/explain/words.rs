@@ -107,7 +107,7 @@ fn queue(config: &call::Config, queue: &Queue) -> String {
 
 /// When a queue is passed over.
 pub(super) fn conditions(queue: &Queue) -> Vec<String> {
-    let waiting = queue.unless_waiting.map(|max| format!("{max} wait already"));
+    let waiting = queue.unless_waiting.map(|max| format!("{max} wait ahead of him"));
     let expected = queue
         .unless_expected
         .map(|longest| format!("a longer wait than {} is expected", duration(longest)));
@@ -117,8 +117,8 @@ pub(super) fn conditions(queue: &Queue) -> Vec<String> {
 
 /// Those of its conditions that keep him out.
 pub(super) fn refusing(queue: &Queue, entry: &Entry) -> Vec<String> {
-    let waiting = queue.unless_waiting.filter(|max| entry.waiting >= *max);
-    let waiting = waiting.map(|_| format!("{} wait already", entry.waiting));
+    let waiting = queue.unless_waiting.filter(|max| entry.ahead >= *max);
+    let waiting = waiting.map(|_| format!("{} wait ahead of him", entry.ahead));
     let expected = queue.unless_expected.filter(|_| !entry.is_within_expected);
     let longer = |longest| format!("a longer wait than {} is expected", duration(longest));
     let expected = expected.map(longer);
@@ -129,9 +129,9 @@ pub(super) fn refusing(queue: &Queue, entry: &Entry) -> Vec<String> {
 
 /// What its conditions see when they let him in, and whether he waits for anybody.
 pub(super) fn seen(queue: &Queue, entry: &Entry) -> Vec<String> {
-    let waiting = queue.unless_waiting.map(|max| match entry.waiting {
-        0 => format!("nobody waits (unless_waiting = {max})"),
-        waiting => format!("only {waiting} wait (unless_waiting = {max})"),
+    let waiting = queue.unless_waiting.map(|max| match entry.ahead {
+        0 => format!("nobody waits ahead of him (unless_waiting = {max})"),
+        ahead => format!("only {ahead} wait ahead of him (unless_waiting = {max})"),
     });
     let expected = queue.unless_expected.map(|longest| {
         let longest = duration(longest);

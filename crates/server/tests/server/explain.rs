@@ -222,7 +222,7 @@ fn the_whole_plan_is_told_with_conditions_times_and_the_practice_that_it_goes_on
     assert_eq!(
         plan[0]["entry"]["why"],
         serde_json::json!([
-            "nobody waits (unless_waiting = 2)",
+            "nobody waits ahead of him (unless_waiting = 2)",
             "no longer wait than 1 min is expected (unless_expected)"
         ])
     );
@@ -297,10 +297,10 @@ fn conditions_are_told_by_the_true_states_of_the_running_server() {
     scene.trunk.wait_for(180, "one");
     let full = ask();
     assert_eq!(full["plan"][0]["entry"]["lets_in"], false);
-    assert_eq!(full["plan"][0]["entry"]["why"][0], "1 wait already");
+    assert_eq!(full["plan"][0]["entry"]["why"][0], "1 wait ahead of him");
     // The plan to its end is told all the same.
     assert_eq!(full["plan"][1]["begins_ms"], 60_000);
-    assert_eq!(full["course"][0]["what"], "step 1: passed over: 1 wait already");
+    assert_eq!(full["course"][0]["what"], "step 1: passed over: 1 wait ahead of him");
     let page = told(scene.config(), &["explain", "--live", "--did", "0199001234"]);
-    assert!(page.contains("now he would be passed on: 1 wait already"), "{page}");
+    assert!(page.contains("now he would be passed on: 1 wait ahead of him"), "{page}");
 }

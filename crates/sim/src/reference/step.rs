@@ -137,25 +137,29 @@ impl Reference {
     }
 
     pub(super) fn is_worth_entering(&self, caller: &Caller, queue: &Queue) -> bool {
-        let others = || {
-            self.callers.values().filter(|other| {
-                matches!(other.stage, Stage::Waiting)
-                    && other.queue.as_ref().is_some_and(|its| its.team == queue.team)
-            })
+        let others = self.callers.values().filter(|other| {
+            matches!(other.stage, Stage::Waiting)
+                && other.queue.as_ref().is_some_and(|its| its.team == queue.team)
+        });
+        // Nobody begins to wait for a team that is gone.
+        let mut staffed = self.setup.agents.values().map(|agent| &agent.teams);
+        let is_of_setup = self.setup.teams.contains_key(&queue.team);
+        if !is_of_setup && !staffed.any(|teams| teams.contains(&queue.team)) {
+            return false;
+        }
+        // Who is given to nobody, for want of room of ours, takes nobody's secretary.
+        let is_ahead = |other: &&Caller| {
+            let takes_one = !other.is_over_by(self.now) && !other.lacks_room;
+            other.order() < caller.order() && takes_one
         };
-        if queue.unless_waiting.is_some_and(|max| others().count() >= max) {
+        let ahead = others.filter(is_ahead).count();
+        if queue.unless_waiting.is_some_and(|max| ahead >= max) {
             return false;
         }
         if queue.unless_none_free && !self.has_somebody_free(caller, queue.team) {
             return false;
         }
         let Some(longest) = queue.unless_expected else { return true };
-        // Who is given to nobody, for want of room of ours, takes nobody's secretary.
-        let is_ahead = |other: &&Caller| {
-            let takes_one = !other.is_over_by(self.now) && !other.lacks_room;
-            other.order() < caller.order() && takes_one
-        };
-        let ahead = others().filter(is_ahead).count();
         self.expected_wait(caller, queue.team, ahead).is_none_or(|expected| expected <= longest)
     }
 

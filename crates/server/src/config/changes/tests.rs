@@ -545,7 +545,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "plan.unless_waiting",
         "for = 60",
         "for = 60, unless_waiting = 3",
-        "; passed over when 3 wait already",
+        "; passed over when 3 wait ahead of him",
     ),
     (
         "plan.unless_expected",
