@@ -16,6 +16,11 @@ use crate::number::{E164, Written};
 const KNOWN_AS_OF: &str = "2023-07-01";
 const KNOWN: [&str; 12] =
     ["15", "17", "18", "112", "114", "115", "116000", "116117", "119", "191", "196", "197"];
+/// What a phone asks for by the name of the service (RFC 5031 §4.2), and who answers that in France. Any
+/// other of `sos` is 112's.
+const SERVICES: [(&str, &str); 5] =
+    [("ambulance", "15"), ("physician", "15"), ("police", "17"), ("fire", "18"), ("marine", "196")];
+const ANY_SERVICE: &str = "112";
 /// Country codes of the French plan: `+33 116117` is 116117.
 const CODES: [&str; 6] = ["33", "262", "590", "594", "596", "508"];
 
@@ -50,6 +55,19 @@ impl EmergencyNumbers {
             }
             Written::Other(digits) => self.numbered(&digits),
         }
+    }
+
+    /// The one of an emergency service's URN (RFC 5031), `urn:service:sos.fire`. A service whose number is not
+    /// of the list is 112's.
+    pub fn of_service(&self, urn: &str) -> Option<&str> {
+        let urn = urn.to_ascii_lowercase();
+        let service = urn.strip_prefix("urn:service:sos")?;
+        if !service.is_empty() && !service.starts_with('.') {
+            return None;
+        }
+        let kind = service.split('.').nth(1).unwrap_or_default();
+        let its_own = SERVICES.iter().find(|(name, _)| *name == kind);
+        its_own.and_then(|(_, short)| self.numbered(short)).or_else(|| self.numbered(ANY_SERVICE))
     }
 
     fn of_international(&self, digits: &str) -> Option<&str> {
@@ -177,5 +195,30 @@ mod tests {
         }
         assert_eq!(known.find(E164::read("+33116117").unwrap()), Some("116117"));
         assert_eq!(known.find(E164::read("+33199001234").unwrap()), None);
+    }
+
+    #[test]
+    fn an_emergency_service_is_the_number_that_answers_for_it() {
+        let mut known = EmergencyNumbers::default();
+        for (urn, number) in [
+            ("urn:service:sos", "112"),
+            ("URN:Service:SOS", "112"),
+            ("urn:service:sos.ambulance", "15"),
+            ("urn:service:sos.physician", "15"),
+            ("urn:service:sos.police.municipal", "17"),
+            ("urn:service:sos.fire", "18"),
+            ("urn:service:sos.marine", "196"),
+            ("urn:service:sos.mountain", "112"),
+        ] {
+            assert_eq!(known.of_service(urn), Some(number), "{urn}");
+        }
+        for urn in ["urn:service:counseling", "urn:service:sosfire", "urn:nena:service:sos", "sos"]
+        {
+            assert_eq!(known.of_service(urn), None, "{urn}");
+        }
+        known.numbers.remove("18");
+        assert_eq!(known.of_service("urn:service:sos.fire"), Some("112"), "who answers for all");
+        known.numbers.remove("112");
+        assert_eq!(known.of_service("urn:service:sos.fire"), None);
     }
 }

@@ -105,7 +105,7 @@ impl Engine {
         invite: &Message,
     ) {
         let dialled = dialled(invite).unwrap_or_default();
-        if let Some(number) = self.emergency_number(&dialled) {
+        if let Some(number) = self.emergency_number(invite, &dialled) {
             return self.dial_emergency(now, dialog, flow, invite, number);
         }
         let dialler = self.dialler(&flow, invite);

@@ -169,9 +169,11 @@ impl EmergencyCall {
 }
 
 impl Engine {
-    /// The number of the list that somebody dialled.
-    pub(super) fn emergency_number(&self, dialled: &str) -> Option<String> {
-        self.config.emergency.numbers.read(dialled).map(str::to_owned)
+    /// The number of the list that a phone dialled, as digits or as a service (RFC 5031).
+    pub(super) fn emergency_number(&self, invite: &Message, dialled: &str) -> Option<String> {
+        let numbers = &self.config.emergency.numbers;
+        let of_service = || numbers.of_service(invite.uri().ok()?.text);
+        numbers.read(dialled).or_else(of_service).map(str::to_owned)
     }
 
     /// An INVITE of a phone to an emergency number.

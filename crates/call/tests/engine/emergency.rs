@@ -213,18 +213,25 @@ fn an_emergency_number_is_known_however_her_phone_writes_it() {
         let uri = invite.uri().expect("it has one");
         assert_eq!(uri.user_decoded().as_deref(), Some(number), "{written}");
     }
+    for (uri, number) in
+        [("tel:112", "112"), ("urn:service:sos", "112"), ("urn:service:sos.fire", "18")]
+    {
+        let mut bench = bench();
+        let head = format!(
+            "INVITE {uri} SIP/2.0
+             Via: SIP/2.0/UDP {PHONE};rport;branch=z9hG4bKuri
+             From: <sip:101@{REALM}>;tag=uri
+             To: <{uri}>
+             Call-ID: uri
+             CSeq: 1 INVITE
+             Contact: <sip:101@{PHONE}>"
+        );
+        bench.receive(PHONE, &head, &voice());
+        let invite = invite_to(&bench, PARIS).expect(uri);
+        let to = invite.uri().expect("it has one");
+        assert_eq!(to.user_decoded().as_deref(), Some(number), "{uri}");
+    }
     let mut bench = bench();
-    let head = format!(
-        "INVITE tel:112 SIP/2.0
-         Via: SIP/2.0/UDP {PHONE};rport;branch=z9hG4bKtel
-         From: <sip:101@{REALM}>;tag=tel
-         To: <tel:112>
-         Call-ID: tel
-         CSeq: 1 INVITE
-         Contact: <sip:101@{PHONE}>"
-    );
-    bench.receive(PHONE, &head, &voice());
-    assert!(invite_to(&bench, PARIS).is_some(), "tel:");
     bench.dials(PHONE, "101", "3315", &voice());
     assert_eq!(bench.status(), Some(404), "another short number");
 }
