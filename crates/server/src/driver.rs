@@ -452,7 +452,7 @@ impl Driver {
     ) -> Result<String, String> {
         let (agent, command) = order::read(&self.config, user, order)?;
         let before = self.engine.scheduler().agent(agent);
-        order::check(user, order, before.as_ref())?;
+        order::check(user, command, before.as_ref())?;
         self.input(now, Input::Agent { agent, command });
         let after = self.engine.scheduler().agent(agent);
         Ok(order::told(&self.names, now, agent, after.as_ref()))

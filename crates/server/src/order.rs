@@ -62,23 +62,39 @@ fn pause(config: &call::Config, reason: &str) -> Result<u16, String> {
 /// Refuses what would change nothing: an operator must not believe that it did.
 pub(crate) fn check(
     user: &str,
-    order: &AgentOrder,
+    command: AgentCommand,
     before: Option<&AgentView>,
 ) -> Result<(), String> {
     let Some(view) = before else { return Err(format!("{user} has just been removed")) };
     let is = |what: &str| Err(format!("{user} is {}: {what}", state_word(&view.state)));
-    match (order, view.state) {
-        (AgentOrder::Pause { .. } | AgentOrder::Resume, AgentState::LoggedOut) => {
-            is("log her in first")
+    let has_left = view.state == AgentState::LoggedOut;
+    let logs_out = view.pending == Some(acd::Pending::LogOut);
+    let is_paused = matches!(view.state, AgentState::Paused { .. });
+    let is_unheard = view.state == AgentState::NotResponding;
+    let wraps_up = matches!(view.state, AgentState::WrapUp { .. });
+    match command {
+        AgentCommand::LogIn if has_left || logs_out || is_unheard => Ok(()),
+        AgentCommand::LogIn if is_paused => is("she is logged in; `resume` ends her pause"),
+        AgentCommand::LogIn => is("she is logged in already"),
+        AgentCommand::LogOut if has_left => is("there is nothing to log out of"),
+        AgentCommand::LogOut if logs_out => is("she logs out after it already"),
+        AgentCommand::LogOut => Ok(()),
+        AgentCommand::Pause { .. } | AgentCommand::Resume if has_left => is("log her in first"),
+        AgentCommand::Pause { .. } if logs_out => {
+            is("she logs out after it; `log-in` takes that back")
         }
-        (AgentOrder::EndWrapUp, AgentState::WrapUp { .. }) => Ok(()),
-        (AgentOrder::EndWrapUp, _) => is("there is no wrap-up to end"),
-        (AgentOrder::Prolong { .. }, AgentState::WrapUp { .. }) => Ok(()),
-        (AgentOrder::Prolong { .. }, _) => is("there is no wrap-up to prolong"),
-        (
-            AgentOrder::LogIn | AgentOrder::LogOut | AgentOrder::Pause { .. } | AgentOrder::Resume,
-            _,
-        ) => Ok(()),
+        AgentCommand::Pause { reason } if view.state == (AgentState::Paused { reason }) => {
+            is("for that reason already")
+        }
+        AgentCommand::Pause { reason } if view.pending == Some(acd::Pending::Pause { reason }) => {
+            is("she pauses after it already")
+        }
+        AgentCommand::Pause { .. } => Ok(()),
+        AgentCommand::Resume if view.pending.is_some() || is_paused || is_unheard => Ok(()),
+        AgentCommand::Resume => is("there is no pause to end"),
+        AgentCommand::EndWrapUp | AgentCommand::ProlongWrapUp { .. } if wraps_up => Ok(()),
+        AgentCommand::EndWrapUp => is("there is no wrap-up to end"),
+        AgentCommand::ProlongWrapUp { .. } => is("there is no wrap-up to prolong"),
     }
 }
 

@@ -170,8 +170,37 @@ fn orders_are_told_back_and_what_would_change_nothing_is_refused() {
     assert!(refuse("1001", &["pause"]).contains("did you mean \"101\"?"));
     let unknown = refuse("101", &["pause", "--reason", "repos"]);
     assert!(unknown.contains("did you mean \"repas\"?"), "{unknown}");
+    assert!(refuse("101", &["log-in"]).contains("101 is available: she is logged in already"));
+    assert!(refuse("101", &["resume"]).contains("101 is available: there is no pause to end"));
     assert!(order(&["pause"]).contains("101 (101): paused"));
+    assert!(refuse("101", &["pause"]).contains("101 is paused: for that reason already"));
+    assert!(refuse("101", &["log-in"]).contains("`resume` ends her pause"));
+    assert!(order(&["pause", "--reason", "repas"]).contains("101 (101): paused (repas)"));
     assert!(order(&["log-out"]).contains("101 (101): logged out"));
+    assert!(refuse("101", &["log-out"]).contains("101 is logged out: there is nothing to log out"));
+}
+
+#[test]
+fn an_order_for_after_her_call_is_taken_once_and_can_be_taken_back() {
+    let scene = Scene::new("orders-pending", &ports(40));
+    let _serving = scene.start();
+    scene.phone.register("101", 1, None);
+    scene.trunk.invite("0199001234", "one");
+    scene.phone.reply(&scene.phone.rung(), 200, SDP);
+    let answer = scene.trunk.wait_for(200, "one");
+    scene.trunk.within("0199001234", "one", "ACK", 1, &answer);
+    scene.until_she_is("talking");
+    let order = |words: &[&str]| told(scene.config(), &[&["agent", "101"], words].concat());
+    let refuse = |words: &[&str]| refused(scene.config(), &[&["agent", "101"], words].concat());
+    assert!(refuse(&["resume"]).contains("101 is talking: there is no pause to end"));
+    assert!(order(&["pause"]).contains("talking, and pauses after it"));
+    assert!(refuse(&["pause"]).contains("101 is talking: she pauses after it already"));
+    assert!(order(&["pause", "--reason", "repas"]).contains("talking, and pauses after it"));
+    assert_eq!(order(&["resume"]), "101 (101): talking\n", "taken back");
+    assert!(order(&["log-out"]).contains("talking, and logs out after it"));
+    assert!(refuse(&["log-out"]).contains("101 is talking: she logs out after it already"));
+    assert!(refuse(&["pause"]).contains("`log-in` takes that back"));
+    assert_eq!(order(&["log-in"]), "101 (101): talking\n", "taken back");
 }
 
 #[test]
