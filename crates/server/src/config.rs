@@ -43,6 +43,7 @@ pub use ids::Ids;
 pub(crate) use mistake::nearest;
 pub use mistake::{Mistake, Mistakes};
 pub(crate) use regular::{Unreadable, read as read_regular};
+pub use value::Dids;
 pub use warning::{Remark, Warning};
 
 use crate::log::LogSettings;
@@ -56,8 +57,8 @@ pub struct Loaded {
     pub log: LogSettings,
     /// The main file.
     pub path: PathBuf,
-    /// The numbers that trunks say they bring, as people write them.
-    pub dids: BTreeMap<call::TrunkId, Vec<String>>,
+    /// The numbers that trunks say they bring.
+    pub dids: BTreeMap<call::TrunkId, Vec<Dids>>,
     /// Of the teams that are of one with a name; the others are of the one pool that has none.
     pub pools: BTreeMap<TeamId, String>,
     pub skills: BTreeMap<acd::SkillId, String>,
@@ -68,6 +69,21 @@ pub struct Loaded {
     pub over: Vec<Warning>,
     /// For the next reading.
     pub ids: Ids,
+}
+
+impl Loaded {
+    /// The trunk that a call to this number comes by: one of those that say they bring it, else of those that
+    /// do not say what they bring, else of all. Of several the one whose network waits least.
+    pub fn trunk_of(&self, number: call::E164) -> Option<call::TrunkId> {
+        let says = |id: &call::TrunkId| match self.dids.get(id) {
+            Some(dids) if dids.iter().any(|dids| dids.contain(number)) => 0,
+            None => 1,
+            Some(_) => 2,
+        };
+        let by_patience =
+            |(id, trunk): &(&call::TrunkId, &call::Trunk)| (says(id), trunk.max_unanswered, **id);
+        self.engine.trunks.iter().min_by_key(by_patience).map(|(id, _)| *id)
+    }
 }
 
 /// Reads and checks everything; opens no socket and writes nothing.

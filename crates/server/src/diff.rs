@@ -98,9 +98,14 @@ impl Difference {
 
     fn text(&self) -> String {
         let mut text = String::new();
-        let _ = match self.decisions.is_empty() {
-            true => writeln!(text, "no decision changes"),
-            false => writeln!(text, "decisions that change:"),
+        let _ = match (self.decisions.is_empty(), self.keys.is_empty()) {
+            (true, true) => writeln!(text, "no decision changes"),
+            // A reserve or a strategy shows when some are busy; a presented number, once he is forwarded.
+            (true, false) => writeln!(
+                text,
+                "no decision changes for who finds all secretaries free and nobody waiting"
+            ),
+            (false, _) => writeln!(text, "decisions that change:"),
         };
         for change in &self.decisions {
             let _ = writeln!(text, "  {}", change.line());

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use acd::Scheduler;
-use call::{E164, PracticeId};
+use call::{E164, PracticeId, TrunkId};
 use serde::{Deserialize, Serialize};
 
 use self::course::Entering;
@@ -46,9 +46,20 @@ pub struct Question {
     /// `None`: now. The running server is asked about now only.
     #[serde(default)]
     pub at: Option<String>,
-    /// The name of the trunk that it comes by; `None`: the first.
+    /// The name of the trunk that it comes by; `None`: the one whose network waits least.
     #[serde(default)]
     pub trunk: Option<String>,
+}
+
+impl Question {
+    /// Where it names no trunk: with the one that brings its number.
+    pub fn with_trunk(&self, loaded: &Loaded) -> Self {
+        let brings = || {
+            let id = loaded.trunk_of(E164::read(&self.did).ok()?)?;
+            Some(loaded.engine.trunks[&id].name.clone())
+        };
+        Self { trunk: self.trunk.clone().or_else(brings), ..self.clone() }
+    }
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -125,6 +136,8 @@ pub struct Promise {
     pub trunk: String,
     /// How long that trunk lets a call be unanswered.
     pub max_unanswered_ms: Option<u64>,
+    /// How much less where the practice's own phone rang before (`reason=no-answer`).
+    pub rang_before_ms: Option<u64>,
     /// How long he may wait in queues altogether.
     pub wait_max_ms: Option<u64>,
     /// Of `answer_within`.
@@ -205,6 +218,7 @@ pub struct NotSuited {
 
 /// By the files alone: all secretaries logged in and free, nobody else waiting. `now_ms` is civil time.
 pub fn of(loaded: &Loaded, question: &Question, now_ms: i64) -> Result<Explanation, String> {
+    let question = &question.with_trunk(loaded);
     let asked = Asked::read(&loaded.engine, question)?;
     let zone = asked.zone(&loaded.engine);
     let at_ms = question.at.as_deref().map_or(Ok(now_ms), |at| moment(zone, at, now_ms))?;
@@ -250,7 +264,7 @@ pub(crate) struct Asked {
     pub(crate) from: Option<E164>,
     /// The number that led to it, and how.
     pub(crate) found: Option<(E164, PracticeId, &'static str)>,
-    pub(crate) trunk: Option<call::TrunkId>,
+    pub(crate) trunk: Option<TrunkId>,
 }
 
 impl Asked {
@@ -270,7 +284,11 @@ impl Asked {
                 let unknown = || format!("there is no trunk {name:?}, only {}", names.join(", "));
                 Some(*known.ok_or_else(unknown)?.0)
             }
-            None => config.trunks.keys().next().copied(),
+            None => {
+                let by_patience =
+                    |(id, trunk): &(&TrunkId, &call::Trunk)| (trunk.max_unanswered, **id);
+                config.trunks.iter().min_by_key(by_patience).map(|(id, _)| *id)
+            }
         };
         let found = std::iter::once((did, "own"))
             .chain(diversions.iter().map(|number| (*number, "forwarded")))
@@ -335,6 +353,7 @@ impl Asked {
             answer_within_ms: millis(practice.answer_within),
             trunk: trunk.map_or_else(String::new, |trunk| trunk.name.clone()),
             max_unanswered_ms: trunk.map(|trunk| millis(trunk.max_unanswered)),
+            rang_before_ms: trunk.map(|trunk| millis(trunk.rang_before)),
             wait_max_ms: practice.wait_max.map(millis),
             place: None,
         });

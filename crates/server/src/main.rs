@@ -85,9 +85,9 @@ enum Command {
     /// latest; then what happens if nobody picks up. --json prints one object, whose keys stay: did, from, at
     /// (on the clock of `zone`), weekday, zone, live, refused, practice {key, name, label, number, by, place},
     /// class {urgency, why, place, key}, situation {situation, why, comment, until, place, key, rule,
-    /// holiday}, promise {answer_within_ms, trunk, max_unanswered_ms, wait_max_ms, place}, plan [{practice,
-    /// step, what, place, key, begins_ms, ends_ms, ends_by, entry {lets_in, why}, goes_on (as situation)}],
-    /// who [{practice, team, circles [{circle, after_ms, agents [{user, name, own, level, state}]}], unsuited
+    /// holiday}, promise {answer_within_ms, trunk, max_unanswered_ms, rang_before_ms, wait_max_ms, place}, plan
+    /// [{practice, step, what, place, key, begins_ms, ends_ms, ends_by, entry {lets_in, why}, goes_on (as
+    /// situation)}], who [{practice, team, circles [{circle, after_ms, agents [{user, name, own, level, state}]}], unsuited
     /// [{user, name, why}], reserve}] and course [{after_ms, kind, what}].
     Explain(ExplainArgs),
     /// Tell which decisions differ between two configurations, and which keys: not which lines.
@@ -388,7 +388,8 @@ struct ExplainArgs {
     /// When, on the practice's clock: "2026-11-26T08:30", or "08:30" for today. Default: now.
     #[arg(long, value_name = "TIME", conflicts_with = "live")]
     at: Option<String>,
-    /// The trunk that it comes by. Default: the first one.
+    /// The trunk that it comes by. Default: the one that says it brings the number (`dids`), of several the
+    /// one whose network waits least.
     #[arg(long, value_name = "NAME")]
     trunk: Option<String>,
     /// By the true states of the running server, now.
@@ -614,8 +615,12 @@ fn order(args: &AskArgs, command: &Control) -> anyhow::Result<ExitCode> {
 
 fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
     let ExplainArgs { did, from, diversion, at, trunk, live, json, ask: asked } = args;
-    let question = Question { did, from, diversion, at, trunk };
+    let mut question = Question { did, from, diversion, at, trunk };
     let mut explanation = if live {
+        // The files know what trunks say they bring; the server answers without them too.
+        if let Ok(loaded) = config::load(&asked.config.config) {
+            question = question.with_trunk(&loaded);
+        }
         match ask(&socket(&asked)?, &Control::Explain(question))? {
             Reply::Explained(explanation) => *explanation,
             Reply::Status(_)

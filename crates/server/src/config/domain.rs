@@ -115,7 +115,7 @@ pub(super) fn load(tree: &Tree, mut file: File<'_>, mistakes: &mut Mistakes) -> 
         file.teams.iter().filter_map(|team| Some((TeamId(team.id), team.item.pool.clone()?)));
     let dids = file.trunks.iter().filter_map(|trunk| {
         let dids = trunk.item.dids.as_ref()?.items.iter();
-        Some((TrunkId(trunk.id), dids.map(|dids| dids.value.to_string()).collect()))
+        Some((TrunkId(trunk.id), dids.map(|dids| dids.value.clone()).collect()))
     });
     Some(Loaded {
         dids: dids.collect(),

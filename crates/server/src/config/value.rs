@@ -12,7 +12,8 @@ use sip::sdp::Codec;
 use sip::{Algorithm, Transport};
 use toml::de::DeValue;
 
-pub(super) use dialled::{Destination, Dids, Key, Short};
+pub use dialled::Dids;
+pub(super) use dialled::{Destination, Key, Short};
 
 use super::file::{Moment, Nobody, Rise};
 use super::mistake::nearest;

@@ -26,12 +26,11 @@ pub(super) struct Pair<'p> {
 
 impl Pair<'_> {
     pub(super) fn may_differ(&self, differing: &Differing) -> bool {
-        differing.is_all
-            || [self.old.0, self.new.0].into_iter().any(|side| {
-                let near = side.near(self.id);
-                !near.is_disjoint(&differing.practices)
-                    || !side.teams(&near).is_disjoint(&differing.teams)
-            })
+        [self.old.0, self.new.0].into_iter().any(|side| {
+            let near = side.near(self.id);
+            !near.is_disjoint(&differing.practices)
+                || !side.teams(&near).is_disjoint(&differing.teams)
+        })
     }
 
     pub(super) fn changes(&self, at: Option<&str>, now_ms: i64) -> Result<Vec<Change>, String> {
@@ -145,7 +144,7 @@ impl Pair<'_> {
             let explained = |(side, stand): &(&Side<'_>, Stand)| {
                 let did = *side.numbers.get(&self.id)?;
                 let found = Some((did, self.id, "own"));
-                let trunk = side.trunk().map(|(id, _)| id);
+                let trunk = side.trunk(did).map(|(id, _)| id);
                 let asked = Asked { did, from: probe.from, found, trunk };
                 Some(asked.explain(&side.names, stand))
             };

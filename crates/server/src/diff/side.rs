@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use acd::{PracticeId, Scheduler, Setup, Step, TeamId};
 use call::E164;
@@ -57,9 +58,16 @@ impl<'l> Side<'l> {
         engine.numbers.get(&number).or_else(|| engine.shared.get(&number)).copied()
     }
 
-    /// The trunk that a call comes by, where nothing else is said: the first.
-    pub(super) fn trunk(&self) -> Option<(call::TrunkId, &call::Trunk)> {
-        self.loaded.engine.trunks.iter().next().map(|(id, trunk)| (*id, trunk))
+    /// The trunk that a call to this number comes by.
+    pub(super) fn trunk(&self, number: E164) -> Option<(call::TrunkId, &call::Trunk)> {
+        let id = self.loaded.trunk_of(number)?;
+        Some((id, &self.loaded.engine.trunks[&id]))
+    }
+
+    /// How long the calls of each practice may be unanswered.
+    fn unanswered(&self) -> BTreeMap<PracticeId, Duration> {
+        let known = self.numbers.iter();
+        known.filter_map(|(id, did)| Some((*id, self.trunk(*did)?.1.max_unanswered))).collect()
     }
 
     /// The practice, and those whose plans it may go on with.
@@ -119,11 +127,10 @@ fn queued(step: &Step) -> Option<TeamId> {
 
 /// What is not the same in both.
 pub(super) struct Differing {
+    /// In themselves, or in how long their calls may be unanswered.
     pub(super) practices: BTreeSet<PracticeId>,
     /// In themselves, or in who is of them.
     pub(super) teams: BTreeSet<TeamId>,
-    /// How long calls may be unanswered.
-    pub(super) is_all: bool,
 }
 
 impl Differing {
@@ -140,11 +147,8 @@ impl Differing {
             let agents = [old, new].into_iter().filter_map(|side| side.setup.agents.get(&id));
             teams.extend(agents.flat_map(|agent| agent.teams.iter().copied()));
         }
-        let unanswered = |side: &Side<'_>| side.trunk().map(|(_, trunk)| trunk.max_unanswered);
-        Self {
-            practices: of(&old.setup.practices, &new.setup.practices),
-            teams,
-            is_all: unanswered(old) != unanswered(new),
-        }
+        let mut practices = of(&old.setup.practices, &new.setup.practices);
+        practices.extend(of(&old.unanswered(), &new.unanswered()));
+        Self { practices, teams }
     }
 }

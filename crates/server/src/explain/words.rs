@@ -190,7 +190,12 @@ pub(super) fn text(told: &Explanation) -> String {
         }
         if let Some(unanswered) = promise.max_unanswered_ms {
             let trunk = &promise.trunk;
-            let _ = write!(what, "; unanswered for at most {} ({trunk})", of_ms(unanswered));
+            let _ = write!(what, "; unanswered for at most {} ({trunk}", of_ms(unanswered));
+            if let Some(before) = promise.rang_before_ms.filter(|&before| before > 0) {
+                let _ =
+                    write!(what, "; {} less if the practice's phone rang before", of_ms(before));
+            }
+            what.push(')');
         }
         page.line("promise", &what, promise.place.as_deref());
     }

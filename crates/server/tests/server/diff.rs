@@ -17,6 +17,10 @@ plan = [{ queue = \"pool\", for = \"40 s\" }, \"busy\"]
 closed = [\"busy\"]
 ";
 
+/// Where keys change that decide nothing there.
+const NO_DECISION: &str =
+    "no decision changes for who finds all secretaries free and nobody waiting";
+
 fn diff(old: &Folder, new: &Folder, words: &[&str]) -> Output {
     let mut command = monoligne();
     command.arg("diff").arg(&old.0).arg(&new.0);
@@ -49,7 +53,7 @@ fn only_what_a_caller_would_notice_is_told_and_the_exit_code_says_whether() {
         (
             Some(1),
             [
-                "no decision changes",
+                NO_DECISION,
                 "keys that change:",
                 "~ [calls]: ring_refresh 50 s → 40 s",
                 "~ [log]: level info → warn (needs a restart)",
@@ -134,7 +138,7 @@ fn practices_of_one_name_are_told_apart_and_a_renamed_one_stays_itself() {
     let renamed = Folder::new("diff-renamed").with("monoligne.toml", &renamed);
     let output = diff(&old, &renamed, &[]);
     let told = lines(&output);
-    assert_eq!((output.status.code(), told[0].as_str()), (Some(1), "no decision changes"));
+    assert_eq!((output.status.code(), told[0].as_str()), (Some(1), NO_DECISION));
     assert!(told.iter().any(|it| it.ends_with(": name Mme Petit → Mme Petit, Lyon")), "{told:#?}");
 }
 
@@ -173,5 +177,35 @@ plan = [\"busy\"]
     let new = text.replace("for = \"40 s\"", "for = \"50 s\"");
     let new = Folder::new("diff-house-new").with("monoligne.toml", &new);
     let told = lines(&diff(&old, &new, &[]));
-    assert!(!told.contains(&"no decision changes".to_owned()), "{told:?}");
+    assert!(!told.contains(&NO_DECISION.to_owned()), "{told:?}");
+}
+
+#[test]
+fn the_patience_of_the_trunk_that_brings_a_number_is_its_callers() {
+    let text = text(&Peer::new(), "127.0.0.1:5060", &ports(20)) + PETIT;
+    let text = text.replace("[trunks.op]\n", "[trunks.op]\ndids = [\"01 99 00 12 34\"]\n");
+    let trunk = "[trunks.second]\nsources = [\"203.0.113.9\"]\nmax_unanswered = \"110 s\"\n\
+                 dids = [\"01 99 00 56 78\"]\n";
+    let old = Folder::new("diff-trunk-old").with("monoligne.toml", &format!("{text}{trunk}"));
+    let less = trunk.replace("110 s", "30 s");
+    let new = Folder::new("diff-trunk-new").with("monoligne.toml", &format!("{text}{less}"));
+    let output = diff(&old, &new, &[]);
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = lines(&output);
+    let course =
+        told.iter().find(|it| it.contains(": course")).unwrap_or_else(|| panic!("{told:#?}"));
+    assert!(course.starts_with("Mme Petit"), "{told:#?}");
+    assert!(!told.iter().any(|it| it.starts_with("Dr Martin")), "{told:#?}");
+}
+
+#[test]
+fn what_shows_only_when_some_are_busy_is_not_said_to_change_nothing() {
+    let text = text(&Peer::new(), "127.0.0.1:5060", &ports(20));
+    let more = "[agents.102]\nteams = [\"pool\"]\nha1 = \"a71afc718d6fb4c315d504a5e85f5d6a\"\n";
+    let old = Folder::new("diff-busy-old").with("monoligne.toml", &format!("{text}{more}"));
+    let reserve = text.replace("[teams.pool]\n", "[teams.pool]\nreserve = 1\n");
+    let new = Folder::new("diff-busy-new").with("monoligne.toml", &format!("{reserve}{more}"));
+    let told = lines(&diff(&old, &new, &[]));
+    assert!(told.iter().any(|it| it.contains("reserve")), "{told:#?}");
+    assert!(!told.iter().any(|it| it == "no decision changes"), "{told:#?}");
 }

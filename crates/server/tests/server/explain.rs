@@ -304,3 +304,38 @@ fn conditions_are_told_by_the_true_states_of_the_running_server() {
     let page = told(scene.config(), &["explain", "--live", "--did", "0199001234"]);
     assert!(page.contains("now he would be passed on: 1 wait ahead of him"), "{page}");
 }
+
+#[test]
+fn a_call_comes_by_the_trunk_that_says_it_brings_its_number() {
+    let text = text(&Peer::new(), "127.0.0.1:5060", &ports(20));
+    let second = "[practices.petit]\nname = \"Mme Petit\"\nnumbers = [\"01 99 00 56 78\"]\n\
+                  plan = [{ queue = \"pool\", for = \"40 s\" }, \"busy\"]\n\
+                  [trunks.patient]\nsources = [\"203.0.113.9\"]\nmax_unanswered = \"110 s\"\n\
+                  dids = [\"01 99 00 12 34\"]\n\
+                  [trunks.short]\nsources = [\"203.0.113.10\"]\nmax_unanswered = \"60 s\"\n\
+                  rang_before = \"0 s\"\ndids = [\"01 99 00 56 *\"]\n";
+    let folder = Folder::new("explain-trunk").with("monoligne.toml", &(text + second));
+    let promise = |did: &str, more: &[&str]| {
+        let words = [&["--did", did, "--from", "0639980001"], more].concat();
+        explained(&folder, &words)["promise"].take()
+    };
+    let martin = promise("0199001234", &[]);
+    assert_eq!(
+        (&martin["trunk"], &martin["max_unanswered_ms"]),
+        (&"patient".into(), &110_000.into())
+    );
+    assert_eq!(martin["rang_before_ms"], 25_000);
+    let petit = promise("0199005678", &[]);
+    assert_eq!((&petit["trunk"], &petit["max_unanswered_ms"]), (&"short".into(), &60_000.into()));
+    let named = promise("0199005678", &["--trunk", "op"]);
+    assert_eq!((&named["trunk"], &named["max_unanswered_ms"]), (&"op".into(), &85_000.into()));
+    let nobodys = promise("0199009999", &[]);
+    assert_eq!(nobodys, Value::Null, "a number of nobody's promises nothing");
+
+    let page = |did: &str| told(&folder.0, &["explain", "--did", did, "--from", "0639980001"]);
+    let shown = page("0199001234");
+    let words = "unanswered for at most 1 min 50 s (patient; 25 s less if the practice's phone rang before)";
+    assert!(shown.contains(words), "{shown}");
+    let shown = page("0199005678");
+    assert!(shown.contains("unanswered for at most 1 min (short)"), "{shown}");
+}

@@ -148,7 +148,7 @@ fn trunk(loaded: &Loaded, id: TrunkId) -> (String, Item) {
     });
     let strip = Some(&trunk.numbers.strip).filter(|strip| !strip.is_empty());
     let dids = match loaded.dids.get(&id) {
-        Some(dids) => Fact::list(dids.iter().cloned()),
+        Some(dids) => Fact::list(dids.iter().map(ToString::to_string)),
         None => Fact::list(["any".to_owned()]),
     };
     let facts = facts([

@@ -77,7 +77,7 @@ impl FromValue for Key {
 
 /// Numbers of an operator's: one, those from one to another, or all that begin alike.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::config) enum Dids {
+pub enum Dids {
     One(E164),
     Range(E164, E164),
     /// Digits as dialled in France, or after a `+`.
@@ -85,7 +85,7 @@ pub(in crate::config) enum Dids {
 }
 
 impl Dids {
-    pub(in crate::config) fn contain(&self, number: E164) -> bool {
+    pub fn contain(&self, number: E164) -> bool {
         match self {
             Self::One(one) => *one == number,
             Self::Range(first, last) => (*first..=*last).contains(&number),
