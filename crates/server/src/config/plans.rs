@@ -69,7 +69,7 @@ pub(super) struct Planner<'k, 't> {
     /// When it is read.
     pub(super) now_ms: i64,
     /// It limits how long its callers wait altogether.
-    pub(super) has_wait_max: bool,
+    pub(super) wait_max: Option<Duration>,
     /// The longest that a trunk of its lets a caller be unanswered; `None`: it has no trunk.
     pub(super) unanswered_max: Option<Duration>,
     pub(super) known: &'k Known<'k>,
@@ -155,6 +155,7 @@ impl<'t> Planner<'_, 't> {
             };
         }
         self.too_late(steps, mistakes);
+        hung_up_on(steps, mistakes);
         unheard(situation, steps, mistakes);
         plan
     }
@@ -164,9 +165,15 @@ impl<'t> Planner<'_, 't> {
     fn too_late(&self, steps: &[Located<'_, StepFile>], mistakes: &mut Mistakes) {
         let Some(max) = self.unanswered_max else { return };
         let mut spent = Duration::ZERO;
+        // In queues, of which `wait_max` is the sum.
+        let mut left = self.wait_max;
         for step in steps {
             let (is_last, lasts) = match &step.value {
-                StepFile::Queue(queue) => (false, queue.until.unwrap_or_default()),
+                StepFile::Queue(queue) => {
+                    let lasts = queue.until.into_iter().chain(left).min().unwrap_or_default();
+                    left = left.map(|left| left.saturating_sub(lasts));
+                    (false, lasts)
+                }
                 StepFile::Ring { ring_for, .. } | StepFile::Call { ring_for, .. } => {
                     (false, *ring_for)
                 }
@@ -198,7 +205,7 @@ impl<'t> Planner<'_, 't> {
             (
                 End::Endless,
                 StepFile::Ring { .. } | StepFile::Call { .. } | StepFile::Practice { .. },
-            ) if self.has_wait_max => return,
+            ) if self.wait_max.is_some() => return,
             (
                 End::Endless,
                 StepFile::Queue(_)
@@ -365,6 +372,21 @@ fn pressed(
         fault,
         "write what he goes on with after this step, a queue, a call or another text: { queue = \"TEAM\" }",
     ));
+}
+
+/// Who presses a key is answered: a busy at the end of what he goes on with is silence to him. Right behind
+/// the text it is a mistake.
+fn hung_up_on(steps: &[Located<'_, StepFile>], mistakes: &mut Mistakes) {
+    let is_keyed = |step: &&Located<'_, StepFile>| {
+        matches!(step.value, StepFile::Announce { urgent_key: Some(_), .. })
+    };
+    let after = steps.iter().skip_while(|step| !is_keyed(step)).skip(2);
+    for step in after.filter(|step| matches!(step.value, StepFile::Busy)) {
+        mistakes.warn(step.place.mistake(
+            "who comes here has pressed the key of a text and is answered: he is hung up on, and hears no busy",
+            "end with a text that tells him what to do: { announce = \"overflow\" }",
+        ));
+    }
 }
 
 fn is_conditional(queue: &QueueFile) -> bool {

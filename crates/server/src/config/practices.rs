@@ -40,7 +40,7 @@ pub(super) fn practices<'t>(
         let mut planner = Planner {
             practice: id,
             now_ms,
-            has_wait_max: item.wait_max.is_some(),
+            wait_max: item.wait_max,
             unanswered_max: unanswered_max(file, item),
             known,
             links: &mut *links,

@@ -71,10 +71,29 @@ const TABLE: &[(&str, Option<Expected>)] = &[
     ),
     ("plan = [{ queue = \"pool\", for = \"3 min\" }, { announce = \"closed\" }]", None),
     ("plan = [{ queue = \"pool\", for = \"84 s\" }, { queue = \"alone\" }, \"busy\"]", None),
+    (
+        "plan = [{ queue = \"pool\" }, { call = \"06 39 98 00 12\" }, \"busy\"]\nwait_max = \"2 min\"",
+        Some(("plan[1]", "last 120s together", "shorten the `for`")),
+    ),
+    (
+        "plan = [{ queue = \"pool\" }, { call = \"06 39 98 00 12\" }, \"busy\"]\nwait_max = \"1 min\"",
+        None,
+    ),
     // Who presses has been answered: no trunk's patience counts.
     (
         "plan = [{ queue = \"pool\", for = \"2 min\" }, { announce = \"closed\", urgent_key = \"1\" }, \
-         { queue = \"alone\" }, \"busy\"]",
+         { queue = \"alone\" }]",
+        None,
+    ),
+    // Nor does he hear busy.
+    (
+        "plan = [{ announce = \"closed\", urgent_key = \"1\" }, { queue = \"alone\", for = \"2 min\" }, \
+         \"busy\"]",
+        Some(("plan[2]", "he is hung up on", "end with a text")),
+    ),
+    (
+        "plan = [{ announce = \"closed\", urgent_key = \"1\" }, { queue = \"alone\", for = \"2 min\" }, \
+         { announce = \"leave\" }]",
         None,
     ),
     // Steps that are over when one phone has rung.
