@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use acd::{
     AgentId, AtClosing, CallerRule, Circle, Forward, Holidays, Hours, Leave, LineId, Override,
-    Overriding, Period, PhoneId, Plan, Practice, PracticeId, PromptId, Queue, SiteId, SkillId,
-    Step, Strategy, Target, Team, TeamId, TimeZone, Urgency, Way, Widening,
+    Overriding, Period, PhoneId, Plan, Practice, PracticeId, Practitioner, PromptId, Queue, SiteId,
+    SkillId, Step, Strategy, Target, Team, TeamId, TimeZone, Urgency, Way, Widening,
 };
 use call::{E164, Prompt};
 use sip::Instant;
@@ -27,6 +27,33 @@ const EDGES: [i64; 6] = [
 
 /// Long enough to be hung up on, short enough to be heard to the end.
 const TEXT_S: [u64; 3] = [2, 9, 25];
+
+/// The same texts by other ids, as a reload has them that finds other files.
+pub(crate) fn renamed(prompt: PromptId) -> PromptId {
+    PromptId(prompt.0 + 100)
+}
+
+/// Each text of the practice by its other id.
+pub(crate) fn rename_texts(practice: &mut Practice) {
+    let people = practice.practitioners.values_mut();
+    let (callers, leaves): (Vec<_>, Vec<_>) =
+        people.map(|person| (&mut person.callers, &mut person.leave)).unzip();
+    let rules = callers.into_iter().chain([&mut practice.callers]).flat_map(|it| it.values_mut());
+    let of_callers = rules.filter_map(|rule| match &mut rule.way {
+        Way::Plan(plan) => Some(plan),
+        Way::Usual | Way::Through => None,
+    });
+    let leaves = leaves.into_iter().chain([&mut practice.leave]).flatten();
+    let plans = [&mut practice.open, &mut practice.closed, &mut practice.away]
+        .into_iter()
+        .chain(leaves.map(|leave| &mut leave.plan))
+        .chain(of_callers);
+    for step in plans.flat_map(|plan| &mut plan.steps) {
+        if let Step::Announce { prompt, .. } = step {
+            *prompt = renamed(*prompt);
+        }
+    }
+}
 
 pub(crate) fn prompts() -> BTreeMap<PromptId, Prompt> {
     (0..)
@@ -94,6 +121,13 @@ pub(crate) fn practice(dice: &mut Dice, sizes: Sizes) -> Practice {
     practice.wait_max = dice.percent(20).then(|| seconds(dice, 10, 80));
     practice.callers = (0..dice.below(8)).map(|_| rule(dice, sizes)).collect();
     practice
+}
+
+/// One of a practice's people, with callers and leave of her own.
+pub(crate) fn practitioner(dice: &mut Dice, sizes: Sizes) -> Practitioner {
+    let callers = (0..dice.below(8)).map(|_| rule(dice, sizes)).collect();
+    let leave = if dice.percent(50) { leave(dice, sizes) } else { None };
+    Practitioner { callers, leave: leave.into_iter().collect() }
 }
 
 /// What a practice wants of one of the callers to come.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use call::{MediaLeg, MediaOrder, Owner, Playing, Pool, Port, Prompt, PromptId};
 
 use crate::failure::{Check, Failure};
+use crate::plans;
 
 /// How long the short beeps are.
 const BEEPS: Duration = Duration::from_secs(1);
@@ -58,6 +59,9 @@ impl Relay {
         let shard_of = numbered
             .flat_map(|(shard, ports)| ports.into_iter().map(move |port| (port, shard)))
             .collect();
+        // A relay keeps what it was given, and knows the same texts by their other ids too.
+        let renamed = prompts.iter().map(|(id, text)| (plans::renamed(*id), text.clone()));
+        let prompts = prompts.clone().into_iter().chain(renamed).collect();
         Self { shard_of, held: BTreeMap::new(), last_owner: BTreeMap::new(), prompts }
     }
 

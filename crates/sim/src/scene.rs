@@ -80,8 +80,17 @@ pub enum Reload {
     AsItWas,
     WithoutAgent(AgentId),
     WithoutPractice(PracticeId),
-    OtherTeam { agent: AgentId, team: TeamId },
-    OtherRules { team: TeamId, ring_for: Duration, wrap_up: Duration },
+    OtherTeam {
+        agent: AgentId,
+        team: TeamId,
+    },
+    OtherRules {
+        team: TeamId,
+        ring_for: Duration,
+        wrap_up: Duration,
+    },
+    /// The same texts, each by another id.
+    OtherTexts,
 }
 
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -255,6 +264,7 @@ fn config(dice: &mut Dice, tight: Tight, sizes: plans::Sizes) -> Config {
     }
     add_forwarding(dice, &mut config);
     add_sites(dice, &mut config);
+    add_numbers_of_their_own(dice, sizes, &mut config);
     config.phones = (0..desks).map(|id| (PhoneId(id as u32), desk_phone(id))).collect();
     config.registrar.algorithms = match dice.weighted(&[60, 20, 20]) {
         0 => vec![Algorithm::Md5],
@@ -308,6 +318,37 @@ fn add_sites(dice: &mut Dice, config: &mut Config) {
         }
     }
     config.emergency.prompt = dice.percent(50).then(|| PromptId(dice.below(3) as u32));
+}
+
+/// Some numbers are urgent, and some are one person's of the practice.
+fn add_numbers_of_their_own(dice: &mut Dice, sizes: plans::Sizes, config: &mut Config) {
+    let mut floor = (*config.floor).clone();
+    for (id, practice) in &mut config.practices {
+        let numbers = [did(u64::from(id.0)), line(u64::from(id.0))];
+        let number = |dice: &mut Dice| {
+            E164::read(&numbers[dice.below(2) as usize]).expect("a number of the practice")
+        };
+        if dice.percent(12) {
+            let urgency = dice.pick(&[Urgency::Vital, Urgency::Urgent, Urgency::Urgent]);
+            config.urgent_numbers.insert(number(dice), urgency);
+        }
+        if dice.percent(20) {
+            let person = call::Practitioner {
+                name: "Dr".to_owned(),
+                number: None,
+                disturb: None,
+                instructions: None,
+                numbers: [number(dice)].into(),
+            };
+            practice.practitioners.push(person);
+            if let Some(known) = floor.practices.get_mut(id) {
+                known
+                    .practitioners
+                    .insert(acd::PractitionerId(0), plans::practitioner(dice, sizes));
+            }
+        }
+    }
+    config.floor = Arc::new(floor);
 }
 
 fn desk_phone(id: u64) -> call::Phone {
@@ -598,8 +639,9 @@ fn reloads(dice: &mut Dice, config: &Config, day: u64) -> Vec<(Instant, Reload)>
         let team = TeamId(dice.below(teams as u64) as u32);
         reloads.push((
             Instant::from_millis(at),
-            match dice.below(5) {
+            match dice.below(6) {
                 0 => Reload::AsItWas,
+                4 => Reload::OtherTexts,
                 1 => Reload::WithoutAgent(agent),
                 // The last one takes what names nobody: it stays.
                 2 => Reload::WithoutPractice(PracticeId(dice.below(practices as u64 - 1) as u32)),

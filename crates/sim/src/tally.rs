@@ -32,6 +32,10 @@ happenings! {
     ServedUrgently = "pressed a key and was served",
     LeftText = "hung up on a text",
     EarlyText = "a text as early media",
+    /// Its text had another id since a reload.
+    FormerText = "a text that a reload had taken away",
+    UrgentNumber = "dialled an urgent number",
+    Practitioner = "dialled the number of one of the practice's people",
     ClosedDoor = "closed or on leave",
     UnknownNumber = "unknown number",
     /// Came by a shared number, with the line that was called.

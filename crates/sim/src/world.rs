@@ -544,12 +544,30 @@ impl World {
             }
         }
         self.note_reachability(&log);
+        self.note_entries(&log);
         self.note_decisions(&log);
         self.invariants.check(self.now, &self.engine, &self.relay, &log)?;
         if self.restore && self.restore_dice.permille(self.scene.restore_permille) {
             self.swap_engine()?;
         }
         Ok(())
+    }
+
+    /// What the number that he dialled says of him.
+    fn note_entries(&mut self, log: &[call::SchedulerEntry]) {
+        for entry in log {
+            let call::SchedulerKind::Input(acd::Input::Enter { practitioner, urgency, .. }) =
+                &entry.kind
+            else {
+                continue;
+            };
+            if practitioner.is_some() {
+                self.tally.note(Happening::Practitioner);
+            }
+            if urgency.is_some() {
+                self.tally.note(Happening::UrgentNumber);
+            }
+        }
     }
 
     /// Phones that are bound, and found dead or alive all the same.
@@ -749,7 +767,7 @@ impl World {
             }
             Notice::Forwarding { .. } => self.tally.note(Happening::Forwarding),
             Notice::Connected { call, target } => self.connected(*call, *target)?,
-            Notice::Announced { call, .. } => self.announced(*call)?,
+            Notice::Announced { call, prompt } => self.announced(*call, *prompt)?,
             Notice::Pressed { call } => self.pressed(*call),
             Notice::Class { .. } => {}
             Notice::Arrived { call, caller: call::CallerNumber::Known(number), .. } => {
@@ -784,8 +802,11 @@ impl World {
         Ok(())
     }
 
-    fn announced(&mut self, call: call::CallRef) -> Result<(), Failure> {
+    fn announced(&mut self, call: call::CallRef, prompt: call::PromptId) -> Result<(), Failure> {
         self.tally.note(Happening::Announced);
+        if !self.scene.config.prompts.contains_key(&prompt) {
+            self.tally.note(Happening::FormerText);
+        }
         let caller = self.engine.live_calls().find(|view| view.call == call);
         let Some(caller) = caller.filter(|view| self.to_be_told.contains(&view.caller)) else {
             return Err(Failure::new(Check::Text, format!("{call} is told what nobody decided")));

@@ -8,6 +8,7 @@ use super::{What, World};
 use crate::failure::Failure;
 use crate::invariants::Invariants;
 use crate::phone::PhoneAlarm;
+use crate::plans;
 use crate::scene::{self, Reload};
 use crate::stage::Alarm;
 use crate::tally::Happening;
@@ -41,6 +42,20 @@ impl World {
             Reload::OtherRules { team, ring_for, wrap_up } => {
                 if let Some(team) = floor.teams.get_mut(&team) {
                     (team.ring_for, team.wrap_up) = (ring_for, wrap_up);
+                }
+            }
+            Reload::OtherTexts => {
+                floor.practices.values_mut().for_each(plans::rename_texts);
+                config.prompts = config
+                    .prompts
+                    .into_iter()
+                    .map(|(id, text)| (plans::renamed(id), text))
+                    .collect();
+                for id in [&mut config.hold, &mut config.emergency.prompt] {
+                    *id = id.map(plans::renamed);
+                }
+                for practice in config.practices.values_mut() {
+                    practice.forwarding.accept = practice.forwarding.accept.map(plans::renamed);
                 }
             }
         }
