@@ -16,6 +16,8 @@ use crate::scene::{self, PhoneScript, Reload, Scene, Tight};
 use crate::world::{Options, Outcomes};
 
 const TEAM: TeamId = TeamId(0);
+/// With nobody in it.
+const EMPTY_TEAM: TeamId = TeamId(7);
 
 /// Tell it, then [`Self::play`] it.
 pub struct Story {
@@ -40,7 +42,7 @@ impl Default for Story {
 }
 
 impl Story {
-    /// One team: rings 10 s, no wrap-up, 3 s of rest after whatever was missed.
+    /// One team: rings 10 s, no wrap-up, 3 s of rest after whatever was missed. And one that nobody is in.
     pub fn new() -> Self {
         let rest = Duration::from_secs(3);
         let team = Team {
@@ -57,6 +59,7 @@ impl Story {
             ..Team::default()
         };
         let mut floor = acd::Setup { limits: Limits { waiting_max: 40 }, ..Default::default() };
+        floor.teams.insert(EMPTY_TEAM, team.clone());
         floor.teams.insert(TEAM, team);
         let mut this = Self {
             floor,
