@@ -46,19 +46,23 @@ pub struct Question {
     /// `None`: now. The running server is asked about now only.
     #[serde(default)]
     pub at: Option<String>,
-    /// The name of the trunk that it comes by; `None`: the one whose network waits least.
+    /// The name of the trunk that it comes by.
     #[serde(default)]
     pub trunk: Option<String>,
+    /// Where none is named: the one that brings the number as the files say, if it is there. `None`: the one
+    /// whose network waits least.
+    #[serde(default)]
+    pub likely_trunk: Option<String>,
 }
 
 impl Question {
-    /// Where it names no trunk: with the one that brings its number.
-    pub fn with_trunk(&self, loaded: &Loaded) -> Self {
+    /// With the trunk that brings its number.
+    pub fn with_likely_trunk(&self, loaded: &Loaded) -> Self {
         let brings = || {
             let id = loaded.trunk_of(E164::read(&self.did).ok()?)?;
             Some(loaded.engine.trunks[&id].name.clone())
         };
-        Self { trunk: self.trunk.clone().or_else(brings), ..self.clone() }
+        Self { likely_trunk: brings(), ..self.clone() }
     }
 }
 
@@ -218,7 +222,7 @@ pub struct NotSuited {
 
 /// By the files alone: all secretaries logged in and free, nobody else waiting. `now_ms` is civil time.
 pub fn of(loaded: &Loaded, question: &Question, now_ms: i64) -> Result<Explanation, String> {
-    let question = &question.with_trunk(loaded);
+    let question = &question.with_likely_trunk(loaded);
     let asked = Asked::read(&loaded.engine, question)?;
     let zone = asked.zone(&loaded.engine);
     let at_ms = question.at.as_deref().map_or(Ok(now_ms), |at| moment(zone, at, now_ms))?;
@@ -285,9 +289,11 @@ impl Asked {
                 Some(*known.ok_or_else(unknown)?.0)
             }
             None => {
-                let by_patience =
-                    |(id, trunk): &(&TrunkId, &call::Trunk)| (trunk.max_unanswered, **id);
-                config.trunks.iter().min_by_key(by_patience).map(|(id, _)| *id)
+                let likely = question.likely_trunk.as_ref();
+                let by_likelihood = |(id, trunk): &(&TrunkId, &call::Trunk)| {
+                    (likely != Some(&trunk.name), trunk.max_unanswered, **id)
+                };
+                config.trunks.iter().min_by_key(by_likelihood).map(|(id, _)| *id)
             }
         };
         let found = std::iter::once((did, "own"))

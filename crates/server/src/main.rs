@@ -615,11 +615,11 @@ fn order(args: &AskArgs, command: &Control) -> anyhow::Result<ExitCode> {
 
 fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
     let ExplainArgs { did, from, diversion, at, trunk, live, json, ask: asked } = args;
-    let mut question = Question { did, from, diversion, at, trunk };
+    let mut question = Question { did, from, diversion, at, trunk, likely_trunk: None };
     let mut explanation = if live {
         // The files know what trunks say they bring; the server answers without them too.
         if let Ok(loaded) = config::load(&asked.config.config) {
-            question = question.with_trunk(&loaded);
+            question = question.with_likely_trunk(&loaded);
         }
         match ask(&socket(&asked)?, &Control::Explain(question))? {
             Reply::Explained(explanation) => *explanation,

@@ -180,7 +180,11 @@ pub(super) fn class(config: &call::Config, link: &Link<'_>, urgent: Option<Urgen
         (_, Some(_)) => (format!("{whose}'s rule for this caller"), format!("{lists}.urgency")),
         (_, None) => ("the practice's".to_owned(), "urgency".to_owned()),
     };
-    if let Some(acd::Repeated { within, then: acd::Insistence::Rise, .. }) = link.repeated() {
+    // Nobody rises beyond urgent.
+    let before = urgent.into_iter().chain(of_rule).min().unwrap_or(link.practice.urgency);
+    if let Some(acd::Repeated { within, then: acd::Insistence::Rise, .. }) = link.repeated()
+        && before > Urgency::Urgent
+    {
         let (calls, within) = (link.outset.calls, duration(*within));
         why = format!("{why}, risen by one: his call {calls} within {within}");
     }
