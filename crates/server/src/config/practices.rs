@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    Calendars, CallerRule, CivilError, CutNight, Holidays, Hours, HoursError, Insistence, Leave,
-    Period, Plan, PracticeId, PractitionerId, REPEATED_CALLS_MAX, Repeated, Step, Territory, Way,
+    Calendars, CallerRule, CivilError, CutNight, Date, Holidays, Hours, HoursError, Insistence,
+    Leave, Period, Plan, PracticeId, PractitionerId, REPEATED_CALLS_MAX, Repeated, Step, Territory,
+    Way,
 };
 use call::E164;
 
@@ -337,6 +338,16 @@ fn hours(
     let removed = file.holidays_removed.items.iter().map(|day| day.value).collect();
     let holidays = Holidays { removed, ..holidays };
     holidays_in_vain(file, mistakes);
+    let is_over =
+        |day: Date| Date::read(&file.time_zone.wall(now_ms)[..10]).is_ok_and(|now| day < now);
+    for days in [&file.holidays_added, &file.holidays_removed] {
+        if !days.items.is_empty() && days.items.iter().all(|day| is_over(day.value)) {
+            mistakes.over(days.place.mistake(
+                "all of these days are over",
+                "remove them, or mend their year if another one is meant",
+            ));
+        }
+    }
     let Some(written) = &file.hours else {
         // Open at any time, by the practice's own clock all the same.
         return Hours::sharing("24/7", file.time_zone, holidays, calendars).ok();

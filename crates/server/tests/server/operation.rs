@@ -468,22 +468,28 @@ fn what_is_hardly_meant_is_a_warning_to_check_and_in_the_log_and_refuses_nothing
     let scene = Scene::new("check-warns", &ports(40));
     let odd = "[practices.lyon]\nname = \"Dr Martin\"\nnumbers = [\"0199009999\"]\nplan = [\"busy\"]\n\
                hours = \"Fr 22:00-02:00; Sa 10:00-12:00; PH off\"\nclosed = [\"busy\"]\n\
+               holidays_added = [\"2020-05-22\", \"2020-07-13\"]\n\
                leave = [{ from = 2020-08-03, to = 2020-08-21, plan = [\"busy\"] }, { from = 2020-08-24, \
                to = 9998-08-24, plan = [\"busy\"] }]\n[practices.martin]\n";
     scene.rewrite("[practices.martin]\n", odd);
     let shown = told(scene.config(), &["check"]);
     let (night, name) = ("practices.lyon.hours", "practices.martin.name");
     let warnings: Vec<&str> = shown.lines().filter(|it| it.starts_with("warning: ")).collect();
-    assert_eq!(warnings.len(), 3, "{shown}");
-    assert!(warnings[0].contains(night) && warnings[2].contains(name), "{shown}");
+    assert_eq!(warnings.len(), 4, "{shown}");
+    assert!(warnings[0].contains(night) && warnings[3].contains(name), "{shown}");
+    let days = "practices.lyon.holidays_added";
+    assert!(
+        warnings[1].contains(days) && warnings[1].contains("all of these days are over"),
+        "{shown}"
+    );
     let over = "practices.lyon.leave[0].to = 2020-08-21: this leave is over";
-    assert!(warnings[1].contains(over), "{shown}");
+    assert!(warnings[2].contains(over), "{shown}");
     assert!(shown.contains("`Fr 22:00-02:00, Sa 10:00-12:00`"), "{shown}");
-    assert!(shown.trim_end().ends_with("3 warnings"), "{shown}");
+    assert!(shown.trim_end().ends_with("4 warnings"), "{shown}");
     let list: Value = serde_json::from_str(&told(scene.config(), &["check", "--json"])).unwrap();
     assert_eq!((&list[0]["level"], &list[0]["key"]), (&"warning".into(), &night.into()));
     assert!(list[0]["line"].as_u64().unwrap() > 0);
-    assert_eq!(list.as_array().unwrap().len(), 3);
+    assert_eq!(list.as_array().unwrap().len(), 4);
 
     let serving = scene.start();
     scene.rewrite("[practices.martin]\n", &odd.replace("Dr Martin", "Dr Martin, Lyon"));
@@ -492,7 +498,11 @@ fn what_is_hardly_meant_is_a_warning_to_check_and_in_the_log_and_refuses_nothing
     let log = serving.wait().1;
     let logged = |key| log.lines().filter(|it| it.contains("WARN") && it.contains(key)).count();
     assert_eq!((logged(night), logged(name)), (2, 1), "at the start and at the reload:\n{log}");
-    assert_eq!(logged("leave[0]"), 0, "it was right once: told to who asks alone:\n{log}");
+    assert_eq!(
+        logged("leave[0]") + logged("holidays_added"),
+        0,
+        "it was right once: told to who asks alone:\n{log}"
+    );
 }
 
 #[test]
@@ -500,7 +510,10 @@ fn the_sample_gives_no_warning_and_the_program_says_its_name() {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
     let list: Value = serde_json::from_str(&told(&sample, &["check", "--json"])).unwrap();
     // Its days pass.
-    let is_over = |it: &&Value| it["fault"].as_str().unwrap().contains("this leave is over");
+    let is_over = |it: &&Value| {
+        let fault = it["fault"].as_str().unwrap();
+        fault.contains("this leave is over") || fault.contains("all of these days are over")
+    };
     let mut others = list.as_array().unwrap().iter().filter(|it| !is_over(it));
     assert_eq!(others.next(), None);
     let version = monoligne().arg("--version").output().unwrap();
