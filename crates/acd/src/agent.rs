@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::caller::Urgency;
+use crate::class::ClassBy;
 use crate::decision::{Decision, Withdrawal};
 use crate::id::{AgentId, CallerId, OfferId};
 use crate::input::{AgentEvent, Refusal};
@@ -293,6 +295,7 @@ impl Scheduler {
                 }
             }
             AgentEvent::ProlongWrapUp { by } => self.prolong_wrap_up(agent, by),
+            AgentEvent::CallerIsUrgent => self.make_urgent(agent),
             AgentEvent::LineTaken => self.set_dialling(agent, true),
             AgentEvent::LineClear => self.set_dialling(agent, false),
             AgentEvent::Stand { as_before, misses } => self.stand(agent, as_before, misses),
@@ -309,6 +312,14 @@ impl Scheduler {
         desk.reachable = true;
         desk.idle_since = now;
         self.index(agent);
+    }
+
+    fn make_urgent(&mut self, agent: AgentId) {
+        let AgentState::Talking(caller) = self.desk(agent).state else { return };
+        let known = self.callers.get(&caller);
+        if known.is_some_and(|it| it.place.urgency > Urgency::Urgent) {
+            self.set_class(caller, Urgency::Urgent, ClassBy::Secretary);
+        }
     }
 
     fn set_dialling(&mut self, agent: AgentId, dialling: bool) {

@@ -25,7 +25,8 @@ pub enum ClassBy {
     Key,
     /// He has waited so long.
     Ageing,
-    /// An operator, or his secretary.
+    /// The secretary who talks with him.
+    Secretary,
     Operator,
 }
 
@@ -40,6 +41,7 @@ impl ClassBy {
             Self::Repetition => "repetition",
             Self::Key => "key",
             Self::Ageing => "ageing",
+            Self::Secretary => "secretary",
             Self::Operator => "operator",
         }
     }

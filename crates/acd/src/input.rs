@@ -138,6 +138,9 @@ pub enum AgentEvent {
     ProlongWrapUp {
         by: Duration,
     },
+    /// The caller with whom she talks is urgent, unless he is more than that. Should he lose her, he waits as
+    /// one who is.
+    CallerIsUrgent,
     /// She uses her phone for what is no call (a code that she dials): no offer until `LineClear`.
     LineTaken,
     LineClear,

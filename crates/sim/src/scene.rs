@@ -571,8 +571,18 @@ fn dials(dice: &mut Dice, day: u64) -> Vec<(Instant, &'static str)> {
     let mut dials = Vec::new();
     for _ in 0..dice.below(4) {
         let at = dice.between(5_000, day);
-        let number =
-            dice.pick(&["*31", "*31", "%2A31", "*30", "*32", "*32", "+33140000000", "*99"]);
+        let number = dice.pick(&[
+            "*31",
+            "*31",
+            "%2A31",
+            "*30",
+            "*32",
+            "*33",
+            "*33",
+            "*33",
+            "+33140000000",
+            "*99",
+        ]);
         dials.push((Instant::from_millis(at), number));
         if number.ends_with("31") {
             let back = at + dice.between(2_000, 40_000);

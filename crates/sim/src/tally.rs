@@ -96,6 +96,7 @@ happenings! {
     CodeChanges = "code changes her state",
     CodeChangesNothing = "code changes nothing",
     CodeDuringCall = "code dialled during a call",
+    MadeUrgent = "code makes her caller urgent",
     /// Her phone hung up on our tone.
     CodeCutShort = "code cut short",
     EmergencyDialled = "emergency number dialled",

@@ -600,6 +600,9 @@ impl World {
             true => Happening::CodeChanges,
             false => Happening::CodeChangesNothing,
         });
+        if changed && code == C::CallerIsUrgent {
+            self.tally.note(Happening::MadeUrgent);
+        }
         let Some(view) = self.engine.scheduler().agent(agent) else { return Ok(()) };
         let pauses = matches!(view.state, S::Paused { .. })
             || matches!(view.pending, Some(acd::Pending::Pause { .. }));
@@ -608,6 +611,15 @@ impl World {
             C::Pause => pauses || (is_out && !changed),
             C::Resume => !pauses && !is_out && view.state != S::NotResponding,
             C::EndWrapUp => !matches!(view.state, S::WrapUp { .. }),
+            C::CallerIsUrgent => {
+                if let S::Talking(caller) = view.state
+                    && let Some(him) = self.engine.scheduler().caller(caller)
+                {
+                    him.waiting.urgency <= acd::Urgency::Urgent
+                } else {
+                    !changed
+                }
+            }
         };
         match fits && view.dialling && !view.free {
             true => Ok(()),

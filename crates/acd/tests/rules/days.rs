@@ -74,6 +74,7 @@ fn agent_event() -> impl Strategy<Value = AgentEvent> {
         1 => (0..3_u16).prop_map(|reason| AgentEvent::Pause { reason }),
         2 => Just(AgentEvent::Resume),
         2 => Just(AgentEvent::EndWrapUp),
+        1 => Just(AgentEvent::CallerIsUrgent),
         1 => (0..40_u64).prop_map(|s| AgentEvent::ProlongWrapUp { by: seconds(s) }),
         1 => Just(AgentEvent::LineTaken),
         2 => Just(AgentEvent::LineClear),

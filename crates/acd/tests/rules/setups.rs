@@ -136,8 +136,8 @@ fn a_changed_plan_is_for_those_who_enter_after() {
 fn without_the_team() -> acd::Setup {
     let mut smaller = setup();
     smaller.teams.remove(&TEAM);
-    smaller.agents.get_mut(&ANNA).unwrap().teams.clear();
-    smaller.agents.get_mut(&BEA).unwrap().teams.clear();
+    smaller.agents.get_mut(&ANNA).expect("Anna").teams.clear();
+    smaller.agents.get_mut(&BEA).expect("Bea").teams.clear();
     smaller
 }
 

@@ -370,6 +370,28 @@ fn an_operators_word_on_a_class_is_told_even_where_the_class_stays() {
 }
 
 #[test]
+fn a_secretary_makes_the_caller_with_whom_she_talks_urgent_and_so_he_waits_should_he_lose_her() {
+    let mut floor = Floor::with(&[ANNA]);
+    let urgent = |agent| Input::Agent { agent, event: acd::AgentEvent::CallerIsUrgent };
+    floor.input(enter(1, DOCTOR, None, None));
+    assert_eq!(told(&mut floor, urgent(ANNA)), [], "he only rings");
+    floor.answers(1, 1);
+    floor.input(enter(2, DOCTOR, Some(Urgency::Urgent), None));
+    floor.input(enter(3, DOCTOR, None, None));
+    assert_eq!(told(&mut floor, urgent(BEA)), [], "she talks with nobody");
+    let raised = (1, Urgency::Urgent, ClassBy::Secretary);
+    assert_eq!(told(&mut floor, urgent(ANNA)), [raised]);
+    assert_eq!(told(&mut floor, urgent(ANNA)), [], "he is already");
+    floor.input(Input::Returned { caller: CallerId(1) });
+    assert_eq!(floor.waiting(), [1, 2, 3], "at the head of the urgent ones");
+
+    let mut floor = Floor::with(&[ANNA]);
+    floor.input(enter(1, DOCTOR, Some(Urgency::Vital), None));
+    floor.answers(1, 1);
+    assert_eq!(told(&mut floor, urgent(ANNA)), [], "nobody becomes less than he is");
+}
+
+#[test]
 fn the_key_of_a_text_is_told_where_it_makes_him_more_urgent() {
     let (prompt, urgent_key) = (acd::PromptId(4), Some('1'));
     let text = acd::Step::Announce { prompt, answer: true, urgent_key };

@@ -6,6 +6,7 @@
 //! | `*31` | pauses, after her current call if there is one |
 //! | `*30` | takes calls again: after a pause, *not responding*, or a log-out |
 //! | `*32` | ends her wrap-up |
+//! | `*33` | makes the caller with whom she talks urgent |
 //!
 //! Such an INVITE is no [`Call`](crate::calls::Call) and no offer. It is answered, a short tone tells
 //! whether the code changed anything, and we hang up. Her state changes as the code is taken, but her
@@ -17,7 +18,7 @@
 
 use std::time::Duration;
 
-use acd::{AgentEvent, AgentId};
+use acd::{AgentEvent, AgentId, AgentState};
 use serde::{Deserialize, Serialize};
 use sip::sdp::{Codec, Direction, Format, LocalSession, Offer};
 use sip::{DialogKey, Flow, Instant, Message, Uri};
@@ -47,27 +48,23 @@ pub enum StarCode {
     Pause,
     Resume,
     EndWrapUp,
+    CallerIsUrgent,
 }
 
 impl StarCode {
+    const ALL: [Self; 4] = [Self::Pause, Self::Resume, Self::EndWrapUp, Self::CallerIsUrgent];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pause => "*31",
             Self::Resume => "*30",
             Self::EndWrapUp => "*32",
+            Self::CallerIsUrgent => "*33",
         }
     }
 
     fn of(dialled: &str) -> Option<Self> {
-        [Self::Pause, Self::Resume, Self::EndWrapUp].into_iter().find(|it| it.as_str() == dialled)
-    }
-
-    const fn command(self) -> AgentCommand {
-        match self {
-            Self::Pause => AgentCommand::Pause { reason: UNTOLD },
-            Self::Resume => AgentCommand::Resume,
-            Self::EndWrapUp => AgentCommand::EndWrapUp,
-        }
+        Self::ALL.into_iter().find(|it| it.as_str() == dialled)
     }
 }
 
@@ -151,11 +148,26 @@ impl Engine {
     /// anything changed.
     fn take_code(&mut self, now: Instant, agent: AgentId, code: StarCode) -> bool {
         let told = |engine: &Self| {
-            engine.state.scheduler.agent(agent).map(|view| (view.state, view.pending))
+            let scheduler = &engine.state.scheduler;
+            let view = scheduler.agent(agent)?;
+            let mut urgency = None;
+            if let AgentState::Talking(caller) = view.state {
+                urgency = scheduler.caller(caller).map(|caller| caller.waiting.urgency);
+            }
+            Some((view.state, view.pending, urgency))
         };
         let before = told(self);
         self.inform(now, acd::Input::Agent { agent, event: AgentEvent::LineTaken });
-        self.handle_agent_command(now, agent, code.command());
+        let command = match code {
+            StarCode::Pause => AgentCommand::Pause { reason: UNTOLD },
+            StarCode::Resume => AgentCommand::Resume,
+            StarCode::EndWrapUp => AgentCommand::EndWrapUp,
+            StarCode::CallerIsUrgent => {
+                self.inform(now, acd::Input::Agent { agent, event: AgentEvent::CallerIsUrgent });
+                return told(self) != before;
+            }
+        };
+        self.handle_agent_command(now, agent, command);
         told(self) != before
     }
 

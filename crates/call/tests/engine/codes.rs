@@ -135,6 +135,37 @@ fn a_pause_dialled_during_a_call_is_effective_after_it() {
 }
 
 #[test]
+fn star_33_makes_the_caller_with_whom_she_talks_urgent() {
+    let mut bench = Bench::with(&["101"]);
+    let to = bench.talk("a", &sdp("198.51.100.1", 4000, "8"));
+    bench.within("a", &to, "ACK", 1, "");
+    let (tone, _) = dial(&mut bench, "*33");
+    assert_eq!(tone, Some(Playing::Confirmed));
+    tone_ends(&mut bench);
+    let told = bench.notices.iter().filter_map(|notice| {
+        let Notice::Class { urgency, by, .. } = notice else { return None };
+        Some((*urgency, *by))
+    });
+    let urgent = (acd::Urgency::Urgent, acd::ClassBy::Secretary);
+    assert_eq!(told.collect::<Vec<_>>(), [urgent]);
+    let (tone, _) = dial(&mut bench, "*33");
+    assert_eq!(tone, Some(Playing::Refused), "he is already");
+    tone_ends(&mut bench);
+    bench.within("a", &to, "BYE", 2, "");
+    assert_eq!(bench.records[0].class, Some(urgent));
+}
+
+#[test]
+fn star_33_is_refused_to_who_talks_with_nobody() {
+    let mut bench = Bench::with(&["101"]);
+    bench.register(PHONE, "101");
+    let (tone, _) = dial(&mut bench, "*33");
+    assert_eq!(tone, Some(Playing::Refused));
+    tone_ends(&mut bench);
+    assert_eq!(state(&bench, ANNA), AgentState::Available);
+}
+
+#[test]
 fn a_pause_outlives_the_registration() {
     let mut bench = Bench::new(config(&["101"], |config| {
         config.registrar.expires_default = Duration::from_secs(60);

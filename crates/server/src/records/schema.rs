@@ -50,7 +50,7 @@ CREATE TABLE calls (
     prompt       TEXT,                     -- the text that the plan ended with
     urgency      TEXT,                     -- in the end: vital, urgent, priority, normal
     urgency_by   TEXT                      -- what gave it to him: practice, list, number, repetition, key,
-                                           -- ageing, operator; none: he was as all are
+                                           -- ageing, secretary, operator; none: he was as all are
 ) STRICT;
 CREATE INDEX calls_arrived ON calls (arrived_ms);
 CREATE INDEX calls_practice ON calls (practice_id, arrived_ms);

@@ -72,7 +72,7 @@ impl Dial {
     }
 
     fn is_code(&self) -> bool {
-        ["*31", "%2A31", "*30", "*32"].contains(&self.number)
+        ["*31", "%2A31", "*30", "*32", "*33"].contains(&self.number)
     }
 
     fn is_emergency(&self) -> bool {

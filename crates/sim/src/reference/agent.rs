@@ -1,8 +1,8 @@
 //! A secretary: what she and her phone do to her state.
 
 use acd::{
-    AgentEvent, AgentId, AgentState, AgentView, Decision, Instant, Lasting, OfferId, Pending,
-    Refusal, WRAP_UP_MAX, Withdrawal,
+    AgentEvent, AgentId, AgentState, AgentView, ClassBy, Decision, Instant, Lasting, OfferId,
+    Pending, Refusal, Urgency, WRAP_UP_MAX, Withdrawal,
 };
 
 use super::Reference;
@@ -151,6 +151,14 @@ impl Reference {
             AgentEvent::EndWrapUp => {
                 if matches!(state, AgentState::WrapUp { .. }) {
                     self.wrap_up_over(now, id);
+                }
+            }
+            AgentEvent::CallerIsUrgent => {
+                if let AgentState::Talking(with) = state
+                    && let Some(him) = self.callers.get(&with)
+                    && matches!(him.urgency, Urgency::Priority | Urgency::Normal)
+                {
+                    self.give_class(with, Urgency::Urgent, ClassBy::Secretary);
                 }
             }
             AgentEvent::LineTaken => agent.dialling = true,

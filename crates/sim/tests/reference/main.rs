@@ -317,6 +317,7 @@ fn agent_event(dice: &mut Dice) -> AgentEvent {
         AgentEvent::EndWrapUp,
         AgentEvent::ProlongWrapUp { by: Duration::from_secs(3) },
         AgentEvent::ProlongWrapUp { by: Duration::from_secs(3_600) },
+        AgentEvent::CallerIsUrgent,
         AgentEvent::LineTaken,
         AgentEvent::LineClear,
         AgentEvent::LineClear,

@@ -100,6 +100,7 @@ impl Seen {
                 ClassBy::Repetition => "class by repetition",
                 ClassBy::Key => "class by key",
                 ClassBy::Ageing => "class by ageing",
+                ClassBy::Secretary => "class by secretary",
                 ClassBy::Operator => "class by operator",
                 ClassBy::Nothing => unreachable!("nothing is told of who has no class of his own"),
             },
