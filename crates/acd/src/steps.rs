@@ -124,7 +124,7 @@ impl Scheduler {
         if of_team.is_empty() {
             return false;
         }
-        let is_full = |max| self.waiting.ahead(of_team, place, max) >= max;
+        let is_full = |max| self.waiting.all_ahead(of_team, place, max) >= max;
         if queue.unless_waiting.is_some_and(is_full) {
             return false;
         }

@@ -80,7 +80,7 @@ impl Scheduler {
         let team = queue.team;
         let is_within = |longest| self.is_expected_within(longest, acting, team, place);
         Entry {
-            ahead: self.waiting.ahead(
+            ahead: self.waiting.all_ahead(
                 self.groups.of_team(team),
                 place,
                 self.waiting.len_of_team(team),

@@ -106,16 +106,17 @@ impl Queues {
         self.len_by_team.get(&team).copied().unwrap_or(0)
     }
 
-    /// How many wait in a team's groups ahead of that place, which nobody has; `most` if there are more.
+    /// How many may be offered in a team's groups ahead of that place, which nobody has; `most` if there are
+    /// more.
     pub(crate) fn ahead(&self, of_team: &[GroupId], place: Place, most: usize) -> usize {
-        let (Some(&first), Some(&last)) = (of_team.first(), of_team.last()) else { return 0 };
-        // Those of a team are one after the other.
-        let queues = self.by_group.range(Some(first)..=Some(last)).map(|(_, queue)| queue);
-        let mut ahead = 0;
-        for queue in queues {
-            ahead += ahead_in(queue, place, most - ahead);
-        }
-        ahead
+        ahead_among(&self.by_group, of_team, place, most)
+    }
+
+    /// The same of all who wait there: those too who are offered to nobody, because we lack room for them or
+    /// their wait is over.
+    pub(crate) fn all_ahead(&self, of_team: &[GroupId], place: Place, most: usize) -> usize {
+        let ahead = self.ahead(of_team, place, most);
+        ahead + ahead_among(&self.due, of_team, place, most - ahead)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -245,6 +246,21 @@ impl Free {
 }
 
 /// Looks at those before and those after by turns: as many as the fewer, and no more than `most`.
+fn ahead_among(
+    queues: &BTreeMap<Option<GroupId>, BTreeSet<Place>>,
+    of_team: &[GroupId],
+    place: Place,
+    most: usize,
+) -> usize {
+    let (Some(&first), Some(&last)) = (of_team.first(), of_team.last()) else { return 0 };
+    let mut ahead = 0;
+    // Those of a team are one after the other.
+    for (_, queue) in queues.range(Some(first)..=Some(last)) {
+        ahead += ahead_in(queue, place, most - ahead);
+    }
+    ahead
+}
+
 fn ahead_in(queue: &BTreeSet<Place>, place: Place, most: usize) -> usize {
     let (mut ahead, mut behind) = (queue.range(..place), queue.range(place..));
     for seen in 0..most {

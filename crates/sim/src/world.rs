@@ -755,7 +755,7 @@ impl World {
 
     fn notice(&mut self, notice: &Notice) -> Result<(), Failure> {
         match notice {
-            Notice::Dialled { agent, code, changed } => {
+            Notice::Dialled { agent, code, changed, .. } => {
                 self.check_code(*agent, *code, *changed)?;
             }
             Notice::Offered { .. } => self.tally.note(Happening::Offer),

@@ -1,6 +1,6 @@
 //! Conditions under which a caller does not enter a queue.
 
-use acd::{AgentEvent, Decision, Queue, Step, Urgency};
+use acd::{AgentEvent, Decision, Input, Miss, Queue, Step, Urgency};
 
 use crate::floor::*;
 
@@ -40,6 +40,18 @@ fn who_overtakes_those_who_wait_is_not_sent_away_by_them() {
         "one is ahead of him"
     );
     assert_eq!(floor.enters(4, DOCTOR), [overflowed(4)]);
+}
+
+#[test]
+fn who_waits_and_is_offered_to_nobody_for_want_of_room_makes_the_queue_long_all_the_same() {
+    let setup = overflow_plan(Queue { unless_waiting: Some(1), ..Queue::of(TEAM) });
+    let mut floor = Floor::with_setup(setup, &[ANNA]);
+    assert_eq!(floor.enters(1, DOCTOR), [offered(1, 1, ANNA, DOCTOR, at(25))]);
+    assert_eq!(floor.misses(1, 1, Miss::NoRoom), [], "he is offered to nobody");
+    floor.clears(ANNA, 1, 1);
+    assert_eq!(floor.enters(2, DOCTOR), [overflowed(2)], "one is ahead of him");
+    let room = Input::Room { caller: acd::CallerId(1) };
+    assert_eq!(floor.input(room), [offered(1, 2, ANNA, DOCTOR, at(25))], "he has kept his place");
 }
 
 #[test]

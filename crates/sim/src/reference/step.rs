@@ -147,19 +147,17 @@ impl Reference {
         if !is_of_setup && !staffed.any(|teams| teams.contains(&queue.team)) {
             return false;
         }
-        // Who is given to nobody, for want of room of ours, takes nobody's secretary.
-        let is_ahead = |other: &&Caller| {
-            let takes_one = !other.is_over_by(self.now) && !other.lacks_room;
-            other.order() < caller.order() && takes_one
-        };
-        let ahead = others.filter(is_ahead).count();
-        if queue.unless_waiting.is_some_and(|max| ahead >= max) {
+        let ahead: Vec<_> = others.filter(|other| other.order() < caller.order()).collect();
+        if queue.unless_waiting.is_some_and(|max| ahead.len() >= max) {
             return false;
         }
         if queue.unless_none_free && !self.has_somebody_free(caller, queue.team) {
             return false;
         }
         let Some(longest) = queue.unless_expected else { return true };
+        // Who is given to nobody, for want of room of ours, takes nobody's secretary.
+        let takes_one = |other: &&&Caller| !other.is_over_by(self.now) && !other.lacks_room;
+        let ahead = ahead.iter().filter(takes_one).count();
         self.expected_wait(caller, queue.team, ahead).is_none_or(|expected| expected <= longest)
     }
 

@@ -11,7 +11,7 @@ use acd::{
 #[derive(Default)]
 pub(crate) struct Seen(BTreeMap<&'static str, u64>);
 
-const ALL: [&str; 53] = [
+const ALL: [&str; 54] = [
     "offer",
     "serve",
     "stale answer",
@@ -24,6 +24,7 @@ const ALL: [&str; 53] = [
     "class by repetition",
     "class by key",
     "class by ageing",
+    "class by secretary",
     "class by operator",
     "busy",
     "forward",
