@@ -240,6 +240,8 @@ pub enum Notice {
     /// She dialled a code on her phone; whether it changed anything.
     Dialled {
         agent: AgentId,
+        /// In which she is meanwhile.
+        call: Option<CallRef>,
         code: StarCode,
         changed: bool,
     },

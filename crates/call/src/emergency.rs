@@ -17,10 +17,10 @@ const KNOWN_AS_OF: &str = "2023-07-01";
 const KNOWN: [&str; 12] =
     ["15", "17", "18", "112", "114", "115", "116000", "116117", "119", "191", "196", "197"];
 /// What a phone asks for by the name of the service (RFC 5031 §4.2), and who answers that in France. Any
-/// other of `sos` is 112's.
+/// other of `sos` is 112's; where the list has not got that, 15's.
 const SERVICES: [(&str, &str); 5] =
     [("ambulance", "15"), ("physician", "15"), ("police", "17"), ("fire", "18"), ("marine", "196")];
-const ANY_SERVICE: &str = "112";
+const ANY_SERVICE: [&str; 2] = ["112", "15"];
 /// Country codes of the French plan: `+33 116117` is 116117.
 const CODES: [&str; 6] = ["33", "262", "590", "594", "596", "508"];
 
@@ -58,7 +58,7 @@ impl EmergencyNumbers {
     }
 
     /// The one of an emergency service's URN (RFC 5031), `urn:service:sos.fire`. A service whose number is not
-    /// of the list is 112's.
+    /// of the list is anybody's who answers.
     pub fn of_service(&self, urn: &str) -> Option<&str> {
         let urn = urn.to_ascii_lowercase();
         let service = urn.strip_prefix("urn:service:sos")?;
@@ -67,7 +67,8 @@ impl EmergencyNumbers {
         }
         let kind = service.split('.').nth(1).unwrap_or_default();
         let its_own = SERVICES.iter().find(|(name, _)| *name == kind);
-        its_own.and_then(|(_, short)| self.numbered(short)).or_else(|| self.numbered(ANY_SERVICE))
+        let of_any = || ANY_SERVICE.iter().find_map(|short| self.numbered(short));
+        its_own.and_then(|(_, short)| self.numbered(short)).or_else(of_any)
     }
 
     fn of_international(&self, digits: &str) -> Option<&str> {
@@ -219,6 +220,6 @@ mod tests {
         known.numbers.remove("18");
         assert_eq!(known.of_service("urn:service:sos.fire"), Some("112"), "who answers for all");
         known.numbers.remove("112");
-        assert_eq!(known.of_service("urn:service:sos.fire"), None);
+        assert_eq!(known.of_service("urn:service:sos.mountain"), Some("15"), "better than nobody");
     }
 }

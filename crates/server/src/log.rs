@@ -292,8 +292,9 @@ fn write(names: &Names, notice: Notice) {
             info!(agent = agent(id), from = %flow.remote, "registered");
         }
         Notice::Unregistered { agent: id } => info!(agent = agent(id), "unregistered"),
-        Notice::Dialled { agent: id, code, changed } => {
-            info!(agent = agent(id), code = code.as_str(), changed, "dialled");
+        Notice::Dialled { agent: id, call, code, changed } => {
+            let call = call.map(tracing::field::display);
+            info!(agent = agent(id), call, code = code.as_str(), changed, "dialled");
         }
         Notice::EmergencyDialled { user, number, trunk: id } => {
             let by = id.map_or("none", trunk);

@@ -18,7 +18,7 @@
 
 use std::time::Duration;
 
-use acd::{AgentEvent, AgentId, AgentState};
+use acd::{AgentEvent, AgentId, AgentState, CallerId};
 use serde::{Deserialize, Serialize};
 use sip::sdp::{Codec, Direction, Format, LocalSession, Offer};
 use sip::{DialogKey, Flow, Instant, Message, Uri};
@@ -137,7 +137,9 @@ impl Engine {
         self.state.dialogs.insert(dialog, Role::Code(dialog));
         self.state.timers.set(Timer::CodeEnds(dialog), now + TONE_MAX);
         self.order_code_media(dialog, false);
-        self.notice(Notice::Dialled { agent, code, changed });
+        let call = self.talks_with(agent).and_then(|caller| self.state.calls.get(&caller));
+        let call = call.map(|call| call.reference);
+        self.notice(Notice::Dialled { agent, call, code, changed });
         if let Err(misuse) = self.state.endpoint.answer(now, dialog, &[], sdp) {
             tracing::warn!(agent = agent.0, %misuse, "a code could not be answered");
             self.code_leg_is_gone(now, dialog);
@@ -150,11 +152,8 @@ impl Engine {
         let told = |engine: &Self| {
             let scheduler = &engine.state.scheduler;
             let view = scheduler.agent(agent)?;
-            let mut urgency = None;
-            if let AgentState::Talking(caller) = view.state {
-                urgency = scheduler.caller(caller).map(|caller| caller.waiting.urgency);
-            }
-            Some((view.state, view.pending, urgency))
+            let with = engine.talks_with(agent).and_then(|caller| scheduler.caller(caller));
+            Some((view.state, view.pending, with.map(|caller| caller.waiting.urgency)))
         };
         let before = told(self);
         self.inform(now, acd::Input::Agent { agent, event: AgentEvent::LineTaken });
@@ -169,6 +168,19 @@ impl Engine {
         };
         self.handle_agent_command(now, agent, command);
         told(self) != before
+    }
+
+    fn talks_with(&self, agent: AgentId) -> Option<CallerId> {
+        match self.state.scheduler.agent(agent)?.state {
+            AgentState::Talking(caller) => Some(caller),
+            AgentState::LoggedOut
+            | AgentState::Available
+            | AgentState::Offered(_)
+            | AgentState::WrapUp { .. }
+            | AgentState::Resting { .. }
+            | AgentState::Paused { .. }
+            | AgentState::NotResponding => None,
+        }
     }
 
     /// Whose phone this is. Where several share a flow, From decides.

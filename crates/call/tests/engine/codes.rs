@@ -56,7 +56,8 @@ fn star_31_pauses_her_and_she_hears_that_it_did() {
         let offer = sip::sdp::Offer::read(answer.body()).unwrap();
         let codecs: Vec<_> = offer.audio().unwrap().formats.iter().map(|it| it.codec).collect();
         assert_eq!(codecs, [sip::sdp::Codec::Pcma], "the tone is made in G.711 only");
-        let told = Notice::Dialled { agent: ANNA, code: StarCode::Pause, changed: true };
+        let told =
+            Notice::Dialled { agent: ANNA, call: None, code: StarCode::Pause, changed: true };
         assert!(bench.notices.contains(&told));
         tone_ends(&mut bench);
         assert!(!is_dialling(&bench, ANNA));
@@ -148,6 +149,10 @@ fn star_33_makes_the_caller_with_whom_she_talks_urgent() {
     });
     let urgent = (acd::Urgency::Urgent, acd::ClassBy::Secretary);
     assert_eq!(told.collect::<Vec<_>>(), [urgent]);
+    let call = bench.engine.live_calls().next().map(|view| view.call);
+    let code = StarCode::CallerIsUrgent;
+    let audited = Notice::Dialled { agent: ANNA, call, code, changed: true };
+    assert!(call.is_some() && bench.notices.contains(&audited), "who did it, to which call");
     let (tone, _) = dial(&mut bench, "*33");
     assert_eq!(tone, Some(Playing::Refused), "he is already");
     tone_ends(&mut bench);

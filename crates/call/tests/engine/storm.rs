@@ -438,7 +438,7 @@ impl Storm {
 
     fn a_phone_dials(&mut self) {
         let (phone, user) = self.one_of(&PHONES[..3]);
-        let code = self.one_of(&["*30", "*31", "*32"]);
+        let code = self.one_of(&["*30", "*31", "*32", "*33"]);
         self.bench.dials(phone, user, code, &offer());
     }
 
