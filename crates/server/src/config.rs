@@ -73,10 +73,16 @@ pub struct Loaded {
 
 impl Loaded {
     /// The trunk that a call to this number comes by: one of those that say they bring it, else of those that
-    /// do not say what they bring, else of all. Of several the one whose network waits least.
+    /// do not say what they bring, else of all. Of several the one whose network waits least. A number that no
+    /// trunk says it brings may be a line that its practice forwards to a shared one: then one that brings
+    /// that.
     pub fn trunk_of(&self, number: call::E164) -> Option<call::TrunkId> {
+        let lists = |dids: &[Dids], number| dids.iter().any(|dids| dids.contain(number));
+        let is_listed = self.dids.values().any(|dids| lists(dids, number));
+        let shared = self.engine.shared.keys().filter(|_| !is_listed);
+        let forwards_to: Vec<call::E164> = std::iter::once(number).chain(shared.copied()).collect();
         let says = |id: &call::TrunkId| match self.dids.get(id) {
-            Some(dids) if dids.iter().any(|dids| dids.contain(number)) => 0,
+            Some(dids) if forwards_to.iter().any(|&number| lists(dids, number)) => 0,
             None => 1,
             Some(_) => 2,
         };

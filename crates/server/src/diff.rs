@@ -103,7 +103,8 @@ impl Difference {
             // A reserve or a strategy shows when some are busy; a presented number, once he is forwarded.
             (true, false) => writeln!(
                 text,
-                "no decision changes for who finds all secretaries free and nobody waiting"
+                "no decision seen to change (asked: one number of each practice, all secretaries free, \
+                 nobody waiting)"
             ),
             (false, _) => writeln!(text, "decisions that change:"),
         };

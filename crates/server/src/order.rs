@@ -77,7 +77,9 @@ pub(crate) fn check(
         AgentCommand::LogIn if is_paused => is("she is logged in; `resume` ends her pause"),
         AgentCommand::LogIn => is("she is logged in already"),
         AgentCommand::LogOut if has_left => is("there is nothing to log out of"),
-        AgentCommand::LogOut if logs_out => is("she logs out after it already"),
+        AgentCommand::LogOut if logs_out => {
+            is("she logs out after it already; `log-in` takes that back")
+        }
         AgentCommand::LogOut => Ok(()),
         AgentCommand::Pause { .. } | AgentCommand::Resume if has_left => is("log her in first"),
         AgentCommand::Pause { .. } if logs_out => {
@@ -87,7 +89,7 @@ pub(crate) fn check(
             is("for that reason already")
         }
         AgentCommand::Pause { reason } if view.pending == Some(acd::Pending::Pause { reason }) => {
-            is("she pauses after it already")
+            is("she pauses after it already; `resume` takes that back")
         }
         AgentCommand::Pause { .. } => Ok(()),
         AgentCommand::Resume if view.pending.is_some() || is_paused || is_unheard => Ok(()),

@@ -374,16 +374,25 @@ fn pressed(
     ));
 }
 
-/// Who presses a key is answered: a busy at the end of what he goes on with is silence to him. Right behind
-/// the text it is a mistake.
+/// Who presses a key is answered: a plan that ends in busy for him, written or not, ends in silence. Where
+/// nothing but busy is behind the text, that is a mistake.
 fn hung_up_on(steps: &[Located<'_, StepFile>], mistakes: &mut Mistakes) {
-    let is_keyed = |step: &&Located<'_, StepFile>| {
+    let is_keyed = |step: &Located<'_, StepFile>| {
         matches!(step.value, StepFile::Announce { urgent_key: Some(_), .. })
     };
-    let after = steps.iter().skip_while(|step| !is_keyed(step)).skip(2);
-    for step in after.filter(|step| matches!(step.value, StepFile::Busy)) {
-        mistakes.warn(step.place.mistake(
-            "who comes here has pressed the key of a text and is answered: he is hung up on, and hears no busy",
+    let [before @ .., last] = steps else { return };
+    let is_told = match (&last.value, before.last()) {
+        (StepFile::Announce { .. } | StepFile::Practice { .. }, _) => true,
+        (StepFile::Busy, Some(text)) => is_keyed(text),
+        (
+            StepFile::Queue(_) | StepFile::Ring { .. } | StepFile::Call { .. } | StepFile::Busy,
+            _,
+        ) => false,
+    };
+    if before.iter().any(is_keyed) && !is_told {
+        mistakes.warn(last.place.mistake(
+            "who comes here has pressed the key of a text and is answered: after it he is hung up on, and \
+             hears no busy",
             "end with a text that tells him what to do: { announce = \"overflow\" }",
         ));
     }

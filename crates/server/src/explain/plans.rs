@@ -1,5 +1,6 @@
 //! The steps of all plans that a caller goes through, and who may have him in them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use acd::{Circle, Scheduler, Step, Urgency, Widening, circles, verdicts};
@@ -27,13 +28,15 @@ pub(super) struct Plans<'a> {
 impl Plans<'_> {
     pub(super) fn steps(&self) -> Vec<PlanStep> {
         let mut all = Vec::new();
+        let mut class = self.class;
         for (at, link) in self.links.iter().enumerate() {
             for (number, step) in link.outset.plan.steps.iter().enumerate() {
                 let next = self.links.get(at + 1).filter(|next| *step == Step::Practice(next.id));
                 let mut told = self.step(at, number, words::step(self.config, step));
                 let Stand { scheduler, at_ms, .. } = self.stand;
                 told.key = link.step_key(scheduler, *at_ms, number);
-                told.entry = self.entry(link.id, step);
+                told.entry = self.entry(link.id, step, class);
+                class = class_behind(step, class);
                 told.goes_on = next.map(|next| next.held(self.config, self.stand));
                 all.push(told);
             }
@@ -64,7 +67,7 @@ impl Plans<'_> {
         }
     }
 
-    fn entry(&self, acting: PracticeId, step: &Step) -> Option<EntryNow> {
+    fn entry(&self, acting: PracticeId, step: &Step, class: Urgency) -> Option<EntryNow> {
         let queue = match step {
             Step::Queue(queue) => queue,
             Step::Forward(_) | Step::Practice(_) | Step::Announce { .. } | Step::Busy => {
@@ -73,7 +76,7 @@ impl Plans<'_> {
         };
         let Entering { practice, line, .. } = self.entering;
         let scheduler = &self.stand.scheduler;
-        let entry = scheduler.entry(practice, line, self.class, acting, queue);
+        let entry = scheduler.entry(practice, line, class, acting, queue);
         let refusing = words::refusing(queue, &entry);
         Some(EntryNow {
             lets_in: refusing.is_empty(),
@@ -83,22 +86,32 @@ impl Plans<'_> {
 
     /// Of each team, for each practice whose callers come to it.
     pub(super) fn who(&self) -> Vec<Who> {
-        let mut known = Vec::new();
+        let mut known = BTreeSet::new();
+        let mut all = Vec::new();
+        let mut class = self.class;
         for link in self.links {
             for step in &link.outset.plan.steps {
-                match step {
-                    Step::Queue(queue) if !known.contains(&(link.id, queue.team)) => {
-                        known.push((link.id, queue.team));
-                    }
-                    Step::Queue(_)
-                    | Step::Forward(_)
-                    | Step::Practice(_)
-                    | Step::Announce { .. }
-                    | Step::Busy => {}
+                if let Step::Queue(queue) = step
+                    && known.insert((link.id, queue.team))
+                {
+                    all.push(who(self.config, self.stand, (link.id, queue.team), class));
                 }
+                class = class_behind(step, class);
             }
         }
-        known.into_iter().map(|queue| who(self.config, self.stand, queue, self.class)).collect()
+        all
+    }
+}
+
+/// With which he comes to the next step: only who presses its key goes on from a text, and is urgent.
+fn class_behind(step: &Step, class: Urgency) -> Urgency {
+    match step {
+        Step::Announce { urgent_key: Some(_), .. } => class.min(Urgency::Urgent),
+        Step::Announce { urgent_key: None, .. }
+        | Step::Queue(_)
+        | Step::Forward(_)
+        | Step::Practice(_)
+        | Step::Busy => class,
     }
 }
 

@@ -18,8 +18,8 @@ closed = [\"busy\"]
 ";
 
 /// Where keys change that decide nothing there.
-const NO_DECISION: &str =
-    "no decision changes for who finds all secretaries free and nobody waiting";
+const NO_DECISION: &str = "no decision seen to change (asked: one number of each practice, all \
+                           secretaries free, nobody waiting)";
 
 fn diff(old: &Folder, new: &Folder, words: &[&str]) -> Output {
     let mut command = monoligne();

@@ -339,3 +339,44 @@ fn a_call_comes_by_the_trunk_that_says_it_brings_its_number() {
     let shown = page("0199005678");
     assert!(shown.contains("unanswered for at most 1 min (short)"), "{shown}");
 }
+
+#[test]
+fn a_line_that_is_forwarded_to_a_shared_number_comes_by_the_trunk_that_brings_that() {
+    let text = text(&Peer::new(), "127.0.0.1:5060", &ports(20));
+    let text = text.replace("[trunks.op]\n", "[trunks.op]\ndids = [\"01 99 00 12 34\"]\n");
+    let more = "[trunks.shared]\nsources = [\"203.0.113.9\"]\nmax_unanswered = \"110 s\"\n\
+                dids = [\"01 99 00 99 99\"]\n\
+                [unidentified]\nname = \"Nobody's\"\nnumbers = [\"01 99 00 99 99\"]\n\
+                plan = [{ queue = \"pool\" }]\n\
+                [practices.petit]\nname = \"Mme Petit\"\nnumbers = [\"01 55 00 56 78\"]\n\
+                plan = [{ queue = \"pool\" }]\n";
+    let folder = Folder::new("explain-shared").with("monoligne.toml", &(text + more));
+    let trunk = |did: &str| {
+        explained(&folder, &["--did", did, "--from", "0639980001"])["promise"]["trunk"].take()
+    };
+    assert_eq!(trunk("0155005678"), "shared");
+    assert_eq!(trunk("0199001234"), "op");
+}
+
+#[test]
+fn who_comes_to_a_step_behind_a_key_is_urgent_there() {
+    let text = text(&Peer::new(), "127.0.0.1:5060", &ports(20));
+    let text = text.replace(
+        "[teams.pool]\n",
+        "[teams.pool]\nwiden = [{ to = \"own\" }, { to = \"everyone\", after = \"20 s\" }]\n",
+    );
+    let keyed = "plan = [{ announce = \"closed\", urgent_key = \"1\" }, { queue = \"pool\" }, \
+                 { announce = \"closed\" }]\nown = [\"101\"]";
+    let plain = "plan = [{ queue = \"pool\" }]\nown = [\"101\"]";
+    let circles = |name: &str, plan: &str| {
+        let text = text.replace("plan = [{ queue = \"pool\" }]", plan);
+        let folder = Folder::new(name).with("monoligne.toml", &text);
+        std::fs::create_dir(folder.0.join("prompts")).unwrap();
+        let prompt = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/prompts");
+        std::fs::copy(prompt.join("closed.wav"), folder.0.join("prompts/closed.wav")).unwrap();
+        let told = explained(&folder, &["--did", "0199001234", "--from", "0639980001"]);
+        told["who"][0]["circles"].as_array().unwrap().len()
+    };
+    assert_eq!(circles("explain-unkeyed", plain), 2, "first her own secretaries");
+    assert_eq!(circles("explain-keyed", keyed), 1, "nobody in particular: it is urgent");
+}

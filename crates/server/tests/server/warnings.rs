@@ -82,10 +82,14 @@ const TABLE: &[(&str, Option<Expected>)] = &[
     // Who presses has been answered: no trunk's patience counts.
     (
         "plan = [{ queue = \"pool\", for = \"2 min\" }, { announce = \"closed\", urgent_key = \"1\" }, \
-         { queue = \"alone\" }]",
+         { queue = \"alone\" }, { announce = \"leave\" }]",
         None,
     ),
-    // Nor does he hear busy.
+    // Nor does he hear busy, be it written or the end of the plan.
+    (
+        "plan = [{ announce = \"closed\", urgent_key = \"1\" }, { queue = \"alone\" }]",
+        Some(("plan[1]", "he is hung up on", "end with a text")),
+    ),
     (
         "plan = [{ announce = \"closed\", urgent_key = \"1\" }, { queue = \"alone\", for = \"2 min\" }, \
          \"busy\"]",
