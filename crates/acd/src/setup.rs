@@ -281,6 +281,25 @@ impl Practice {
         [&self.open, &self.closed, &self.away].into_iter().chain(listed).chain(repeated)
     }
 
+    /// The same, to change them.
+    pub fn plans_mut(&mut self) -> impl Iterator<Item = &mut Plan> {
+        let own = std::iter::once((&mut self.callers, &mut self.leave));
+        let people = self.practitioners.values_mut();
+        let lists = own.chain(people.map(|it| (&mut it.callers, &mut it.leave)));
+        let listed = lists.flat_map(|(callers, leave)| {
+            let of_callers = callers.values_mut().filter_map(|rule| match &mut rule.way {
+                Way::Plan(plan) => Some(plan),
+                Way::Usual | Way::Through => None,
+            });
+            of_callers.chain(leave.iter_mut().map(|leave| &mut leave.plan))
+        });
+        let repeated = self.repeated.as_mut().and_then(|repeated| match &mut repeated.then {
+            Insistence::Limit(plan) => Some(plan),
+            Insistence::Rise => None,
+        });
+        [&mut self.open, &mut self.closed, &mut self.away].into_iter().chain(listed).chain(repeated)
+    }
+
     /// Open at any time.
     pub fn without_hours(answer_within: Duration, urgency: Urgency, open: Plan) -> Self {
         Self { answer_within, urgency, open, ..Self::default() }

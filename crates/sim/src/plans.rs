@@ -35,20 +35,7 @@ pub(crate) fn renamed(prompt: PromptId) -> PromptId {
 
 /// Each text of the practice by its other id.
 pub(crate) fn rename_texts(practice: &mut Practice) {
-    let people = practice.practitioners.values_mut();
-    let (callers, leaves): (Vec<_>, Vec<_>) =
-        people.map(|person| (&mut person.callers, &mut person.leave)).unzip();
-    let rules = callers.into_iter().chain([&mut practice.callers]).flat_map(|it| it.values_mut());
-    let of_callers = rules.filter_map(|rule| match &mut rule.way {
-        Way::Plan(plan) => Some(plan),
-        Way::Usual | Way::Through => None,
-    });
-    let leaves = leaves.into_iter().chain([&mut practice.leave]).flatten();
-    let plans = [&mut practice.open, &mut practice.closed, &mut practice.away]
-        .into_iter()
-        .chain(leaves.map(|leave| &mut leave.plan))
-        .chain(of_callers);
-    for step in plans.flat_map(|plan| &mut plan.steps) {
+    for step in practice.plans_mut().flat_map(|plan| &mut plan.steps) {
         if let Step::Announce { prompt, .. } = step {
             *prompt = renamed(*prompt);
         }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acd::{
-    AgentEvent, AtClosing, Bound, CallerId, CallerView, Circle, Decision, Input, Insistence,
-    Instant, LineId, PracticeId, PractitionerId, Reason, Refusal, Scheduler, Setup, Situation,
-    Step, Urgency, Way, Withdrawal,
+    AgentEvent, AtClosing, Bound, CallerId, CallerView, Circle, Decision, Input, Instant, LineId,
+    PracticeId, PractitionerId, Reason, Refusal, Scheduler, Setup, Situation, Step, Urgency,
+    Withdrawal,
 };
 use serde::{Deserialize, Serialize};
 
@@ -464,26 +464,7 @@ fn patient(setup: &Setup) -> Arc<Setup> {
     for practice in setup.practices.values_mut() {
         practice.waiting_max = None;
         practice.at_closing = AtClosing::ServeOn;
-        let people = practice.practitioners.values_mut();
-        let (callers, leave): (Vec<_>, Vec<_>) =
-            people.map(|it| (&mut it.callers, &mut it.leave)).unzip();
-        let rules =
-            callers.into_iter().chain([&mut practice.callers]).flat_map(|it| it.values_mut());
-        let of_callers = rules.filter_map(|rule| match &mut rule.way {
-            Way::Plan(plan) => Some(plan),
-            Way::Usual | Way::Through => None,
-        });
-        let leave = leave.into_iter().chain([&mut practice.leave]).flatten();
-        let of_repeated = practice.repeated.iter_mut().filter_map(|it| match &mut it.then {
-            Insistence::Limit(plan) => Some(plan),
-            Insistence::Rise => None,
-        });
-        let plans = [&mut practice.open, &mut practice.closed, &mut practice.away]
-            .into_iter()
-            .chain(leave.map(|leave| &mut leave.plan))
-            .chain(of_callers)
-            .chain(of_repeated);
-        for step in plans.flat_map(|plan| &mut plan.steps) {
+        for step in practice.plans_mut().flat_map(|plan| &mut plan.steps) {
             match step {
                 Step::Queue(queue) => {
                     queue.nobody = None;
